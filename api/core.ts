@@ -1,0 +1,72 @@
+/** What every surface presents: the one Core, wired in main.ts. No surface touches a port. */
+import type { Camera, CameraCommand } from "../domain/camera.ts";
+import type { Refusal } from "../domain/decider.ts";
+import type { CameraKey, Instant } from "../domain/envelope.ts";
+import type { Alert, CameraState } from "../domain/event.ts";
+import type { Limits } from "../domain/limits.ts";
+import type { Journal, Meter, Position } from "../domain/ports.ts";
+import type { Questions } from "../projections/questions.ts";
+
+/** Partition -> the last position written there. */
+export type Reached = ReadonlyMap<number, Position>;
+
+/** A body as it came. `encoding` is Content-Encoding; limits count the unpacked bytes. */
+export type Incoming = { readonly contentType: string; readonly encoding: string | undefined; readonly body: Uint8Array };
+
+/** `line` counts from 1: the line of NDJSON, the element of an array, the message of a protobuf stream; 1 for a single frame. */
+export type Rejected = { readonly line: number; readonly detail: string };
+export type Received = {
+  readonly accepted: number;
+  readonly duplicates: number;
+  readonly rejected: readonly Rejected[];
+  readonly reached: Reached;
+};
+
+/** `too-large` 413, `busy` 429 with Retry-After, `unsupported` 415, `unreadable` 422, `unavailable` 503. */
+export type NotReceived = {
+  readonly problem: "too-large" | "busy" | "unsupported" | "unreadable" | "unavailable";
+  readonly detail: string;
+};
+
+/** `camera` is the state after the command. */
+export type Changed = { readonly camera: Camera; readonly reached: Reached };
+
+/** An alert as it stands in the derived log. */
+export type Delivered = { readonly alert: Alert; readonly partition: number; readonly position: Position };
+
+export type Readiness = { readonly part: string; readonly ready: boolean; readonly detail: string };
+
+/** From where a tail goes on: one position a partition of the derived log. */
+export type Tail = readonly Position[];
+
+export interface Core {
+  readonly limits: Limits;
+  readonly journal: Journal;
+  readonly meter: Meter;
+  now(): Instant;
+
+  receive(tenant: string, incoming: Incoming): Promise<Received | NotReceived>;
+  receiveState(key: CameraKey, state: Pick<CameraState, "at" | "state" | "change" | "reason">): Promise<Reached | NotReceived>;
+
+  /** The camera as decided so far; one never heard of is the initial camera. */
+  camera(key: CameraKey): Promise<Camera>;
+  /** Resolves when the definition is durable in the camera's partition. */
+  change(key: CameraKey, command: CameraCommand): Promise<Changed | Refusal>;
+
+  /** Resolves when what was written there can be read: `alerts` for what follows from facts, `frames` for the facts themselves. False when `limits.afterMs` passed first. */
+  settled(reached: Reached, what: "alerts" | "frames"): Promise<boolean>;
+  readonly ask: Questions;
+
+  /** The logs' epoch, named in cursors: a cursor of another epoch is a gap. */
+  readonly epoch: string;
+  /** The oldest position kept in each partition of the derived log. */
+  tailStart(): Promise<Tail>;
+  /** Every alert committed from now on, in batches, in order per partition; `at` is the tail after the batch. Returns the tail it starts from, and an end. */
+  tail(onBatch: (batch: readonly Delivered[], at: Tail) => void): { readonly at: Tail; stop(): void };
+  /** Alerts of the derived log in [from, to), in order per partition, for a socket that resumes. */
+  between(from: Tail, to: Tail): AsyncIterable<readonly Delivered[]>;
+
+  ready(): Promise<readonly Readiness[]>;
+  /** The Prometheus exposition text. */
+  metrics(): Promise<string>;
+}

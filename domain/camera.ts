@@ -1,0 +1,137 @@
+export type Analytic = "fov" | "tripwire" | "roi";
+export type Direction = "entry" | "exit";
+export type RuleType = "increment" | "occupancy" | "occupancy_threshold_switch" | "flowrate" | "notify";
+export type Severity = "info" | "warning" | "critical";
+
+/** Pixels; x grows to the right, y downwards. */
+export type Point = { readonly x: number; readonly y: number };
+
+export type Anchor =
+  | "top-left"
+  | "top-center"
+  | "top-right"
+  | "center-left"
+  | "center"
+  | "center-right"
+  | "bottom-left"
+  | "bottom-center"
+  | "bottom-right"
+  | "all-corners";
+
+/** Seconds may be fractions; pixels too. */
+export type Tripwire = {
+  readonly id: string;
+  readonly name: string;
+  readonly wire: readonly Point[];
+  /** Moving from p1's side to p2's is entry. */
+  readonly direction: { readonly p1: Point; readonly p2: Point; readonly entryName: string; readonly exitName: string };
+  readonly anchor: Anchor;
+  readonly minFrames: number;
+  readonly bufferPx: number;
+  readonly trackTimeout: number;
+};
+
+export type Roi = {
+  readonly id: string;
+  readonly name: string;
+  readonly coordinates: readonly Point[];
+  readonly anchor: Anchor;
+  readonly minFrames: number;
+  readonly exitAfter: number;
+};
+
+export type SensorSettings = { readonly reorderMs: number; readonly fov: { readonly minFrames: number; readonly exitAfter: number } };
+
+export type Weekday = "mon" | "tue" | "wed" | "thu" | "fri" | "sat" | "sun";
+
+/** `to` not after `from` means the next day. */
+export type Schedule = {
+  readonly timezone: string;
+  readonly windows: readonly { readonly days: readonly Weekday[]; readonly from: string; readonly to: string }[];
+};
+
+type RuleCommon = {
+  readonly ruleId: string;
+  readonly name: string;
+  readonly analytic: Analytic;
+  /** The wire's or region's id; for fov the camera's. */
+  readonly placeId: string;
+  readonly enabled: boolean;
+  readonly objectTypes: readonly string[];
+  readonly minConfidence: number;
+  readonly severity: Severity;
+  /** Seconds; for `notify` per object. */
+  readonly cooldown: number;
+  readonly schedule: Schedule | undefined;
+};
+
+export type IncrementRule = RuleCommon & {
+  readonly ruleType: "increment";
+  readonly countThreshold: number;
+  readonly direction: Direction | undefined;
+  readonly countMode: "raw" | "distinct";
+};
+export type OccupancyRule = RuleCommon & {
+  readonly ruleType: "occupancy";
+  readonly countThreshold: number;
+  readonly timeInterval: number;
+  readonly gap: number;
+  readonly of: "count" | "dwell";
+};
+export type ThresholdSwitchRule = RuleCommon & {
+  readonly ruleType: "occupancy_threshold_switch";
+  readonly countThreshold: number;
+  readonly hold: number;
+  readonly band: number;
+};
+export type FlowrateRule = RuleCommon & {
+  readonly ruleType: "flowrate";
+  readonly countThreshold: number;
+  readonly timeInterval: number;
+  readonly direction: Direction | undefined;
+};
+export type NotifyRule = RuleCommon & {
+  readonly ruleType: "notify";
+  readonly attribute: { readonly name: string; readonly value: string } | undefined;
+};
+export type Rule = IncrementRule | OccupancyRule | ThresholdSwitchRule | FlowrateRule | NotifyRule;
+
+/** `deleteHistory`: answers leave out what came before; the place's epoch is raised. */
+export type CameraCommand =
+  | { readonly type: "define-tripwires"; readonly tripwires: readonly Tripwire[]; readonly deleteHistory: boolean }
+  | { readonly type: "remove-tripwires"; readonly ids: readonly string[] | undefined }
+  | { readonly type: "define-rois"; readonly rois: readonly Roi[]; readonly deleteHistory: boolean }
+  | { readonly type: "remove-rois"; readonly ids: readonly string[] | undefined }
+  | { readonly type: "define-rules"; readonly rules: readonly Rule[] }
+  | {
+      readonly type: "remove-rules";
+      readonly analytic: Analytic;
+      readonly placeId: string | undefined;
+      readonly ruleIds: readonly string[] | undefined;
+    }
+  | { readonly type: "set-sensor"; readonly settings: SensorSettings };
+
+export type CameraEvent =
+  | { readonly type: "tripwire-defined"; readonly tripwire: Tripwire }
+  | { readonly type: "roi-defined"; readonly roi: Roi }
+  | { readonly type: "place-removed"; readonly analytic: "tripwire" | "roi"; readonly id: string }
+  | { readonly type: "place-history-deleted"; readonly analytic: "tripwire" | "roi"; readonly id: string }
+  | { readonly type: "rule-defined"; readonly rule: Rule }
+  | { readonly type: "rule-removed"; readonly ruleId: string }
+  | { readonly type: "sensor-set"; readonly settings: SensorSettings };
+
+/** `version`: the stream's revision at which it last changed, never used again. */
+export type Versioned<T> = T & { readonly version: number };
+
+/**
+ * What was decided for a camera. Values are replaced, never changed. `revision` is the number of events it has seen.
+ * Keys of `epochs` are `tripwire/<id>` and `roi/<id>`; they outlive the place, so that a deleted history stays deleted.
+ */
+export type Camera = {
+  readonly revision: number;
+  readonly settings: Versioned<SensorSettings>;
+  readonly tripwires: ReadonlyMap<string, Versioned<Tripwire>>;
+  readonly rois: ReadonlyMap<string, Versioned<Roi>>;
+  readonly rules: ReadonlyMap<string, Versioned<Rule>>;
+  readonly epochs: ReadonlyMap<string, number>;
+};

@@ -1,0 +1,18 @@
+/** What may refuse. `decide` says what follows from a command, `evolve` what an event makes of the state. */
+export type Decider<C, S, E> = {
+  readonly initial: () => S;
+  readonly decide: (command: C, state: S) => readonly E[] | Refusal;
+  readonly evolve: (state: S, event: E) => S;
+};
+
+/** Why a command was not followed: a closed union. Surfaces translate it; there is no HTTP number here. */
+export type Refusal = {
+  readonly refused: "invalid" | "unknown-place" | "unknown-rule" | "too-many" | "conflict";
+  /** Where in what was sent, e.g. `tripwires[0].wire`. */
+  readonly path: string;
+  readonly detail: string;
+};
+
+export const refuse = (refused: Refusal["refused"], path: string, detail: string): Refusal => ({ refused, path, detail });
+
+export const isRefusal = (answer: object): answer is Refusal => "refused" in answer;

@@ -1,0 +1,124 @@
+/** The events of the two logs. Types only. */
+import type { Analytic, CameraEvent, Direction, RuleType, Severity } from "./camera.ts";
+import type { Envelope, Instant } from "./envelope.ts";
+
+/** Pixels; x grows to the right, y downwards. */
+export type Box = { readonly leftX: number; readonly topY: number; readonly rightX: number; readonly bottomY: number };
+
+/** Attributes of an object as name and value. Pairs, not an object: names come from outside, `__proto__` among them. */
+export type Info = readonly (readonly [name: string, value: string])[];
+
+/** `id` is "" for an object that is no confirmed track: such an object is not usable by rules. */
+export type DetectedObject = {
+  readonly id: string;
+  readonly type: string;
+  readonly bbox: Box;
+  readonly confidence: number | undefined;
+  readonly info: Info | undefined;
+};
+
+/** A frame's name at its sensor: its timestamp and id. */
+export type FrameRef = { readonly timestamp: Instant; readonly id: string };
+
+/** `id` is the one given, or `#` and a hash of the objects where none was. */
+export type Frame = Envelope & {
+  readonly kind: "frame";
+  readonly timestamp: Instant;
+  readonly id: string;
+  readonly modelVersion: string | undefined;
+  readonly objects: readonly DetectedObject[];
+};
+
+/** What a camera or its VMS says of it. `other` is stored and changes nothing; `change` is the vendor's word. */
+export type CameraState = Envelope & {
+  readonly kind: "camera-state";
+  readonly at: Instant;
+  readonly state: "online" | "offline" | "removed" | "other";
+  readonly change: string | undefined;
+  readonly reason: string | undefined;
+};
+
+/** A decision of the camera's stream, copied by the relay. `revision` counts the stream's events from 1. */
+export type Definition = Envelope & { readonly kind: "definition"; readonly revision: number; readonly decision: CameraEvent };
+
+/**
+ * Time has passed at a silent sensor: `at`, as reckoned from its newest frame. Ignored when a newer frame precedes it.
+ * With `release` it lets go the frames held for reordering (an import ends so) and moves no clock.
+ */
+export type Heartbeat = Envelope & {
+  readonly kind: "heartbeat";
+  readonly at: Instant;
+  readonly frame: FrameRef;
+  readonly release: boolean;
+};
+
+export type Fact = Frame | CameraState | Definition | Heartbeat;
+
+/** Where something was observed. For fov the id is the camera's. `epoch` is raised when the place's history is deleted. */
+export type PlaceRef = { readonly analytic: Analytic; readonly id: string; readonly epoch: number };
+
+/** An object as it was in one frame: at the confirming frame, or, on leaving, in the last frame it was seen in. */
+export type Sighting = DetectedObject;
+
+/** A confirmed crossing. `at`: the path met the wire; `confirmedAt`: when we knew. */
+export type Crossing = Envelope & {
+  readonly kind: "crossing";
+  readonly place: PlaceRef;
+  readonly object: Sighting;
+  readonly direction: Direction;
+  readonly at: Instant;
+  readonly confirmedAt: Instant;
+  readonly late: boolean;
+  /** The frames between which the path met the wire lie in [from, to]; `to` is the confirming one. */
+  readonly cause: { readonly from: FrameRef; readonly to: FrameRef };
+};
+
+export type EndReason = "left" | "timeout" | "sensor_lost" | "clock_reset" | "redefined";
+
+/**
+ * An object entered a region or the field of view, or left it. A stay is [entered, left).
+ * `start`: the stay's beginning (the confirming frame); `at`: this event's own instant; `firstSeen`: the first frame it was inside.
+ */
+export type Presence = Envelope & {
+  readonly kind: "presence";
+  readonly change: "entered" | "left";
+  readonly place: PlaceRef;
+  readonly object: Sighting;
+  readonly at: Instant;
+  readonly start: Instant;
+  readonly firstSeen: Instant;
+  /** Only on `left`. */
+  readonly reason: EndReason | undefined;
+  readonly cause: { readonly from: FrameRef; readonly to: FrameRef };
+};
+
+/** The camera was watching during [start, end). Open ones are told again as they grow: the greatest `end` of a `start` is the truth. */
+export type Coverage = Envelope & { readonly kind: "coverage"; readonly start: Instant; readonly end: Instant; readonly open: boolean };
+
+/** What a rule concluded. The highest `revision` of an `id` is the truth; `retracted` says it should not have been raised. */
+export type Alert = Envelope & {
+  readonly kind: "alert";
+  readonly id: string;
+  readonly revision: number;
+  readonly retracted: boolean;
+  readonly ruleId: string;
+  readonly ruleName: string;
+  readonly ruleType: RuleType;
+  readonly ruleVersion: number;
+  readonly severity: Severity;
+  readonly place: PlaceRef;
+  readonly placeName: string;
+  readonly direction: Direction | "up" | "down" | undefined;
+  readonly count: number;
+  readonly start: Instant;
+  readonly end: Instant;
+  /** Event time at which this revision was raised. */
+  readonly raisedAt: Instant;
+  readonly description: string;
+  /** Undefined for a threshold switch, which counts and names nobody. */
+  readonly objects: readonly Sighting[] | undefined;
+  readonly cause: { readonly from: FrameRef; readonly to: FrameRef };
+};
+
+export type Derived = Alert | Crossing | Presence | Coverage;
+export type Event = Fact | Derived;

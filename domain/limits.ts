@@ -1,0 +1,49 @@
+/** Every limit: its name and its default. docs/limits.md lists them; a test compares the two. */
+export const limits = {
+  /** Bytes of an ingest body after unpacking. */
+  bodyBytes: 8 * 1024 * 1024,
+  framesPerBody: 10_000,
+  objectsPerFrame: 10_000,
+  /** Bytes of a configuration body. */
+  configBytes: 1024 * 1024,
+  /** UTF-16 code units of a sensor, place, rule or object id, and of a type. */
+  idLength: 256,
+  /** UTF-16 code units of an attribute's value, a name, a reason. */
+  textLength: 4096,
+  attributesPerObject: 64,
+  pointsPerPlace: 256,
+  placesPerCamera: 256,
+  rulesPerCamera: 1024,
+  objectTypesPerRule: 64,
+  windowsPerSchedule: 64,
+  /** Milliseconds a frame may be ahead of its arrival. */
+  aheadMs: 10_000,
+  /** Unacknowledged ingest bytes before requests are answered 429. */
+  pendingBytes: 64 * 1024 * 1024,
+  /** Frame ids remembered a partition to recognise repeats at the door. */
+  rememberedFrames: 65_536,
+  /** Rows of a page. */
+  pageRows: 1000,
+  /** Buckets of a histogram. */
+  buckets: 1000,
+  bucketSeconds: 86_400,
+  /** Milliseconds a query waits for `after=`. */
+  afterMs: 5000,
+  /** Seconds a question may compute. */
+  querySeconds: 30,
+  sockets: 20_000,
+  /** Bytes of one message from a socket. */
+  socketMessageBytes: 64 * 1024,
+  /** Entries, places and rule types in one socket's filter, together. */
+  filterEntries: 1000,
+  /** Milliseconds a socket may stay without a filter. */
+  filterWaitMs: 5000,
+  /** Bytes waiting for a slow socket before it is closed with 4008. */
+  socketBufferBytes: 1024 * 1024,
+  /** Milliseconds between pings. */
+  pingMs: 25_000,
+  /** Alerts replayed to a resuming socket before it is told of a gap. */
+  resumeAlerts: 100_000,
+} as const;
+
+export type Limits = { readonly [L in keyof typeof limits]: number };

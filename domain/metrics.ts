@@ -1,0 +1,50 @@
+/** Every metric this house tells, once: its name, kind, help and labels. Names and units follow the Prometheus conventions. */
+type Kind = "counter" | "gauge" | "histogram";
+type MetricShape = { readonly kind: Kind; readonly help: string; readonly labels: readonly string[] };
+
+export const metrics = {
+  tallywire_frames_total: { kind: "counter", help: "Frames taken in.", labels: [] },
+  tallywire_objects_total: { kind: "counter", help: "Objects in the frames taken in.", labels: [] },
+  tallywire_unusable_objects_total: {
+    kind: "counter",
+    help: "Objects without a confirmed track: stored and projected, not seen by rules.",
+    labels: [],
+  },
+  tallywire_duplicates_total: { kind: "counter", help: "Frames recognised at the door as sent before.", labels: [] },
+  tallywire_rejected_total: { kind: "counter", help: "Frames refused, by reason.", labels: ["reason"] },
+  tallywire_throttled_total: { kind: "counter", help: "Requests answered 429.", labels: [] },
+  tallywire_late_frames_total: {
+    kind: "counter",
+    help: "Frames older than their sensor's time: stored, not fed to the live rules.",
+    labels: [],
+  },
+  tallywire_clock_resets_total: { kind: "counter", help: "Sensors whose time was started again.", labels: [] },
+  tallywire_alerts_total: { kind: "counter", help: "Alerts raised (revision 0), by rule type.", labels: ["rule_type"] },
+  tallywire_crossings_total: { kind: "counter", help: "Crossings confirmed.", labels: [] },
+  tallywire_stopped_cameras: {
+    kind: "gauge",
+    help: "Cameras whose machines were stopped by a defect and wait to be redefined.",
+    labels: [],
+  },
+  tallywire_lag_frames: { kind: "gauge", help: "Facts (stage engine) or events (stage projector) waiting.", labels: ["stage"] },
+  tallywire_append_seconds: { kind: "histogram", help: "From append to durable.", labels: ["log"] },
+  tallywire_alert_latency_seconds: {
+    kind: "histogram",
+    help: "From a fact's arrival to its alert being handed to subscribers.",
+    labels: [],
+  },
+  tallywire_query_seconds: { kind: "histogram", help: "Questions to the warehouse.", labels: ["question"] },
+  tallywire_http_seconds: { kind: "histogram", help: "HTTP requests.", labels: ["method", "route", "status"] },
+  tallywire_sockets: { kind: "gauge", help: "Open WebSocket connections.", labels: [] },
+  tallywire_deliveries_total: { kind: "counter", help: "Alerts handed to sockets.", labels: [] },
+  tallywire_slow_sockets_total: { kind: "counter", help: "Sockets closed with 4008.", labels: [] },
+  tallywire_warehouse_restarts_total: { kind: "counter", help: "Times the embedded warehouse's process was started again.", labels: [] },
+  tallywire_warehouse_rebuilds_total: { kind: "counter", help: "Times a part of the warehouse was rebuilt from the log.", labels: [] },
+} as const satisfies Record<string, MetricShape>;
+
+export type Metric = keyof typeof metrics;
+type OfKind<K extends Kind> = { [M in Metric]: (typeof metrics)[M]["kind"] extends K ? M : never }[Metric];
+export type Counter = OfKind<"counter">;
+export type Gauge = OfKind<"gauge">;
+export type Histogram = OfKind<"histogram">;
+export type Labels = Readonly<Record<string, string>>;

@@ -1,0 +1,157 @@
+/** What the core asks of the world: interfaces only. One suite a port in test/conformance, run on every adapter. */
+import type { CameraKey, Instant, Json } from "./envelope.ts";
+import type { Derived, Fact } from "./event.ts";
+import type { Counter, Gauge, Histogram, Labels } from "./metrics.ts";
+
+/** The part of an AbortSignal the core needs; it has no DOM types. */
+export interface Stop {
+  readonly aborted: boolean;
+  addEventListener(type: "abort", listener: () => void, options?: { readonly once?: boolean }): void;
+  removeEventListener(type: "abort", listener: () => void): void;
+}
+
+/**
+ * A place in a partition: record * 65,536 + index in the record's block. Positions of a partition grow.
+ * The position after an event is the next event's or a smaller one: `read` from it goes on without loss.
+ */
+export type Position = number;
+export const EVENTS_PER_RECORD = 65_536;
+
+/** Consecutive events of one partition. `next` is where reading goes on; it may be beyond the last event's position. */
+export type Batch<E> = {
+  readonly partition: number;
+  readonly events: readonly E[];
+  readonly positions: readonly Position[];
+  readonly next: Position;
+};
+
+/** Pull-based. Ends by itself when bounded, by `return()` (leaving a `for await`) otherwise. */
+export type Feed<E> = AsyncIterable<Batch<E>>;
+
+/** `arrivedAt`: the first event that arrived then or later. */
+export type From = Position | "start" | "end" | { readonly arrivedAt: Instant };
+
+export interface Log<E extends Fact | Derived> {
+  /** A name that changes when the log is made anew: positions of another epoch mean nothing here. */
+  readonly epoch: string;
+  readonly partitions: number;
+  /** Resolves when all are durable, with a position for each. Events of one camera keep their order. */
+  append(events: readonly E[]): Promise<readonly Position[]>;
+  /** Without `follow` it ends at `to` (exclusive) or at what was the end. With it, it waits for more; `signal` ends the waiting. */
+  read(partition: number, from: From, how?: { readonly to?: Position; readonly follow?: boolean; readonly signal?: Stop }): Feed<E>;
+  /** The oldest kept position and the position after the newest event. */
+  bounds(partition: number): Promise<{ readonly start: Position; readonly end: Position }>;
+}
+
+/** A camera's memory as saved: opaque to adapters. `undefined`: there is none any more. */
+export type Saved = { readonly tenant: string; readonly camera: string; readonly memory: Json | undefined };
+
+/** A camera's memory with the definitions in force at a position: where a bounded replay starts. */
+export type Base = CameraKey & { readonly at: Instant; readonly partition: number; readonly position: Position; readonly memory: Json };
+
+export interface Owned {
+  readonly partition: number;
+  /** Resolves when another took the partition. */
+  readonly lost: Promise<void>;
+  /** `at`: the checkpoint's position; `next`: the committed one, at or after it. */
+  restore(): Promise<{ readonly memory: readonly Saved[]; readonly at: Position; readonly next: Position }>;
+  /** Derived events and the position in one transaction, with what was touched since the last checkpoint where given. Throws AdapterError `fenced`. */
+  commit(work: { readonly out: readonly Derived[]; readonly next: Position; readonly checkpoint?: readonly Saved[] }): Promise<void>;
+}
+
+export type Release = () => Promise<void>;
+
+export interface Logs {
+  readonly facts: Log<Fact>;
+  readonly derived: Log<Derived>;
+  /** Calls `own` for every partition this process is given, now and later; fences the owner before. Releasing waits for `own` to return. */
+  claim(own: (owned: Owned) => Promise<void>): Promise<Release>;
+  /** `facts`: the engine has committed up to here; `derived`: the derived log's end, read after it. */
+  progress(partition: number): Promise<{ readonly facts: Position; readonly derived: Position }>;
+  putBase(base: Base): Promise<void>;
+  /** The newest base of the camera whose `at` is not after this instant of arrival. */
+  baseBefore(camera: CameraKey, at: Instant): Promise<Base | undefined>;
+  /** Drops facts that arrived before the instant, or the oldest beyond the size, but never what a base, a checkpoint or `keepFrom` still needs. Says how many records went. */
+  retain(policy: { readonly arrivedBefore: Instant; readonly maxBytes: number; readonly keepFrom: readonly Position[] }): Promise<number>;
+  close(): Promise<void>;
+}
+
+/** How many events the stream has: 0 for one that does not exist. */
+export type Revision = number;
+export type Expected = Revision | "any";
+
+/** A decision to be stored. `id` is a UUID: the same id again is the same event. */
+export type Decision = { readonly id: string; readonly type: string; readonly data: Json; readonly at: Instant };
+export type Decided = Decision & { readonly stream: string /** Counts from 1. */; readonly revision: Revision };
+export type StoreBatch = { readonly events: readonly Decided[]; readonly next: Position };
+
+export interface EventStore {
+  /** Throws AdapterError `wrong-revision` when the stream is elsewhere, unless these very ids already stand there. */
+  append(stream: string, expected: Expected, events: readonly Decision[]): Promise<Revision>;
+  read(stream: string): Promise<readonly Decided[]>;
+  /** All streams in the order of commitment, from a position on, without end until `signal`. */
+  follow(from: Position, signal?: Stop): AsyncIterable<StoreBatch>;
+  /** A reader's own position, kept beside the streams; 0 where none was kept. */
+  bookmark(name: string): Promise<Position>;
+  setBookmark(name: string, at: Position): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Values of a typed placeholder `{name:Type}`. Instants go as epoch milliseconds; see the adapter. */
+export type Param = string | number | boolean | readonly string[] | readonly number[];
+export type Row = { readonly [column: string]: Json };
+
+export interface Warehouse {
+  define(ddl: readonly string[]): Promise<void>;
+  /** The same token again inserts nothing again. */
+  insert(table: string, rows: readonly Row[], token: string): Promise<void>;
+  select<R>(sql: string, params: Readonly<Record<string, Param>>): Promise<readonly R[]>;
+  /** Names of tables that lost a part (detached, broken) and must be rebuilt. */
+  damaged(): Promise<readonly string[]>;
+  close(): Promise<void>;
+}
+
+export interface Clock {
+  /** The wall clock, epoch milliseconds. */
+  now(): Instant;
+  /** Resolves after so many milliseconds, or at once when the signal is aborted. */
+  sleep(ms: number, signal?: Stop): Promise<void>;
+}
+
+export interface Meter {
+  count(name: Counter, n?: number, labels?: Labels): void;
+  set(name: Gauge, value: number, labels?: Labels): void;
+  observe(name: Histogram, value: number, labels?: Labels): void;
+}
+
+/** Structured lines. The first argument is the fields; secrets never are among them. */
+export interface Journal {
+  debug(fields: object, message: string): void;
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+  fatal(fields: object, message: string): void;
+}
+
+/** What an adapter throws. Whether trying again may help is decided where it is made. */
+export class AdapterError extends Error {
+  readonly code: AdapterErrorCode;
+  readonly retryable: boolean;
+  constructor(code: AdapterErrorCode, message: string, options: { readonly retryable: boolean; readonly cause?: unknown }) {
+    super(message, { cause: options.cause });
+    this.name = "AdapterError";
+    this.code = code;
+    this.retryable = options.retryable;
+  }
+}
+export type AdapterErrorCode =
+  | "fenced"
+  | "wrong-revision"
+  | "corrupt"
+  | "full"
+  | "in-use"
+  | "unavailable"
+  | "timeout"
+  | "bad-query"
+  | "too-large"
+  | "closed";

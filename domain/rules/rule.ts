@@ -1,0 +1,23 @@
+/** What passes between the machines of a place and the machines of its rules. Types only. */
+import type { Envelope, Instant } from "../envelope.ts";
+import type { Alert, Crossing, EndReason, FrameRef, PlaceRef, Presence, Sighting } from "../event.ts";
+import type { Machine } from "../machine.ts";
+
+/** An object that is present gained or changed attributes. Heard by rules, kept in no log. */
+export type Noticed = Envelope & {
+  readonly kind: "noticed";
+  readonly place: PlaceRef;
+  readonly object: Sighting;
+  readonly at: Instant;
+  readonly firstSeen: Instant;
+  readonly cause: { readonly from: FrameRef; readonly to: FrameRef };
+};
+
+/** The rule's life or its camera's time ends here: close what is open, start afresh. Comes after the leavings of the same instant. */
+export type Ended = Envelope & { readonly kind: "ended"; readonly at: Instant; readonly reason: EndReason; readonly frame: FrameRef };
+
+/** What a rule hears, in the order of rules.md: leavings, entries, crossings; crossings by confirmedAt, at, object id. */
+export type Heard = Crossing | Presence | Noticed | Ended;
+
+/** Keyed by camera (keyText). */
+export type RuleMachine<S = unknown> = Machine<Heard, S, Alert>;
