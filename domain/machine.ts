@@ -14,10 +14,93 @@ export type Machine<In, S, Out> = {
   readonly initial: () => S;
   /** May change and return the state it was given. */
   readonly step: (state: S, input: In) => Step<S, Out>;
-  /** Wake me then, in event time. */
+  /** Wake me then, in event time: before an input at that instant, and as often as a ring makes new timers due. */
   readonly due?: (state: S) => Instant | undefined;
-  readonly ring?: (state: S, at: Instant, key: string) => Step<S, Out>;
+  /** `by` is the input whose coming moved the time so far: what a ring gives has its `receivedAt`. */
+  readonly ring?: (state: S, at: Instant, key: string, by: In) => Step<S, Out>;
   readonly save: (state: S) => Json;
   /** `undefined`: this version of the saved form is not known; derive it again from a base. */
   readonly load: (saved: Json, version: number) => S | undefined;
 };
+
+/** States by key, held outside the machine. */
+export type States<S> = Map<string, S>;
+
+/** So many rings for one input are a machine that winds itself up: better a defect told than a loop without end. */
+const MOST_RINGS = 100_000;
+
+/** Rings what is due at or before `until`, in time order; every output goes to `out`. */
+export function ringUntil<In, S, Out>(machine: Machine<In, S, Out>, state: S, until: Instant, key: string, by: In, out: Out[]): S {
+  if (machine.due === undefined || machine.ring === undefined) return state;
+  let kept = state;
+  for (let rings = 0; ; rings++) {
+    const due = machine.due(kept);
+    if (due === undefined || due > until) return kept;
+    if (rings === MOST_RINGS) throw new Error(`${machine.name} does not stop ringing at ${due}`);
+    const [next, given] = machine.ring(kept, due, key, by);
+    kept = next;
+    for (let i = 0; i < given.length; i++) out.push(given[i] as Out);
+  }
+}
+
+/** One input: what its key has due by then rings first, then it is stepped. The states are changed, the outputs returned in order. */
+export function advance<In, S, Out>(machine: Machine<In, S, Out>, states: States<S>, input: In): readonly Out[] {
+  const key = machine.keyOf(input);
+  if (key === undefined) return [];
+  const before = states.has(key) ? (states.get(key) as S) : machine.initial();
+  const out: Out[] = [];
+  const [after, given] = machine.step(ringUntil(machine, before, machine.at(input), key, input, out), input);
+  states.set(key, after);
+  if (out.length === 0) return given;
+  for (let i = 0; i < given.length; i++) out.push(given[i] as Out);
+  return out;
+}
+
+/** All inputs in order: what the machine concludes from them. */
+export function run<In, S, Out>(machine: Machine<In, S, Out>, inputs: Iterable<In>, states: States<S> = new Map()): readonly Out[] {
+  const out: Out[] = [];
+  for (const input of inputs) out.push(...advance(machine, states, input));
+  return out;
+}
+
+/**
+ * Two machines of the same key as one: what the first gives, the second takes. Only what the first lets through moves
+ * the second's time, so an input the first drops (a late frame) rings nothing.
+ */
+export function andThen<In, S, Mid, T, Out>(
+  first: Machine<In, S, Mid>,
+  second: Machine<Mid, T, Out>,
+): Machine<In, { first: S; second: T }, Out> {
+  type Both = { first: S; second: T };
+  const pass = (both: Both, [kept, given]: Step<S, Mid>): Step<Both, Out> => {
+    both.first = kept;
+    const out: Out[] = [];
+    for (const mid of given) {
+      const key = second.keyOf(mid);
+      if (key === undefined) continue;
+      const [next, last] = second.step(ringUntil(second, both.second, second.at(mid), key, mid, out), mid);
+      both.second = next;
+      for (const one of last) out.push(one);
+    }
+    return [both, out];
+  };
+  const { due, ring } = first;
+  return {
+    name: `${first.name}, then ${second.name}`,
+    version: 1,
+    keyOf: first.keyOf,
+    at: first.at,
+    initial: () => ({ first: first.initial(), second: second.initial() }),
+    step: (both, input) => pass(both, first.step(both.first, input)),
+    ...(due === undefined ? {} : { due: (both: Both) => due(both.first) }),
+    ...(ring === undefined ? {} : { ring: (both: Both, at: Instant, key: string, by: In) => pass(both, ring(both.first, at, key, by)) }),
+    save: (both) => [first.version, first.save(both.first), second.version, second.save(both.second)],
+    load: (saved, version) => {
+      if (version !== 1 || !Array.isArray(saved)) return undefined;
+      const [firstVersion, firstSaved, secondVersion, secondSaved] = saved as [number, Json, number, Json];
+      const one = first.load(firstSaved, firstVersion);
+      const two = second.load(secondSaved, secondVersion);
+      return one === undefined || two === undefined ? undefined : { first: one, second: two };
+    },
+  };
+}

@@ -16,8 +16,14 @@ export type Noticed = Envelope & {
 /** The rule's life or its camera's time ends here: close what is open, start afresh. Comes after the leavings of the same instant. */
 export type Ended = Envelope & { readonly kind: "ended"; readonly at: Instant; readonly reason: EndReason; readonly frame: FrameRef };
 
+/**
+ * Time has come to `at`; nothing else is said. Rules do nothing on it: hearing it rings what is due by then.
+ * After every frame, accepted heartbeat and camera state one comes last, so a timer never waits for an object.
+ */
+export type Passed = Envelope & { readonly kind: "passed"; readonly at: Instant };
+
 /** What a rule hears, in the order of rules.md: leavings, entries, crossings; crossings by confirmedAt, at, object id. */
-export type Heard = Crossing | Presence | Noticed | Ended;
+export type Heard = Crossing | Presence | Noticed | Ended | Passed;
 
 /** Keyed by camera (keyText). */
 export type RuleMachine<S = unknown> = Machine<Heard, S, Alert>;
