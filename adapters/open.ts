@@ -1,0 +1,26 @@
+/** URL -> adapter. Beside main.ts the only place that names one. */
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { EventStore, Journal, Logs, Meter, Warehouse } from "../domain/ports.ts";
+import { openLmdbLogs } from "./log-lmdb.ts";
+import { openMemoryLogs } from "./log-memory.ts";
+import { openLmdbStore } from "./store-lmdb.ts";
+import { openMemoryStore } from "./store-memory.ts";
+import { openChdb, openClickhouse } from "./warehouse-clickhouse.ts";
+
+export type Where = { readonly url: string; readonly dataDir: string };
+
+/** `file:` is a folder of its own under the data directory; `file:///elsewhere` that one. */
+const folder = ({ url, dataDir }: Where, name: string): string => {
+  const path = url.slice(url.indexOf(":") + 1);
+  return path === "" ? join(dataDir, name) : fileURLToPath(new URL(url));
+};
+
+export const openLogs = (where: Where, options: { readonly partitions: number; readonly skipCorrupt: readonly string[] }): Promise<Logs> =>
+  where.url.startsWith("memory:") ? Promise.resolve(openMemoryLogs(options)) : openLmdbLogs({ dir: folder(where, "log"), ...options });
+
+export const openStore = (where: Where): Promise<EventStore> =>
+  where.url.startsWith("memory:") ? Promise.resolve(openMemoryStore()) : openLmdbStore({ dir: folder(where, "store") });
+
+export const openWarehouse = (where: Where, parts: { readonly journal: Journal; readonly meter: Meter }): Promise<Warehouse> =>
+  where.url.startsWith("chdb:") ? openChdb({ dir: folder(where, "warehouse"), ...parts }) : openClickhouse({ url: where.url, ...parts });

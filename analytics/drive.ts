@@ -1,0 +1,128 @@
+import { Subject } from "rxjs";
+import type { Derived, Fact } from "../domain/event.ts";
+import type { Batch, Clock, Journal, Logs, Meter, Owned, Position } from "../domain/ports.ts";
+import { createBaseWriter } from "./bases.ts";
+import { engine, type Watch } from "./engine.ts";
+import { dueHeartbeats } from "./heartbeats.ts";
+import { createMemory, type Memory, restoreMemory, saveTouched, stoppedCameras } from "./memory.ts";
+import { createStop } from "./stop.ts";
+
+export type DriveOptions = { readonly checkpointMs: number; readonly checkpointFrames: number };
+export type DriveParts = {
+  readonly logs: Logs;
+  readonly clock: Clock;
+  readonly meter: Meter;
+  readonly journal: Journal;
+  readonly watch: Watch;
+};
+
+/** What a driven partition tells of itself: the committed position, whether what stood in the log at the start is done, cameras stopped by a defect. */
+export type Driven = { position: Position; caughtUp: boolean; stopped: readonly string[] };
+
+/** Milliseconds between looks at what waits for time to pass: heartbeats, checkpoints of an idle partition, bases. */
+const TICK_MS = 250;
+
+type Run = {
+  readonly parts: DriveParts;
+  readonly options: DriveOptions;
+  readonly owned: Owned;
+  readonly driven: Driven;
+  readonly memory: Memory;
+};
+
+/**
+ * One owned partition over the ports: restores the memory, steps again from the checkpoint to the committed position with the
+ * output discarded, then follows the facts. Derived events and the position are committed together, always; the memory with
+ * them when a checkpoint is due. Returns when the partition is lost; throws what the ports throw.
+ */
+export const drive = async (parts: DriveParts, options: DriveOptions, owned: Owned, driven: Driven): Promise<void> => {
+  const run: Run = { parts, options, owned, driven, memory: createMemory() };
+  const facts = new Subject<Fact>();
+  let out: Derived[] = [];
+  const subscription = facts.pipe(engine(run.memory, parts.watch)).subscribe((event) => out.push(event));
+  const step = (batch: Batch<Fact>): readonly Derived[] => {
+    out = [];
+    for (const fact of batch.events) facts.next(fact);
+    return out;
+  };
+  try {
+    await restore(run, step);
+    await follow(run, step);
+  } finally {
+    subscription.unsubscribe();
+  }
+};
+
+const restore = async ({ parts, owned, driven, memory }: Run, step: (batch: Batch<Fact>) => readonly Derived[]): Promise<void> => {
+  const { memory: saved, at, next } = await owned.restore();
+  restoreMemory(memory, saved);
+  if (at < next) for await (const batch of parts.logs.facts.read(owned.partition, at, { to: next })) step(batch);
+  driven.position = next;
+};
+
+const follow = async (run: Run, step: (batch: Batch<Fact>) => readonly Derived[]): Promise<void> => {
+  const { parts, options, owned, driven, memory } = run;
+  const { clock, logs } = parts;
+  const writeBases = createBaseWriter(logs, memory, owned.partition);
+  const ending = createStop();
+  void owned.lost.then(ending.stop);
+  const backlog = (await logs.facts.bounds(owned.partition)).end;
+  driven.caughtUp = driven.position >= backlog;
+  let framesSince = 0;
+  let savedAt = clock.now();
+
+  const commit = async (work: readonly Derived[], next: Position, checkpoint: boolean): Promise<void> => {
+    await owned.commit(checkpoint ? { out: work, next, checkpoint: saveTouched(memory) } : { out: work, next });
+    if (checkpoint) {
+      framesSince = 0;
+      savedAt = clock.now();
+    }
+    driven.position = next;
+    driven.caughtUp ||= next >= backlog;
+    driven.stopped = stoppedCameras(memory);
+    tell(parts.meter, work);
+  };
+  const checkpointDue = (): boolean =>
+    framesSince >= options.checkpointFrames || (framesSince > 0 && clock.now() - savedAt >= options.checkpointMs);
+
+  const feed = logs.facts.read(owned.partition, driven.position, { follow: true, signal: ending.signal })[Symbol.asyncIterator]();
+  let pulled = feed.next();
+  let ticked = clock.sleep(TICK_MS, ending.signal);
+  for (;;) {
+    const won = await Promise.race([pulled, ticked]);
+    if (won === undefined) {
+      if (ending.signal.aborted) break;
+      if (checkpointDue()) await commit([], driven.position, true);
+      const beats = dueHeartbeats(memory, clock.now());
+      if (beats.length > 0) await logs.facts.append(beats);
+      await writeBases(driven.position, clock.now());
+      ticked = clock.sleep(TICK_MS, ending.signal);
+    } else if (won.done === true) break;
+    else {
+      const work = step(won.value);
+      framesSince += won.value.events.length;
+      await commit(work, won.value.next, checkpointDue());
+      pulled = feed.next();
+    }
+  }
+  if (framesSince > 0) await lastCheckpoint(commit, run);
+};
+
+/** On release. An owner that was fenced meanwhile may not write: the next one steps again from the checkpoint before. */
+const lastCheckpoint = async (
+  commit: (work: readonly Derived[], next: Position, checkpoint: boolean) => Promise<void>,
+  run: Run,
+): Promise<void> => {
+  try {
+    await commit([], run.driven.position, true);
+  } catch (error) {
+    run.parts.journal.warn({ partition: run.owned.partition, error: String(error) }, "released without a last checkpoint");
+  }
+};
+
+const tell = (meter: Meter, work: readonly Derived[]): void => {
+  for (const event of work) {
+    if (event.kind === "alert" && event.revision === 0) meter.count("tallywire_alerts_total", 1, { rule_type: event.ruleType });
+    else if (event.kind === "crossing") meter.count("tallywire_crossings_total");
+  }
+};
