@@ -1,0 +1,16 @@
+/** Names of decision streams. Tenant and camera are percent-encoded, so `/` and `-` in them cannot be mistaken for ours. */
+import type { CameraKey } from "./envelope.ts";
+
+/** Neither may hold a lone surrogate: it has no percent-encoded form (a `URIError` says so). */
+export const cameraStream = (key: CameraKey): string => `camera-${encodeURIComponent(key.tenant)}/${encodeURIComponent(key.camera)}`;
+
+export const tenantStream = (tenant: string): string => `tenant-${encodeURIComponent(tenant)}`;
+
+const CAMERA_STREAM = /^camera-([^/]*)\/([^/]*)$/;
+
+/** Whose decisions the stream holds; `undefined` for a stream that is no camera's. */
+export const cameraOfStream = (stream: string): CameraKey | undefined => {
+  const parts = CAMERA_STREAM.exec(stream);
+  if (parts?.[1] === undefined || parts[2] === undefined) return undefined;
+  return { tenant: decodeURIComponent(parts[1]), camera: decodeURIComponent(parts[2]) };
+};
