@@ -1,3 +1,5 @@
+import { sensorDefaults } from "./defaults.ts";
+
 export type Analytic = "fov" | "tripwire" | "roi";
 export type Direction = "entry" | "exit";
 export type RuleType = "increment" | "occupancy" | "occupancy_threshold_switch" | "flowrate" | "notify";
@@ -125,7 +127,7 @@ export type Versioned<T> = T & { readonly version: number };
 
 /**
  * What was decided for a camera. Values are replaced, never changed. `revision` is the number of events it has seen.
- * Keys of `epochs` are `tripwire/<id>` and `roi/<id>`; they outlive the place, so that a deleted history stays deleted.
+ * Keys of `epochs` are `tripwire/<id>` and `roi/<id>`, from the first definition on; they outlive the place, so that a deleted history stays deleted.
  */
 export type Camera = {
   readonly revision: number;
@@ -134,4 +136,64 @@ export type Camera = {
   readonly rois: ReadonlyMap<string, Versioned<Roi>>;
   readonly rules: ReadonlyMap<string, Versioned<Rule>>;
   readonly epochs: ReadonlyMap<string, number>;
+};
+
+export const initialCamera = (): Camera => ({
+  revision: 0,
+  settings: { ...sensorDefaults, version: 0 },
+  tripwires: new Map(),
+  rois: new Map(),
+  rules: new Map(),
+  epochs: new Map(),
+});
+
+const placeKey = (analytic: Analytic, id: string): string => `${analytic}/${id}`;
+
+/** How often the place's history was deleted. The field of view's never is. */
+export const epochOf = (camera: Camera, analytic: Analytic, id: string): number => camera.epochs.get(placeKey(analytic, id)) ?? 0;
+
+/** What the rule's alerts carry: the revision at which the rule, its place or the sensor's settings last changed. */
+export const ruleVersion = (camera: Camera, rule: Versioned<Rule>): number => {
+  const places = rule.analytic === "tripwire" ? camera.tripwires : rule.analytic === "roi" ? camera.rois : undefined;
+  return Math.max(rule.version, places?.get(rule.placeId)?.version ?? 0, camera.settings.version);
+};
+
+const withEntry = <V>(map: ReadonlyMap<string, V>, key: string, value: V): ReadonlyMap<string, V> => new Map(map).set(key, value);
+const withoutEntry = <V>(map: ReadonlyMap<string, V>, key: string): ReadonlyMap<string, V> =>
+  new Map([...map].filter(([other]) => other !== key));
+
+/** A place's first definition writes down epoch 0: so it is known for ever that there may be a history to delete. */
+const withEpoch = (camera: Camera, analytic: Analytic, id: string, more: 0 | 1): ReadonlyMap<string, number> =>
+  withEntry(camera.epochs, placeKey(analytic, id), epochOf(camera, analytic, id) + more);
+
+/** One event more. Every event is one revision, so no version is ever used again. */
+export const evolveCamera = (camera: Camera, event: CameraEvent): Camera => {
+  const version = camera.revision + 1;
+  const next = { ...camera, revision: version };
+  switch (event.type) {
+    case "tripwire-defined":
+      return {
+        ...next,
+        tripwires: withEntry(camera.tripwires, event.tripwire.id, { ...event.tripwire, version }),
+        epochs: withEpoch(camera, "tripwire", event.tripwire.id, 0),
+      };
+    case "roi-defined":
+      return {
+        ...next,
+        rois: withEntry(camera.rois, event.roi.id, { ...event.roi, version }),
+        epochs: withEpoch(camera, "roi", event.roi.id, 0),
+      };
+    case "place-removed":
+      return event.analytic === "tripwire"
+        ? { ...next, tripwires: withoutEntry(camera.tripwires, event.id) }
+        : { ...next, rois: withoutEntry(camera.rois, event.id) };
+    case "place-history-deleted":
+      return { ...next, epochs: withEpoch(camera, event.analytic, event.id, 1) };
+    case "rule-defined":
+      return { ...next, rules: withEntry(camera.rules, event.rule.ruleId, { ...event.rule, version }) };
+    case "rule-removed":
+      return { ...next, rules: withoutEntry(camera.rules, event.ruleId) };
+    case "sensor-set":
+      return { ...next, settings: { ...event.settings, version } };
+  }
 };

@@ -1,0 +1,40 @@
+/** A camera's definitions as JSON, for checkpoints and bases. Lists, not objects: ids come from outside, `__proto__` among them. */
+import type { Camera, Roi, Rule, SensorSettings, Tripwire, Versioned } from "./camera.ts";
+import type { Json } from "./envelope.ts";
+
+/** JSON has no undefined: such a field is left out, and reads as undefined again. */
+const plain = (value: object): Json =>
+  Object.fromEntries(
+    Object.entries(value)
+      .filter(([, part]) => part !== undefined)
+      .map(([name, part]) => [name, part as Json]),
+  );
+
+export const saveCameraDefinition = ({ revision, settings, tripwires, rois, rules, epochs }: Camera): Json => ({
+  revision,
+  settings: plain(settings),
+  tripwires: [...tripwires.values()].map(plain),
+  rois: [...rois.values()].map(plain),
+  rules: [...rules.values()].map(plain),
+  epochs: [...epochs],
+});
+
+/** Takes only what `saveCameraDefinition` gave. */
+export const loadCameraDefinition = (saved: Json): Camera => {
+  const { revision, settings, tripwires, rois, rules, epochs } = saved as unknown as {
+    revision: number;
+    settings: Versioned<SensorSettings>;
+    tripwires: Versioned<Tripwire>[];
+    rois: Versioned<Roi>[];
+    rules: Versioned<Rule>[];
+    epochs: [string, number][];
+  };
+  return {
+    revision,
+    settings,
+    tripwires: new Map(tripwires.map((tripwire) => [tripwire.id, tripwire])),
+    rois: new Map(rois.map((roi) => [roi.id, roi])),
+    rules: new Map(rules.map((rule) => [rule.ruleId, rule])),
+    epochs: new Map(epochs),
+  };
+};

@@ -1,0 +1,112 @@
+/** The deterministic ids, and the partition of a camera. The same input gives the same id on every machine. */
+import type { Analytic } from "./camera.ts";
+import { type Instant, keyText } from "./envelope.ts";
+
+/**
+ * UTF-8 of a text, written out: the core has no TextEncoder. Half of a surrogate pair becomes U+FFFD, as everywhere else,
+ * so that a broken text has one encoding and not an error.
+ */
+export const utf8 = (text: string): readonly number[] => {
+  const bytes: number[] = [];
+  for (const character of text) {
+    const read = character.codePointAt(0) as number;
+    const code = read >= 0xd800 && read <= 0xdfff ? 0xfffd : read;
+    if (code < 0x80) bytes.push(code);
+    else if (code < 0x800) bytes.push(0xc0 | (code >> 6), 0x80 | (code & 63));
+    else if (code < 0x10000) bytes.push(0xe0 | (code >> 12), 0x80 | ((code >> 6) & 63), 0x80 | (code & 63));
+    else bytes.push(0xf0 | (code >> 18), 0x80 | ((code >> 12) & 63), 0x80 | ((code >> 6) & 63), 0x80 | (code & 63));
+  }
+  return bytes;
+};
+
+const turn = (word: number, by: number): number => (word << by) | (word >>> (32 - by));
+
+/** SHA-1 (RFC 3174), 20 bytes. A name for things, no protection of anything. */
+export const sha1 = (message: readonly number[]): readonly number[] => {
+  const bytes = [...message, 0x80];
+  while (bytes.length % 64 !== 56) bytes.push(0);
+  const high = Math.floor(message.length / 0x20000000);
+  const low = (message.length << 3) >>> 0;
+  for (const length of [high, low]) for (const shift of [24, 16, 8, 0]) bytes.push((length >>> shift) & 255);
+
+  const sum = [0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476, 0xc3d2e1f0] as [number, number, number, number, number];
+  const w = new Int32Array(80);
+  for (let block = 0; block < bytes.length; block += 64) {
+    for (let i = 0; i < 16; i++) {
+      const [p, q, r, s] = bytes.slice(block + 4 * i, block + 4 * i + 4) as [number, number, number, number];
+      w[i] = (p << 24) | (q << 16) | (r << 8) | s;
+    }
+    const word = (i: number): number => w[i] as number;
+    for (let i = 16; i < 80; i++) w[i] = turn(word(i - 3) ^ word(i - 8) ^ word(i - 14) ^ word(i - 16), 1);
+    let [a, b, c, d, e] = sum;
+    for (let i = 0; i < 80; i++) {
+      const [mix, key] = round(i, b, c, d);
+      const next = (turn(a, 5) + mix + e + key + word(i)) | 0;
+      [e, d, c, b, a] = [d, c, turn(b, 30), a, next];
+    }
+    for (const [i, part] of [a, b, c, d, e].entries()) sum[i] = ((sum[i] as number) + part) | 0;
+  }
+  return sum.flatMap((part) => [24, 16, 8, 0].map((shift) => (part >>> shift) & 255));
+};
+
+const round = (i: number, b: number, c: number, d: number): readonly [mix: number, key: number] => {
+  if (i < 20) return [(b & c) | (~b & d), 0x5a827999];
+  if (i < 40) return [b ^ c ^ d, 0x6ed9eba1];
+  if (i < 60) return [(b & c) | (b & d) | (c & d), 0x8f1bbcdc];
+  return [b ^ c ^ d, 0xca62c1d6];
+};
+
+/** A UUID made from a name inside a namespace (RFC 9562, version 5). `namespace` is itself a UUID as text. */
+export const uuidV5 = (namespace: string, name: string): string => {
+  const space = (namespace.replaceAll("-", "").match(/../g) ?? []).map((pair) => Number.parseInt(pair, 16));
+  const bytes = sha1([...space, ...utf8(name)]).slice(0, 16);
+  const marked = bytes.map((byte, i) => (i === 6 ? (byte & 0x0f) | 0x50 : i === 8 ? (byte & 0x3f) | 0x80 : byte));
+  const hex = marked.map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+};
+
+/** The namespace of alert ids. Changing it renames every alert ever raised. */
+export const alertNamespace = "7c0b1f4e-95a3-5d7e-8a52-61f0d3c4e2b9";
+
+export type AlertName = {
+  readonly tenant: string;
+  readonly ruleId: string;
+  readonly ruleVersion: number;
+  readonly camera: string;
+  readonly analytic: Analytic;
+  readonly placeId: string;
+  readonly direction: string | undefined;
+  readonly start: Instant;
+  /** How many earlier alerts are equal in all the other fields. */
+  readonly ordinal: number;
+};
+
+/** Each part is preceded by its length, so that no two names give one text, whatever stands in the ids. No direction has no length. */
+export const alertId = (name: AlertName): string => {
+  const { tenant, ruleId, ruleVersion, camera, analytic, placeId, direction, start, ordinal } = name;
+  const parts = [tenant, ruleId, String(ruleVersion), camera, analytic, placeId, direction, String(start), String(ordinal)];
+  return uuidV5(alertNamespace, parts.map((part) => (part === undefined ? "-;" : `${part.length}:${part};`)).join(""));
+};
+
+/** Murmur2 as Kafka's default partitioner computes it: a signed 32-bit number. */
+export const murmur2 = (data: readonly number[]): number => {
+  const factor = 0x5bd1e995;
+  const at = (i: number): number => data[i] as number;
+  const whole = data.length - (data.length % 4);
+  let hash = 0x9747b28c ^ data.length;
+  for (let i = 0; i < whole; i += 4) {
+    let word = Math.imul(at(i) | (at(i + 1) << 8) | (at(i + 2) << 16) | (at(i + 3) << 24), factor);
+    word = Math.imul(word ^ (word >>> 24), factor);
+    hash = Math.imul(hash, factor) ^ word;
+  }
+  const rest = data.length - whole;
+  if (rest > 2) hash ^= at(whole + 2) << 16;
+  if (rest > 1) hash ^= at(whole + 1) << 8;
+  if (rest > 0) hash = Math.imul(hash ^ at(whole), factor);
+  hash = Math.imul(hash ^ (hash >>> 13), factor);
+  return hash ^ (hash >>> 15);
+};
+
+/** Where a camera's events are, in either log: what a Kafka producer would choose for the key `tenant\0camera`. */
+export const partitionOf = (tenant: string, camera: string, partitions: number): number =>
+  (murmur2(utf8(keyText(tenant, camera))) & 0x7fffffff) % partitions;
