@@ -80,7 +80,7 @@ function* protobufLines(body: Uint8Array, context: Context): Generator<Line> {
 const jsonLines = (bytes: Buffer, start: number, context: Context): Line[] | NotReceived => {
   if (start === bytes.length) return notReceived("unreadable", "the body is empty");
   if (!isUtf8(bytes)) return notReceived("unreadable", "the body is not UTF-8");
-  const parsed = parseJson(bytes, start, bytes.length, isAscii(bytes), false);
+  const parsed = parseJson(bytes, start, bytes.length, isAscii(bytes));
   if ("syntax" in parsed) return notReceived("unreadable", `the body ${parsed.syntax}`);
   const { value } = parsed;
   const list = Array.isArray(value)
@@ -116,7 +116,7 @@ const ndjsonFrame = (
   context: Context,
 ): Observed | Rejection => {
   if (!utf8 && !isUtf8(bytes.subarray(from, to))) return reject("syntax", "", "is not UTF-8");
-  const parsed = parseJson(bytes, from, to, ascii, false);
+  const parsed = parseJson(bytes, from, to, ascii);
   if ("syntax" in parsed) return reject("syntax", "", parsed.syntax);
   return wellFormed(parseFrame(parsed.value, context), escapes && bytes.subarray(from, to).includes(0x5c));
 };

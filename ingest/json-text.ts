@@ -13,7 +13,8 @@ const isDigit = (byte: number | undefined): boolean => byte !== undefined && byt
  */
 export const hasLongInteger = (bytes: Uint8Array, from: number, to: number): boolean => {
   for (let probe = from + LONGEST_SAFE; probe < to; probe += LONGEST_SAFE + 1) {
-    if (!isDigit(bytes[probe])) continue;
+    // A run of 16 through here also reaches 8 bytes to one side.
+    if (!isDigit(bytes[probe]) || !(isDigit(bytes[probe - 8]) || isDigit(bytes[probe + 8]))) continue;
     let first = probe;
     while (first > from && isDigit(bytes[first - 1])) first--;
     let end = probe + 1;
@@ -52,12 +53,12 @@ const keepDigits = (key: string, value: unknown, context?: { readonly source?: s
 
 export type Parsed = { readonly value: unknown } | { readonly syntax: string };
 
-/** `bytes` must be UTF-8 in [from, to). `plain`: known to hold no long integer. */
-export const parseJson = (bytes: Buffer, from: number, to: number, ascii: boolean, plain: boolean): Parsed => {
+/** `bytes` must be UTF-8 in [from, to). */
+export const parseJson = (bytes: Buffer, from: number, to: number, ascii: boolean): Parsed => {
   if (to - from > SHORT && depthOf(bytes, from, to) > MAX_DEPTH) return { syntax: `is nested deeper than ${MAX_DEPTH} levels` };
   const text = bytes.toString(ascii ? "latin1" : "utf8", from, to);
   try {
-    if (plain || !hasLongInteger(bytes, from, to)) return { value: JSON.parse(text) };
+    if (!hasLongInteger(bytes, from, to)) return { value: JSON.parse(text) };
     return { value: JSON.parse(text, keepDigits as Parameters<typeof JSON.parse>[1]) };
   } catch (error) {
     if (error instanceof SyntaxError) return { syntax: `is no JSON (${error.message})` };

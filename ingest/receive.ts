@@ -10,6 +10,7 @@ import { AdapterError, type Clock, type Journal, type Log, type Meter, type Posi
 import { kindOf, type Line, linesOf } from "./body.ts";
 import { frameHash } from "./frame-hash.ts";
 import { aheadOf, isRejection, type Observed, rejectionText, sensorProblem } from "./normalise.ts";
+import { createPartitions } from "./partitions.ts";
 import { type Incoming, isNotReceived, type NotReceived, notReceived, type Reached, type Received, type Rejected } from "./received.ts";
 import { type Appending, createRemembered, frameKey } from "./remembered.ts";
 import { unpack } from "./unpack.ts";
@@ -27,29 +28,18 @@ type World = {
   readonly clock: Clock;
   readonly meter: Meter;
   readonly journal: Journal;
-  readonly partitionOf: (key: CameraKey) => number;
 };
 
 /** Rough, for back-pressure only: what a fact that is no frame weighs. */
 const STATE_BYTES = 512;
 
-export const createReceiver = ({ facts, limits, clock, meter, journal, partitionOf }: World): Receiver => {
+export const createReceiver = ({ facts, limits, clock, meter, journal }: World): Receiver => {
   const memories = Array.from({ length: facts.partitions }, () => createRemembered(limits.rememberedFrames));
-  const partitions = new Map<string, number>();
   const underWay = new Set<Promise<unknown>>();
   let pendingBytes = 0;
   let draining = false;
 
-  const partitionOfCamera = (tenant: string, camera: string): number => {
-    const key = `${tenant}\0${camera}`;
-    const known = partitions.get(key);
-    if (known !== undefined) return known;
-    // Bounded: senders choose sensor ids.
-    if (partitions.size >= limits.rememberedFrames) partitions.clear();
-    const partition = partitionOf({ tenant, camera });
-    partitions.set(key, partition);
-    return partition;
-  };
+  const partitionOfCamera = createPartitions(facts.partitions, limits.rememberedFrames);
 
   const memoryOf = (tenant: string, camera: string) => {
     const memory = memories[partitionOfCamera(tenant, camera)];
