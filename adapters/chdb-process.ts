@@ -1,0 +1,156 @@
+/** Starts the embedded engine's process, watches it and starts it again when it dies. */
+import { type ChildProcess, fork } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { AdapterError, type Journal, type Meter } from "../domain/ports.ts";
+
+export type ChdbOptions = {
+  readonly dir: string;
+  readonly journal: Journal;
+  readonly meter: Meter;
+  /** Bytes the engine may use; a question beyond it fails, the process stays. */
+  readonly memoryBytes?: number;
+};
+
+const MEMORY_BYTES = 1_500_000_000;
+/** How long another process may still hold the folder: one that was killed takes a moment to let go. */
+const LOCK_WAIT_MS = 10_000;
+const CLOSE_WAIT_MS = 10_000;
+const BACKOFF_MS = { first: 100, most: 5_000 };
+/** Alive for so long, it starts from the first backoff again. */
+const HEALTHY_MS = 60_000;
+
+type Told = { readonly ready: true } | { readonly ready: false; readonly message: string };
+
+const isLock = (message: string): boolean => /lock|another server instance|already (running|in use)/i.test(message);
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+export class ChdbProcess {
+  /** Only this user can enter the folder the socket lies in. */
+  readonly socketPath: string;
+  readonly #options: ChdbOptions;
+  #child: ChildProcess | undefined;
+  #closing = false;
+  /** Resolves when the engine answers; replaced when the process dies. */
+  #ready: Promise<void>;
+  #backoff = BACKOFF_MS.first;
+
+  private constructor(options: ChdbOptions) {
+    this.#options = options;
+    this.socketPath = join(mkdtempSync(join(tmpdir(), "tallywire-")), "engine.sock");
+    this.#ready = Promise.resolve();
+  }
+
+  /** Throws AdapterError `in-use` when another process holds the folder, `unavailable` when the engine does not start. */
+  static async start(options: ChdbOptions): Promise<ChdbProcess> {
+    const made = new ChdbProcess(options);
+    for (let waited = 0; ; waited += 250) {
+      try {
+        await made.#spawn();
+        return made;
+      } catch (error) {
+        const locked = error instanceof AdapterError && error.code === "in-use";
+        if (!locked || waited >= LOCK_WAIT_MS) {
+          made.#removeSocket();
+          throw error;
+        }
+        await pause(250);
+      }
+    }
+  }
+
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
+  /** Resolves when the engine answers. Throws AdapterError `unavailable` after so many milliseconds. */
+  async available(ms: number): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(
+        () => reject(new AdapterError("unavailable", "the warehouse's process is being started", { retryable: true })),
+        ms,
+      );
+    });
+    try {
+      await Promise.race([this.#ready, late]);
+    } finally {
+      clearTimeout(timer);
+    }
+    if (this.#closing) throw new AdapterError("closed", "the warehouse is closed", { retryable: false });
+  }
+
+  async close(): Promise<void> {
+    if (this.#closing) return;
+    this.#closing = true;
+    const child = this.#child;
+    if (child !== undefined && child.exitCode === null && child.signalCode === null) {
+      const gone = new Promise((resolve) => child.once("exit", resolve));
+      if (child.connected) child.send("close", () => undefined);
+      const timer = setTimeout(() => child.kill("SIGKILL"), CLOSE_WAIT_MS);
+      await gone;
+      clearTimeout(timer);
+    }
+    this.#removeSocket();
+  }
+
+  #removeSocket(): void {
+    rmSync(join(this.socketPath, ".."), { recursive: true, force: true });
+  }
+
+  async #spawn(): Promise<void> {
+    rmSync(this.socketPath, { force: true });
+    const { dir, memoryBytes = MEMORY_BYTES } = this.#options;
+    // Nothing of the environment goes along but the size of the pool its Sessions wait in: secrets have no business there.
+    const child = fork(fileURLToPath(new URL("./chdb-server.ts", import.meta.url)), [dir, this.socketPath, String(memoryBytes)], {
+      stdio: ["ignore", "ignore", "pipe", "ipc"],
+      execArgv: [],
+      env: { UV_THREADPOOL_SIZE: "8", TZ: "UTC" },
+    });
+    this.#child = child;
+    let lastWords = "";
+    child.stderr?.on("data", (text: Buffer) => {
+      lastWords = (lastWords + text.toString("utf8")).slice(-4096);
+    });
+    const started = new Promise<void>((resolve, reject) => {
+      child.once("message", (told: Told) => {
+        if (told.ready) resolve();
+        else reject(new AdapterError(isLock(told.message) ? "in-use" : "unavailable", told.message, { retryable: false }));
+      });
+      child.once("error", (cause) =>
+        reject(new AdapterError("unavailable", "the warehouse's process did not start", { retryable: false, cause })),
+      );
+      child.once("exit", (code, signal) => {
+        reject(
+          new AdapterError("unavailable", `the warehouse's process ended (${signal ?? code}): ${lastWords.trim()}`, { retryable: false }),
+        );
+      });
+    });
+    await started;
+    const since = performance.now();
+    child.once("exit", (code, signal) => {
+      if (this.#closing) return;
+      if (performance.now() - since > HEALTHY_MS) this.#backoff = BACKOFF_MS.first;
+      this.#options.journal.error({ code, signal, stderr: lastWords.trim() }, "the warehouse's process died and is started again");
+      this.#ready = this.#again();
+    });
+  }
+
+  /** Starts it again until it answers or is closed. Never rejects: whoever waits has a time limit of its own. */
+  async #again(): Promise<void> {
+    while (!this.#closing) {
+      await pause(this.#backoff);
+      this.#backoff = Math.min(this.#backoff * 2, BACKOFF_MS.most);
+      if (this.#closing) return;
+      this.#options.meter.count("tallywire_warehouse_restarts_total");
+      try {
+        await this.#spawn();
+        return;
+      } catch (error) {
+        this.#options.journal.error({ error: String(error) }, "the warehouse's process could not be started");
+      }
+    }
+  }
+}
