@@ -1,0 +1,101 @@
+/**
+ * Events <-> bytes. Every record carries the schema version it was written in; older ones are lifted, version by version, by
+ * upcasters, so that the rest of the house knows one schema only. Raise `version` and add an upcaster from the one before
+ * whenever a stored event changes shape; never change what an old version means.
+ */
+import type { Instant } from "../domain/envelope.ts";
+import type { Derived, Fact } from "../domain/event.ts";
+import { AdapterError } from "../domain/ports.ts";
+import { packFacts, unpackFacts } from "./block.ts";
+import { Damaged, HEADER, type Header, seal, sealJson, unseal } from "./seal.ts";
+
+/** From this version to the next. Gets one event as it was stored. */
+export type Upcaster = (event: never) => unknown;
+export type Schema = { readonly version: number; readonly upcasters: ReadonlyMap<number, Upcaster> };
+
+export const factSchema: Schema = { version: 1, upcasters: new Map() };
+export const derivedSchema: Schema = { version: 1, upcasters: new Map() };
+
+export interface Codec<E> {
+  /** Bytes without a header; `stamp` adds it once the record's place in the partition is known. */
+  pack(events: readonly E[]): Buffer;
+  stamp(record: Buffer, count: number, newest: Instant, high: Instant): Buffer;
+  /** Throws Damaged, or AdapterError `unavailable` for a record of a newer schema. */
+  unpack(record: Buffer): E[];
+}
+
+const lifted = <E>(events: unknown[], header: Header, schema: Schema): E[] => {
+  if (header.version > schema.version) {
+    const message = `A record was written in schema ${header.version} of ${header.kind}; this program knows ${schema.version} and older. Run the newer program.`;
+    throw new AdapterError("unavailable", message, { retryable: false });
+  }
+  let lifting = events;
+  for (let v = header.version; v < schema.version; v++) {
+    const up = schema.upcasters.get(v);
+    if (up === undefined) throw new Error(`There is no upcaster from schema ${v} of ${header.kind}.`);
+    lifting = lifting.map((event) => up(event as never));
+  }
+  return lifting as E[];
+};
+
+/** The JSON parser's complaint is damage too: the checksum matched, so the writer or the memory was at fault. */
+const readable = <T>(read: () => T): T => {
+  try {
+    return read();
+  } catch (cause) {
+    if (cause instanceof SyntaxError || cause instanceof RangeError) throw new Damaged(`it cannot be read: ${cause.message}`, { cause });
+    throw cause;
+  }
+};
+
+const kindIs = (header: Header, kind: Header["kind"]): void => {
+  if (header.kind !== kind) throw new Damaged(`it is of kind ${header.kind} where ${kind} is expected`);
+};
+
+/** Many facts a record. A record that was set aside (see lmdb-aside.ts) is empty. */
+export const factCodec = (schema: Schema = factSchema): Codec<Fact> => ({
+  pack: packFacts,
+  stamp: (record, count, newest, high) => seal(record, { kind: "facts", version: schema.version, count, newest, high }),
+  unpack: (record) => {
+    const { header, payload } = unseal(record);
+    if (header.kind === "aside") return [];
+    kindIs(header, "facts");
+    return lifted(
+      readable(() => unpackFacts(payload)),
+      header,
+      schema,
+    );
+  },
+});
+
+/** One derived event a record, JSON: others read them too. */
+export const derivedCodec = (schema: Schema = derivedSchema): Codec<Derived> => ({
+  pack: ([event]) => {
+    const json = JSON.stringify(event);
+    const record = Buffer.allocUnsafeSlow(HEADER + Buffer.byteLength(json));
+    record.write(json, HEADER, "utf8");
+    return record;
+  },
+  stamp: (record, count, newest, high) => seal(record, { kind: "derived", version: schema.version, count, newest, high }),
+  unpack: (record) => {
+    const { header, payload } = unseal(record);
+    if (header.kind === "aside") return [];
+    kindIs(header, "derived");
+    return lifted(
+      readable(() => [JSON.parse(payload.toString("utf8"))]),
+      header,
+      schema,
+    );
+  },
+});
+
+/** One JSON value a record, for what is no event: memory, bases, decisions, the log's own state. */
+export const packJson = (kind: Header["kind"], value: unknown): Buffer =>
+  sealJson(JSON.stringify(value), { kind, version: 1, count: 1, high: 0, newest: 0 });
+
+/** Throws Damaged. */
+export const unpackJson = <T>(kind: Header["kind"], record: Buffer): T => {
+  const { header, payload } = unseal(record);
+  kindIs(header, kind);
+  return readable(() => JSON.parse(payload.toString("utf8")) as T);
+};

@@ -1,0 +1,116 @@
+/** The facts log in LMDB: what arrives while a commit is under way is joined into one block a partition. */
+import type { Fact } from "../domain/event.ts";
+import { partitionOf } from "../domain/ids.ts";
+import { EVENTS_PER_RECORD, type Log, type Position } from "../domain/ports.ts";
+import { feed } from "./feed.ts";
+import type { Environment } from "./lmdb-environment.ts";
+import { newestOf, type Packed, type Records } from "./lmdb-records.ts";
+
+/** A block is read and dropped as a whole: bounded in facts and in objects, so that it stays well below 4 MB. */
+const BLOCK_FACTS = 4096;
+const BLOCK_OBJECTS = 50_000;
+
+/** A block being gathered. `record` is known once it is durable. */
+type Gathering = { readonly facts: Fact[]; objects: number; record: number };
+
+/** partitionOf hashes text; cameras repeat. Bounded, since their names come from outside. */
+export const partitionsRemembered = (partitions: number): ((key: { readonly tenant: string; readonly camera: string }) => number) => {
+  const known = new Map<string, Map<string, number>>();
+  let size = 0;
+  return ({ tenant, camera }) => {
+    let ofTenant = known.get(tenant);
+    let partition = ofTenant?.get(camera);
+    if (partition !== undefined) return partition;
+    partition = partitionOf(tenant, camera, partitions);
+    if (size++ > 65_536) {
+      known.clear();
+      size = 0;
+      ofTenant = undefined;
+    }
+    if (ofTenant === undefined) {
+      ofTenant = new Map();
+      known.set(tenant, ofTenant);
+    }
+    ofTenant.set(camera, partition);
+    return partition;
+  };
+};
+
+export class LmdbFacts implements Log<Fact> {
+  readonly epoch: string;
+  readonly partitions: number;
+  readonly #environment: Environment;
+  readonly #records: readonly Records<Fact>[];
+  readonly #partitionOf: ReturnType<typeof partitionsRemembered>;
+  #gathering: (Gathering[] | undefined)[] = [];
+  #durable: Promise<void> | undefined;
+
+  constructor(environment: Environment, epoch: string, records: readonly Records<Fact>[]) {
+    this.#environment = environment;
+    this.epoch = epoch;
+    this.partitions = records.length;
+    this.#records = records;
+    this.#partitionOf = partitionsRemembered(records.length);
+  }
+
+  async append(facts: readonly Fact[]): Promise<readonly Position[]> {
+    if (facts.length === 0) return [];
+    const blocks: Gathering[] = new Array(facts.length);
+    const indexes: number[] = new Array(facts.length);
+    for (let i = 0; i < facts.length; i++) {
+      const fact = facts[i] as Fact;
+      const block = this.#blockFor(this.#partitionOf(fact), fact);
+      blocks[i] = block;
+      indexes[i] = block.facts.push(fact) - 1;
+    }
+    this.#durable ??= this.#environment.write((group) => {
+      const gathered = this.#gathering;
+      this.#gathering = [];
+      this.#durable = undefined;
+      const packed = gathered.map((ofPartition) => (ofPartition ?? []).map((block) => this.#pack(block)));
+      const applied = packed.map((ofPartition, p) => (ofPartition.length === 0 ? undefined : this.#at(p).put(group, ofPartition)));
+      return () => {
+        applied.forEach((apply, p) => {
+          let record = apply?.();
+          for (const block of gathered[p] ?? []) block.record = record === undefined ? block.record : record++;
+        });
+      };
+    });
+    await this.#durable;
+    return blocks.map((block, i) => block.record * EVENTS_PER_RECORD + (indexes[i] as number));
+  }
+
+  read(partition: number, from: Parameters<Log<Fact>["read"]>[1], how?: Parameters<Log<Fact>["read"]>[2]): ReturnType<Log<Fact>["read"]> {
+    return feed(this.#at(partition), from, how);
+  }
+
+  bounds(partition: number): ReturnType<Log<Fact>["bounds"]> {
+    return Promise.resolve(this.#at(partition).bounds());
+  }
+
+  #blockFor(partition: number, fact: Fact): Gathering {
+    const objects = fact.kind === "frame" ? fact.objects.length : 0;
+    let blocks = this.#gathering[partition];
+    if (blocks === undefined) {
+      blocks = [];
+      this.#gathering[partition] = blocks;
+    }
+    let block = blocks.at(-1);
+    if (block === undefined || block.facts.length >= BLOCK_FACTS || (block.facts.length > 0 && block.objects + objects > BLOCK_OBJECTS)) {
+      block = { facts: [], objects: 0, record: -1 };
+      blocks.push(block);
+    }
+    block.objects += objects;
+    return block;
+  }
+
+  #pack({ facts }: Gathering): Packed {
+    return { record: (this.#records[0] as Records<Fact>).codec.pack(facts), count: facts.length, newest: newestOf(facts) };
+  }
+
+  #at(partition: number): Records<Fact> {
+    const records = this.#records[partition];
+    if (records === undefined) throw new RangeError(`There is no partition ${partition}; the log has ${this.partitions}.`);
+    return records;
+  }
+}
