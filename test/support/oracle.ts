@@ -127,16 +127,17 @@ const heardIn = ({ events, stays }: PlaceTold, stretch: Stretch, after: number) 
   const until = stretch.end?.moment.seq ?? Number.POSITIVE_INFINITY;
   const inside = (event: Known<Told>): boolean =>
     event.known.seq > after && (event.known.seq < until || (event.known.seq === until && event.known.phase === LEFT));
+  const within = (stay: Stay): Stay => ({
+    ...stay,
+    left: stay.left !== undefined && inside(stay.left) && !CLOSING.includes(stay.left.reason) ? stay.left : undefined,
+    seen: stay.seen.filter(({ moment }) => moment.seq < until),
+  });
   return {
     stretch,
     events: events.filter(inside),
-    stays: stays
-      .filter(({ entered }) => inside(entered))
-      .map((stay) => ({
-        ...stay,
-        left: stay.left !== undefined && inside(stay.left) && !CLOSING.includes(stay.left.reason) ? stay.left : undefined,
-        seen: stay.seen.filter(({ moment }) => moment.seq < until),
-      })),
+    stays: stays.filter(({ entered }) => inside(entered)).map(within),
+    already: stays.filter(({ entered, left }) => entered.known.seq <= after && (left === undefined || left.known.seq > after)).map(within),
+    after,
   };
 };
 

@@ -32,7 +32,16 @@ export type Raised = {
 };
 
 type Event = Known<Crossing | Presence>;
-export type Heard = { readonly stretch: Stretch; readonly events: readonly Event[]; readonly stays: readonly Stay[] };
+/**
+ * What a rule heard in one stretch of its life. `stays` began in it; `already` are those of before, `after` the moment it began with.
+ */
+export type Heard = {
+  readonly stretch: Stretch;
+  readonly events: readonly Event[];
+  readonly stays: readonly Stay[];
+  readonly already: readonly Stay[];
+  readonly after: number;
+};
 
 /** By type and confidence; an object without confidence satisfies only 0. */
 export const selects = (rule: Rule, object: DetectedObject): boolean =>
@@ -308,32 +317,44 @@ const switches = (rule: ThresholdSwitchRule, heard: Heard): readonly Raised[] =>
   }
 };
 
-const notifications = (rule: NotifyRule, { stays, events }: Heard): readonly Raised[] =>
-  stays
-    .filter((stay) => events.includes(stay.entered))
-    .flatMap((stay) => {
-      const wanted = rule.attribute;
-      const matches = ({ object }: Seen): boolean =>
-        selects(rule, object) &&
-        (wanted === undefined || (object.info ?? []).some(([name, value]) => name === wanted.name && value === wanted.value));
-      const told = wanted === undefined ? stay.seen.slice(0, 1).find(matches) : stay.seen.find(matches);
-      if (told === undefined) return [];
-      return [
-        {
-          direction: undefined,
-          count: 1,
-          start: stay.entered.firstSeen,
-          end: told.at,
-          raisedAt: told.at,
-          receivedAt: told.moment.fact.receivedAt,
-          objects: [bare(told.object)],
-          cause: { from: stay.entered.cause.from, to: { timestamp: told.frame.timestamp, id: told.frame.id } },
-          cooldownOf: stay.object,
-          order: 0,
-          ends: undefined,
-        },
-      ];
-    });
+/** Whether something stands in the newer attributes that did not stand in those of the sighting before. */
+const gained = (before: Seen, now: Seen): boolean =>
+  (now.object.info ?? []).some(([name, value]) => !(before.object.info ?? []).some(([old, was]) => old === name && was === value));
+
+const notifications = (rule: NotifyRule, { stays, already, after }: Heard): readonly Raised[] => {
+  const wanted = rule.attribute;
+  const matches = ({ object }: Seen): boolean =>
+    selects(rule, object) &&
+    (wanted === undefined || (object.info ?? []).some(([name, value]) => name === wanted.name && value === wanted.value));
+  const tell = (stay: Stay, told: Seen): Raised => {
+    const frame = { timestamp: told.frame.timestamp, id: told.frame.id };
+    return {
+      direction: undefined,
+      count: 1,
+      start: stay.entered.firstSeen,
+      end: told.at,
+      raisedAt: told.at,
+      receivedAt: told.moment.fact.receivedAt,
+      objects: [bare(told.object)],
+      cause: told === stay.seen[0] ? stay.entered.cause : { from: frame, to: frame },
+      cooldownOf: stay.object,
+      order: told.moment.seq * 2 + (told === stay.seen[0] ? 0 : 1),
+      ends: undefined,
+    };
+  };
+  const noticed = ({ seen }: Stay): Seen | undefined =>
+    wanted === undefined
+      ? undefined
+      : seen.find((sight, i) => i > 0 && sight.moment.seq > after && gained(seen[i - 1] as Seen, sight) && matches(sight));
+  return [
+    // Confirmed when the rule was there already: then, or once it has what is wanted.
+    ...stays.map((stay) => ({ stay, told: matches(stay.seen[0] as Seen) ? stay.seen[0] : noticed(stay) })),
+    // Present before the rule was: only what it gains from now on is heard of.
+    ...already.map((stay) => ({ stay, told: noticed(stay) })),
+  ]
+    .flatMap(({ stay, told }) => (told === undefined ? [] : [tell(stay, told)]))
+    .sort((a, b) => a.order - b.order);
+};
 
 export const raisedBy = (rule: Rule, heard: Heard): readonly Raised[] => {
   switch (rule.ruleType) {

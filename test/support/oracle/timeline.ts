@@ -24,6 +24,8 @@ export type Moment = {
   readonly after: InForce;
   /** The newest frame that took effect before or here. */
   readonly last: FrameRef | undefined;
+  /** The newest frame that arrived, held back or not. */
+  readonly newest: FrameRef | undefined;
 };
 
 const LATE_RUN = 100;
@@ -75,6 +77,8 @@ export const timeline = (facts: readonly Fact[], initial: SensorSettings): reado
   let revision = 0;
   /** What the sensor's time has reached; frames before it are late. */
   let now = Number.NEGATIVE_INFINITY;
+  /** What has been told of time. A camera's state may be ahead of the frames and makes none of them late. */
+  let told = Number.NEGATIVE_INFINITY;
   let newest: Frame | undefined;
   let last: FrameRef | undefined;
   let held: Frame[] = [];
@@ -82,37 +86,37 @@ export const timeline = (facts: readonly Fact[], initial: SensorSettings): reado
   let lateRun: Frame[] = [];
 
   const add = (what: Moment["what"], at: Instant, fact: Fact): void => {
-    moments.push({ seq: moments.length, at, fact, what, after: inForce, last });
+    moments.push({ seq: moments.length, at, fact, what, after: inForce, last, newest: newest && refOf(newest) });
   };
-  const take = (frame: Frame): void => {
-    now = Math.max(now, frame.timestamp);
+  const take = (frame: Frame, by: Fact): void => {
+    now = frame.timestamp;
+    told = now;
     last = refOf(frame);
-    add({ frame }, frame.timestamp, frame);
+    add({ frame }, now, by);
   };
-  /** Lets go what need not wait any longer, oldest first; equal ones as they came. */
-  const release = (upTo: Instant): void => {
+  /** Lets go what need not wait any longer, oldest first; equal ones as they came. It follows from what freed it. */
+  const release = (upTo: Instant, by: Fact): void => {
     const free = held.filter((frame) => frame.timestamp <= upTo);
     held = held.filter((frame) => frame.timestamp > upTo);
-    for (const frame of free.sort((a, b) => a.timestamp - b.timestamp)) take(frame);
+    for (const frame of free.sort((a, b) => a.timestamp - b.timestamp)) take(frame, by);
   };
 
   for (const fact of facts)
     switch (fact.kind) {
       case "frame": {
-        if (taken.some((other) => same(other, fact))) {
-          if (fact.timestamp >= now) break;
-        }
+        if (fact.timestamp >= now && taken.some((other) => same(other, fact))) break;
         if (fact.timestamp < now) {
           const before = lateRun.at(-1);
-          if (before !== undefined && same(before, fact)) break;
-          lateRun = before !== undefined && before.timestamp <= fact.timestamp ? [...lateRun, fact] : [fact];
-          const first = lateRun[0] as Frame;
+          // The same instant again is a repeat, or as good as one: it makes the row no longer.
+          if (before?.timestamp === fact.timestamp) break;
+          lateRun = before !== undefined && before.timestamp < fact.timestamp ? [...lateRun, fact] : [fact];
+          const first = lateRun.at(-LATE_RUN);
           const live = newest !== undefined && newest.receivedAt - newest.timestamp < LIVE_MS;
-          const spread = fact.receivedAt - first.receivedAt >= (fact.timestamp - first.timestamp) / 2;
-          if (!(live && lateRun.length >= LATE_RUN && spread)) break;
-          release(Number.POSITIVE_INFINITY);
-          add({ ends: "clock_reset" }, now, fact);
+          if (first === undefined || !live || fact.receivedAt - first.receivedAt < (fact.timestamp - first.timestamp) / 2) break;
+          release(Number.POSITIVE_INFINITY, fact);
+          add({ ends: "clock_reset" }, told, fact);
           now = Number.NEGATIVE_INFINITY;
+          told = now;
           taken = [];
           newest = undefined;
         }
@@ -120,35 +124,37 @@ export const timeline = (facts: readonly Fact[], initial: SensorSettings): reado
         taken.push(fact);
         held.push(fact);
         if (newest === undefined || fact.timestamp >= newest.timestamp) newest = fact;
-        release(newest.timestamp - inForce.settings.reorderMs);
+        release(newest.timestamp - inForce.settings.reorderMs, fact);
         break;
       }
       case "heartbeat": {
+        if (newest === undefined || newest.timestamp > fact.frame.timestamp) break;
         if (fact.release) {
-          release(Number.POSITIVE_INFINITY);
+          release(Number.POSITIVE_INFINITY, fact);
           break;
         }
-        if (newest === undefined || newest.timestamp !== fact.frame.timestamp) break;
+        if (newest.timestamp !== fact.frame.timestamp) break;
         const reached = fact.at - inForce.settings.reorderMs;
-        release(reached);
+        release(reached, fact);
         if (reached <= now) break;
         now = reached;
+        told = now;
         add("tick", now, fact);
         break;
       }
       case "camera-state": {
         if (fact.state === "other") break;
-        release(Number.POSITIVE_INFINITY);
-        const at = Math.max(now, fact.at);
-        add(fact.state === "online" ? "online" : { ends: "sensor_lost" }, at, fact);
+        release(fact.at, fact);
+        told = Math.max(told, fact.at);
+        add(fact.state === "online" ? "online" : { ends: "sensor_lost" }, told, fact);
         break;
       }
       case "definition": {
         if (fact.revision <= revision) break;
         revision = fact.revision;
-        if (fact.decision.type === "sensor-set") release(Number.POSITIVE_INFINITY);
+        if (fact.decision.type === "sensor-set") release(Number.POSITIVE_INFINITY, fact);
         inForce = decided(inForce, fact.decision, fact.revision);
-        add("redefined", now, fact);
+        add("redefined", told, fact);
         break;
       }
     }
