@@ -1,0 +1,173 @@
+/** Crossings: every one is kept. Raw, distinct and net are read from them. */
+import type { Direction } from "../domain/camera.ts";
+import type { Crossing, Derived } from "../domain/event.ts";
+import { KEPT, monthOf, type Projection, type Reader, WHENCE } from "./projection.ts";
+import type { CountMode, Page, Paged, Questions, Range, Scope, TripwireBucket, TripwireCount } from "./questions.ts";
+import {
+  IS_ASKED_TYPE,
+  isMaybe,
+  keyOf,
+  keyParts,
+  maybe,
+  OF_CAMERA,
+  OF_EPOCH,
+  pageOf,
+  rangeParams,
+  scopeParams,
+  TYPES_OF,
+  typeParams,
+} from "./scope.ts";
+import { CAUSE, type CauseRow, causeOf, causeRow, SIGHTING, type SightingRow, sightingOf, sightingRow } from "./sighting.ts";
+
+const KEY = "at, objectId, placeId, direction, confirmedAt, placeEpoch";
+
+export const crossings: Projection<"derived"> = {
+  name: "crossings",
+  version: 1,
+  log: "derived",
+  kind: "rows",
+  ddl: (table) => `CREATE TABLE IF NOT EXISTS ${table} (
+  tenant LowCardinality(String), camera LowCardinality(String),
+  analytic LowCardinality(String), placeId LowCardinality(String), placeEpoch Int64,
+  at Int64 CODEC(Delta, ZSTD), confirmedAt Int64 CODEC(Delta, ZSTD), late Bool,
+  direction LowCardinality(String),${SIGHTING},${CAUSE},${WHENCE}
+) ENGINE = MergeTree PARTITION BY ${monthOf("at")} ORDER BY (tenant, camera, ${KEY}, position) ${KEPT}`,
+  rows: (event: Derived) => (event.kind === "crossing" ? [rowOf(event)] : []),
+};
+
+const rowOf = (c: Crossing) => ({
+  tenant: c.tenant,
+  camera: c.camera,
+  analytic: c.place.analytic,
+  placeId: c.place.id,
+  placeEpoch: c.place.epoch,
+  at: c.at,
+  confirmedAt: c.confirmedAt,
+  late: c.late,
+  direction: c.direction,
+  ...sightingRow(c.object),
+  ...causeRow(c.cause),
+  receivedAt: c.receivedAt,
+});
+
+type CrossingRow = SightingRow &
+  CauseRow & {
+    readonly placeId: string;
+    readonly placeEpoch: number;
+    readonly at: number;
+    readonly confirmedAt: number;
+    readonly late: boolean;
+    readonly direction: Direction;
+    readonly receivedAt: number;
+  };
+
+const crossingOf = ({ tenant, camera }: Scope, row: CrossingRow): Crossing => ({
+  kind: "crossing",
+  tenant,
+  camera,
+  receivedAt: row.receivedAt,
+  place: { analytic: "tripwire", id: row.placeId, epoch: row.placeEpoch },
+  object: sightingOf(row),
+  direction: row.direction,
+  at: row.at,
+  confirmedAt: row.confirmedAt,
+  late: row.late,
+  cause: causeOf(row),
+});
+
+const WHICH = `${OF_CAMERA} AND at >= {from:Int64} AND at < {to:Int64} AND ${isMaybe("placeId", "tripwire")} AND ${OF_EPOCH}`;
+
+const LIST = `
+SELECT ${KEY}, late, receivedAt, objectType, confidence, leftX, topY, rightX, bottomY, info, causeFrom, causeFromId, causeTo, causeToId
+FROM crossings
+WHERE ${WHICH} AND at <= {at:Int64}
+  AND (at, objectId, placeId, direction, confirmedAt, placeEpoch)
+    < ({at:Int64}, {object:String}, {place:String}, {direction:String}, {confirmed:Int64}, {epoch:Int64})
+ORDER BY at DESC, objectId DESC, placeId DESC, direction DESC, confirmedAt DESC, placeEpoch DESC, position
+LIMIT 1 BY ${KEY}
+LIMIT {rows:UInt32}`;
+
+export const listCrossings = async (
+  warehouse: Reader,
+  scope: Scope,
+  asked: Range & Paged & { readonly tripwireId: string | undefined },
+): Promise<Page<Crossing>> => {
+  const [object = "", place = "", direction = "", confirmed = "", epoch = ""] = keyParts(asked.after?.id ?? "", 5);
+  const rows = await warehouse.select<CrossingRow>(LIST, {
+    ...scopeParams(scope),
+    ...rangeParams(asked),
+    ...maybe("tripwire", asked.tripwireId),
+    at: asked.after?.at ?? Number.MAX_SAFE_INTEGER,
+    object,
+    place,
+    direction,
+    confirmed: Number(confirmed) || 0,
+    epoch: Number(epoch) || 0,
+    rows: asked.limit + 1,
+  });
+  return pageOf(
+    rows,
+    asked.limit,
+    (row) => crossingOf(scope, row),
+    (row) => keyOf(row.at, [row.objectId, row.placeId, row.direction, String(row.confirmedAt), String(row.placeEpoch)]),
+  );
+};
+
+/** Each crossing once. */
+const ONCE = `SELECT ${KEY}, argMin(crossings.objectType, position) AS objectType FROM crossings WHERE ${WHICH} GROUP BY ${KEY}`;
+
+/** `bucket` is the first edge at or below, as the edges are given. */
+const counting = (mode: CountMode, bucket: string): string => {
+  const each = `SELECT ${bucket} AS bucket, placeId, direction, objectId, objectType, ${TYPES_OF("objectType")} AS type FROM (${ONCE})`;
+  if (mode === "raw" || mode === "distinct") {
+    const count = mode === "raw" ? "count()" : "uniqExact(objectId)";
+    return `SELECT bucket, placeId, direction, type, ${count} AS n FROM (${each}) WHERE ${IS_ASKED_TYPE}
+GROUP BY bucket, placeId, direction, type ORDER BY placeId, bucket, direction, type`;
+  }
+  const balance = `SELECT bucket, placeId, type, objectId, objectType, sum(if(direction = 'entry', 1, -1)) AS balance FROM (${each})
+WHERE ${IS_ASKED_TYPE} GROUP BY bucket, placeId, type, objectId, objectType HAVING balance != 0`;
+  return `SELECT bucket, placeId, if(balance > 0, 'entry', 'exit') AS direction, type, count() AS n FROM (${balance})
+GROUP BY bucket, placeId, direction, type ORDER BY placeId, bucket, direction, type`;
+};
+
+type CountRow = {
+  readonly bucket: number;
+  readonly placeId: string;
+  readonly direction: Direction;
+  readonly type: string;
+  readonly n: number;
+};
+const countOf = ({ placeId, direction, type, n }: CountRow): TripwireCount => ({ tripwireId: placeId, direction, type, count: n });
+
+export const countCrossings = async (
+  warehouse: Reader,
+  scope: Scope,
+  asked: Parameters<Questions["tripwireCounts"]>[1],
+): Promise<readonly TripwireCount[]> => {
+  const rows = await warehouse.select<CountRow>(counting(asked.mode, "0"), {
+    ...scopeParams(scope),
+    ...rangeParams(asked),
+    ...maybe("tripwire", asked.tripwireId),
+    ...typeParams(asked.types),
+  });
+  return rows.map(countOf);
+};
+
+export const crossingHistogram = async (
+  warehouse: Reader,
+  scope: Scope,
+  asked: Parameters<Questions["tripwireHistogram"]>[1],
+): Promise<readonly TripwireBucket[]> => {
+  const { edges } = asked;
+  if (edges.length < 2) return [];
+  const rows = await warehouse.select<CountRow>(counting(asked.mode, "roundDown(at, {edges:Array(Int64)})"), {
+    ...scopeParams(scope),
+    ...rangeParams({ from: edges[0], to: edges.at(-1) }),
+    ...maybe("tripwire", asked.tripwireId),
+    ...typeParams(asked.types),
+    edges,
+  });
+  const bucketAt = new Map(edges.map((edge, i) => [edge, i]));
+  return rows.map((row) => ({ ...countOf(row), bucket: bucketAt.get(row.bucket) as number }));
+};
+

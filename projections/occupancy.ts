@@ -1,0 +1,73 @@
+/**
+ * How many were present, by sweeping over the stays: +1 where one begins, -1 where it ends, and a mark at each edge of a bucket.
+ * A stay that nobody was told has ended lasts until the camera's known time: the greatest of its coverage and its entries and leavings.
+ */
+import { STAYS } from "./presence.ts";
+import type { Reader } from "./projection.ts";
+import type { OccupancyBucket, Questions, Scope } from "./questions.ts";
+import { IS_ASKED_TYPE, maybe, OF_CAMERA, rangeParams, scopeParams, TYPES_OF, typeParams } from "./scope.ts";
+
+const KNOWN = `(SELECT greatest(
+  (SELECT max(end) FROM coverage WHERE ${OF_CAMERA}),
+  (SELECT max(at) FROM presence WHERE ${OF_CAMERA})))`;
+
+/** Clipped to the buckets. Between two neighbouring instants the number present does not change, and no edge lies there. */
+const SWEEP = `
+WITH ${KNOWN} AS known,
+clipped AS (
+  SELECT placeId, type, greatest(start, {from:Int64}) AS since, least(coalesce(end, known), {to:Int64}) AS until
+  FROM (SELECT *, ${TYPES_OF("objectType")} AS type FROM (${STAYS}))
+  WHERE since < until AND ${IS_ASKED_TYPE}
+),
+changes AS (
+  SELECT placeId, type, tupleElement(change, 1) AS at, sum(tupleElement(change, 2)) AS delta
+  FROM (
+    SELECT placeId, type, arrayJoin([(since, toInt64(1)), (until, toInt64(-1))]) AS change FROM clipped
+    UNION ALL
+    SELECT placeId, type, (arrayJoin({edges:Array(Int64)}), toInt64(0)) AS change FROM (SELECT DISTINCT placeId, type FROM clipped)
+  )
+  GROUP BY placeId, type, at
+),
+levels AS (
+  SELECT placeId, type, at,
+    sum(delta) OVER (PARTITION BY placeId, type ORDER BY at ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS present,
+    leadInFrame(at) OVER (PARTITION BY placeId, type ORDER BY at ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) AS next
+  FROM changes
+)
+SELECT placeId, type, roundDown(at, {edges:Array(Int64)}) AS edge,
+  sum(present * (next - at)) AS weight, max(present) AS most, min(present) AS fewest
+FROM levels WHERE at < {to:Int64}
+GROUP BY placeId, type, edge HAVING most > 0
+ORDER BY placeId, edge, type`;
+
+type Level = {
+  readonly placeId: string;
+  readonly type: string;
+  readonly edge: number;
+  readonly weight: number;
+  readonly most: number;
+  readonly fewest: number;
+};
+
+export const occupancyHistogram = async (
+  warehouse: Reader,
+  scope: Scope,
+  asked: Parameters<Questions["occupancyHistogram"]>[1],
+): Promise<readonly OccupancyBucket[]> => {
+  const { edges } = asked;
+  if (edges.length < 2) return [];
+  const rows = await warehouse.select<Level>(SWEEP, {
+    ...scopeParams(scope),
+    ...rangeParams({ from: edges[0], to: edges.at(-1) }),
+    ...maybe("analytic", asked.analytic),
+    ...maybe("place", asked.placeId),
+    ...typeParams(asked.types),
+    edges,
+  });
+  const bucketAt = new Map(edges.map((edge, i) => [edge, i]));
+  return rows.map(({ placeId, type, edge, weight, most, fewest }) => {
+    const bucket = bucketAt.get(edge) as number;
+    const length = (edges[bucket + 1] as number) - edge;
+    return { placeId, bucket, type, averageCount: weight / length, maxCount: most, minCount: fewest };
+  });
+};

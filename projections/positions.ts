@@ -1,0 +1,45 @@
+/** The least and greatest position of a camera's frames in each hour of event time: where in the facts a day lies. */
+import type { Instant } from "../domain/envelope.ts";
+import type { Fact } from "../domain/event.ts";
+import type { Position } from "../domain/ports.ts";
+import { KEPT, type Projection, type Reader } from "./projection.ts";
+
+const HOUR = 3_600_000;
+
+export const positions: Projection<"facts"> = {
+  name: "positions",
+  version: 1,
+  log: "facts",
+  kind: "summary",
+  ddl: (table) => `CREATE TABLE IF NOT EXISTS ${table} (
+  tenant LowCardinality(String), camera LowCardinality(String), hour Int64, partition UInt32,
+  least SimpleAggregateFunction(min, Int64), greatest SimpleAggregateFunction(max, Int64)
+) ENGINE = AggregatingMergeTree ORDER BY (tenant, camera, hour, partition) ${KEPT}`,
+  rows: (event: Fact, position, partition) =>
+    event.kind === "frame"
+      ? [
+          {
+            tenant: event.tenant,
+            camera: event.camera,
+            hour: Math.floor(event.timestamp / HOUR) * HOUR,
+            partition,
+            least: position,
+            greatest: position,
+          },
+        ]
+      : [],
+};
+
+const SPAN = `
+SELECT min(positions.least) AS least, max(positions.greatest) AS greatest, count() AS hours FROM positions
+WHERE tenant = {tenant:String} AND camera = {camera:String} AND hour > {from:Int64} - ${HOUR} AND hour < {to:Int64}`;
+
+/** Positions between which all frames of the camera with a timestamp in [from, to) lie, the last included; undefined where there are none. */
+export const positionsOf = async (
+  warehouse: Reader,
+  { tenant, camera }: { readonly tenant: string; readonly camera: string },
+  { from, to }: { readonly from: Instant; readonly to: Instant },
+): Promise<{ readonly first: Position; readonly last: Position } | undefined> => {
+  const [row] = await warehouse.select<{ least: number; greatest: number; hours: number }>(SPAN, { tenant, camera, from, to });
+  return row === undefined || row.hours === 0 ? undefined : { first: row.least, last: row.greatest };
+};
