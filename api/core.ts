@@ -10,8 +10,16 @@ import type { Questions } from "../projections/questions.ts";
 /** Partition -> the last position written there. */
 export type Reached = ReadonlyMap<number, Position>;
 
-/** A body as it came. `encoding` is Content-Encoding; limits count the unpacked bytes. */
-export type Incoming = { readonly contentType: string; readonly encoding: string | undefined; readonly body: Uint8Array };
+/**
+ * A body as it came. `encoding` is Content-Encoding; limits count the unpacked bytes.
+ * `release` lets go the frames held for reordering, once these are in: `?release=true`, as an import ends.
+ */
+export type Incoming = {
+  readonly contentType: string;
+  readonly encoding: string | undefined;
+  readonly body: Uint8Array;
+  readonly release?: boolean;
+};
 
 /** `line` counts from 1: the line of NDJSON, the element of an array, the message of a protobuf stream; 1 for a single frame. */
 export type Rejected = { readonly line: number; readonly detail: string };
