@@ -34,13 +34,39 @@ const FULL = new Set<unknown>([28, 122, 27, -30_792, "ENOSPC", "EDQUOT", "EFBIG"
 
 const codeOf = (error: unknown): unknown => (error instanceof Error && "code" in error ? error.code : undefined);
 
-const failed = (dir: string, cause: unknown): AdapterError => {
+/** LMDB reports a short write as an I/O error: it is a full disk when what was to be written does not fit what is free. */
+const EIO = 5;
+const isFull = (dir: string, cause: unknown, bytes: number): boolean => {
+  const code = codeOf(cause);
+  if (code !== EIO) return FULL.has(code);
+  const { bavail, bsize } = statfsSync(dir);
+  return bavail * bsize < bytes + 64 * 1024;
+};
+
+const failed = (dir: string, cause: unknown, bytes: number): AdapterError => {
   if (cause instanceof AdapterError) return cause;
-  if (FULL.has(codeOf(cause))) {
+  if (isFull(dir, cause, bytes)) {
     const message = `The disk under ${dir} is full. Nothing of this write was kept. Make room and try again.`;
     return new AdapterError("full", message, { retryable: true, cause });
   }
   return new AdapterError("unavailable", `Writing to ${dir} failed: ${String(cause)}`, { retryable: true, cause });
+};
+
+type Puts = ReadonlyMap<Table, ReadonlyMap<Key, Buffer | undefined>>;
+
+const sizeOf = (puts: Puts): number => {
+  let bytes = 0;
+  for (const entries of puts.values()) for (const value of entries.values()) bytes += value?.length ?? 0;
+  return bytes;
+};
+
+/** What answers may throw too (a restore that meets damage): that is this writer's news and must not stop the others. */
+const answer = ({ resolve, reject }: Waiting, after: () => unknown): void => {
+  try {
+    resolve(after() as never);
+  } catch (error) {
+    reject(error);
+  }
 };
 
 export class Environment {
@@ -58,10 +84,10 @@ export class Environment {
     this.file = join(dir, "data.mdb");
     this.#unlock = lockDirectory(dir);
     try {
-      this.#root = open<Buffer, Key>({ path: dir, maxDbs: tables, encoding: "binary", overlappingSync: false });
+      this.#root = open<Buffer, Key>({ path: dir, maxDbs: tables, encoding: "binary", overlappingSync: false, eventTurnBatching: false });
     } catch (cause) {
       this.#unlock();
-      throw failed(dir, cause);
+      throw failed(dir, cause, 0);
     }
   }
 
@@ -132,7 +158,7 @@ export class Environment {
       try {
         const after = each.write(group);
         accepted.push(each);
-        done.push(() => each.resolve(after() as never));
+        done.push(() => answer(each, after));
       } catch (error) {
         each.reject(error);
       }
@@ -140,14 +166,14 @@ export class Environment {
     try {
       if (puts.size > 0) await this.#put(puts);
     } catch (error) {
-      const why = failed(this.dir, error);
+      const why = failed(this.dir, error, sizeOf(puts));
       for (const each of accepted) each.reject(why);
       return;
     }
     for (const tell of done) tell();
   }
 
-  async #put(puts: ReadonlyMap<Table, ReadonlyMap<Key, Buffer | undefined>>): Promise<void> {
+  async #put(puts: Puts): Promise<void> {
     const batch = this.#root.batch(() => {
       for (const [table, entries] of puts) {
         for (const [key, value] of entries) void (value === undefined ? table.remove(key) : table.put(key, value));
@@ -160,11 +186,5 @@ export class Environment {
       if (error instanceof Error && error.message.includes("Commit failed") && "commitError" in error) await error.commitError;
       throw error;
     }
-  }
-
-  /** Bytes left on the disk, for messages. */
-  get free(): number {
-    const { bavail, bsize } = statfsSync(this.dir);
-    return bavail * bsize;
   }
 }

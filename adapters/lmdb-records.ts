@@ -128,22 +128,33 @@ export class Records<E extends { readonly receivedAt: Instant }> implements Part
     let next = from;
     while (next < to) {
       const record = Math.floor(next / EVENTS_PER_RECORD);
-      const stored = this.bytesOf(record);
       const base = record * EVENTS_PER_RECORD;
-      if (stored !== undefined) {
-        const count = this.checked(record, () => headerOf(stored)).count;
-        if (events.length > 0 && (events.length + count > this.#limits.events || bytes + stored.length > this.#limits.bytes)) break;
-        bytes += stored.length;
-        const block = this.checked(record, () => this.codec.unpack(stored));
-        const end = Math.min(block.length, to - base);
-        for (let i = next - base; i < end; i++) {
-          events.push(block[i] as E);
-          positions.push(base + i);
-        }
+      const block = this.#block(record, events.length, bytes);
+      if (block === undefined) break;
+      bytes += block.bytes;
+      const end = Math.min(block.events.length, to - base);
+      for (let i = next - base; i < end; i++) {
+        events.push(block.events[i] as E);
+        positions.push(base + i);
       }
       next = Math.min(base + EVENTS_PER_RECORD, to);
     }
     return { partition: Number(this.name.slice(this.name.indexOf("/") + 1)), events, positions, next };
+  }
+
+  /** Undefined when a batch that has so much already is to end before it: it would be too great, or it is damaged and comes next. */
+  #block(record: number, events: number, bytes: number): { readonly events: readonly E[]; readonly bytes: number } | undefined {
+    try {
+      const stored = this.bytesOf(record);
+      if (stored === undefined) return { events: [], bytes: 0 };
+      const { count } = this.checked(record, () => headerOf(stored));
+      if (events > 0 && (events + count > this.#limits.events || bytes + stored.length > this.#limits.bytes)) return undefined;
+      return { events: this.checked(record, () => this.codec.unpack(stored)), bytes: stored.length };
+    } catch (error) {
+      // What stands before the damage is given first; the next pull meets it again, with nothing before it.
+      if (events > 0 && error instanceof AdapterError) return undefined;
+      throw error;
+    }
   }
 
   /** By bisection over the records' headers: `high` never falls. */
