@@ -13,7 +13,7 @@ import { aheadOf, isRejection, type Observed, rejectionText, sensorProblem } fro
 import { createPartitions } from "./partitions.ts";
 import { type Incoming, isNotReceived, type NotReceived, notReceived, type Reached, type Received, type Rejected } from "./received.ts";
 import { type Appending, createRemembered, frameKey } from "./remembered.ts";
-import { unpack } from "./unpack.ts";
+import { tooLarge, unpack } from "./unpack.ts";
 
 export type Receiver = {
   receive(tenant: string, incoming: Incoming): Promise<Received | NotReceived>;
@@ -61,7 +61,7 @@ export const createReceiver = ({ facts, limits, clock, meter, journal }: World):
       return positions;
     } catch (error) {
       if (!(error instanceof AdapterError)) throw error;
-      journal.error({ error, code: error.code, facts: events.length }, "facts could not be appended");
+      journal.error({ err: error, code: error.code, facts: events.length }, "facts could not be appended");
       if (error.code === "too-large") return notReceived("too-large", error.message);
       return notReceived("unavailable", error.code === "full" ? "the log is full" : `the log cannot be written (${error.code})`);
     }
@@ -82,6 +82,8 @@ export const createReceiver = ({ facts, limits, clock, meter, journal }: World):
   const receive = (tenant: string, incoming: Incoming): Promise<Received | NotReceived> => {
     const kind = kindOf(incoming.contentType);
     if (typeof kind !== "string") return Promise.resolve(kind);
+    // Before back-pressure: sending it again later would not help.
+    if (incoming.body.length > limits.bodyBytes) return Promise.resolve(tooLarge(limits.bodyBytes));
     return guarded(incoming.body.length, async () => {
       const body = await unpack(incoming.body, incoming.encoding, limits.bodyBytes);
       if (isNotReceived(body)) return body;

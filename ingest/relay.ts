@@ -5,7 +5,6 @@
 import type { CameraEvent } from "../domain/camera.ts";
 import type { CameraKey } from "../domain/envelope.ts";
 import type { Definition, Fact } from "../domain/event.ts";
-import { partitionOf } from "../domain/ids.ts";
 import {
   AdapterError,
   type Clock,
@@ -96,7 +95,7 @@ export const createRelay = ({ store, facts, clock, journal, patience = PATIENCE_
         } catch (error) {
           if (signal.aborted) return;
           if (!(error instanceof AdapterError && (error.retryable || error.code === "full"))) throw error;
-          journal.warn({ error, pause }, "the relay waits: a decision could not be copied");
+          journal.warn({ err: error, pause }, "the relay waits: a decision could not be copied");
         }
         if (clock.now() - started > LONGEST_PAUSE_MS) pause = FIRST_PAUSE_MS;
         await clock.sleep(pause, signal);
@@ -131,15 +130,22 @@ export const createRelay = ({ store, facts, clock, journal, patience = PATIENCE_
     }
   };
 
+  /** Copied before this run, no one knows where: copying it once more gives a position, and engines have the revision. */
+  const again = async (key: CameraKey, stream: string, revision: Revision): Promise<Position> => {
+    const event = (await store.read(stream)).find((one) => one.revision === revision);
+    if (event === undefined) throw new Error(`${stream} has no revision ${revision}`);
+    const [position] = await facts.append([definitionOf(key, event, clock.now())]);
+    note(stream, revision, position);
+    return position as Position;
+  };
+
   const passed = async (stream: string, revision: Revision): Promise<Position> => {
     const key = cameraOfStream(stream);
     if (key === undefined) throw new Error(`${stream} is no camera's stream`);
     await wait(stream, revision);
     const at = streams.get(stream)?.at;
     if (at !== undefined) return at;
-    // Copied before this run: whatever is in the partition by now lies at or after it.
-    const { end } = await facts.bounds(partitionOf(key.tenant, key.camera, facts.partitions));
-    return Math.max(0, end - 1);
+    return again(key, stream, revision);
   };
 
   return { run, passed, revision: (stream) => streams.get(stream)?.revision ?? 0 };
