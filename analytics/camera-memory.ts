@@ -1,0 +1,127 @@
+import { type Analytic, type Camera, epochOf, initialCamera, ruleVersion } from "../domain/camera.ts";
+import type { CameraKey, Instant } from "../domain/envelope.ts";
+import type { Coverage } from "../domain/event.ts";
+import type { Machine } from "../domain/machine.ts";
+import { compileRule } from "../domain/rules/compile.ts";
+import { coverage, type Watching } from "../domain/rules/coverage.ts";
+import { crossing } from "../domain/rules/crossing.ts";
+import { byText, type PlaceMachine } from "../domain/rules/place.ts";
+import { presence, presenceInView } from "../domain/rules/presence.ts";
+import type { RuleMachine } from "../domain/rules/rule.ts";
+import { type Moment, type SensorTime, startTime } from "../domain/rules/sensor-time.ts";
+
+/** A rule's machine at work. `due` is kept beside the state: it is asked at every frame and changes only when the rule hears something. */
+export type RuleRun = {
+  readonly ruleId: string;
+  /** What must not change for the state to stay. */
+  readonly tag: string;
+  readonly machine: RuleMachine;
+  state: unknown;
+  due: Instant;
+};
+
+export type PlaceRun = {
+  readonly analytic: Analytic;
+  readonly id: string;
+  readonly tag: string;
+  readonly machine: PlaceMachine;
+  state: unknown;
+  /** The rules that listen here, by ruleId. */
+  rules: readonly RuleRun[];
+};
+
+/** All that is remembered of one camera. Mutable: the engine's own. */
+export type CameraMemory = CameraKey & {
+  definition: Camera;
+  time: SensorTime;
+  readonly coverage: Machine<Moment, Watching, Coverage>;
+  watching: Watching;
+  /** By analytic, then id. */
+  places: readonly PlaceRun[];
+  /** By ruleId. */
+  rules: readonly RuleRun[];
+  /** What a step threw: nothing moves here until the camera is redefined. */
+  stopped: string | undefined;
+  touched: boolean;
+};
+
+const COVERAGE = coverage();
+
+export const createCameraMemory = (tenant: string, camera: string): CameraMemory => {
+  const one: CameraMemory = {
+    tenant,
+    camera,
+    definition: initialCamera(),
+    time: startTime(),
+    coverage: COVERAGE,
+    watching: COVERAGE.initial(),
+    places: [],
+    rules: [],
+    stopped: undefined,
+    touched: false,
+  };
+  fitToDefinition(one);
+  return one;
+};
+
+/** What was put aside because its definition changed. */
+export type PutAside = { readonly places: readonly PlaceRun[]; readonly rules: readonly RuleRun[] };
+
+/** Makes the machines follow the definition. What did not change keeps its state, the rest starts afresh. */
+export const fitToDefinition = (one: CameraMemory): PutAside => {
+  const before = { places: one.places, rules: one.rules };
+  const places = placesOf(one).map((fresh) => before.places.find((old) => sameRun(old, fresh) && old.id === fresh.id) ?? fresh.make());
+  const rules: RuleRun[] = [];
+  for (const place of places) {
+    const own = rulesOf(one, place).map(
+      (fresh) => before.rules.find((old) => sameRun(old, fresh) && old.ruleId === fresh.ruleId) ?? fresh.make(),
+    );
+    place.rules = own;
+    rules.push(...own);
+  }
+  one.places = places;
+  one.rules = rules.sort((a, b) => byText(a.ruleId, b.ruleId));
+  return {
+    places: before.places.filter((old) => !places.includes(old)),
+    rules: before.rules.filter((old) => !rules.includes(old)),
+  };
+};
+
+const sameRun = (old: { readonly tag: string }, fresh: { readonly tag: string }): boolean => old.tag === fresh.tag;
+
+type Fresh<T> = { readonly tag: string; readonly make: () => T };
+
+const placesOf = ({ tenant, camera, definition }: CameraMemory): (Fresh<PlaceRun> & { readonly id: string })[] => {
+  const key = { tenant, camera };
+  const { settings, tripwires, rois } = definition;
+  const place = (analytic: Analytic, id: string, version: number, machine: (epoch: number) => PlaceMachine) => {
+    const epoch = epochOf(definition, analytic, id);
+    const tag = `${analytic} ${version} ${settings.version} ${epoch}`;
+    return { id, tag, make: (): PlaceRun => started({ analytic, id, tag, machine: machine(epoch), rules: [] }) };
+  };
+  const byId = <T extends { readonly id: string }>(map: ReadonlyMap<string, T>): T[] =>
+    [...map.values()].sort((a, b) => byText(a.id, b.id));
+  return [
+    place("fov", camera, 0, () => presenceInView(settings.fov, key) as unknown as PlaceMachine),
+    ...byId(rois).map((roi) => place("roi", roi.id, roi.version, (epoch) => presence(roi, key, epoch) as unknown as PlaceMachine)),
+    ...byId(tripwires).map((wire) =>
+      place("tripwire", wire.id, wire.version, (epoch) => crossing(wire, key, epoch) as unknown as PlaceMachine),
+    ),
+  ];
+};
+
+const started = (place: Omit<PlaceRun, "state">): PlaceRun => ({ ...place, state: place.machine.initial() });
+
+const rulesOf = ({ tenant, camera, definition }: CameraMemory, place: PlaceRun): (Fresh<RuleRun> & { readonly ruleId: string })[] =>
+  [...definition.rules.values()]
+    .filter((rule) => rule.enabled && rule.analytic === place.analytic && (rule.analytic === "fov" || rule.placeId === place.id))
+    .sort((a, b) => byText(a.ruleId, b.ruleId))
+    .map((rule) => {
+      const tag = `${ruleVersion(definition, rule)} ${place.tag}`;
+      const make = (): RuleRun => {
+        const machine = compileRule({ tenant, camera }, definition, rule);
+        const state = machine.initial();
+        return { ruleId: rule.ruleId, tag, machine, state, due: machine.due?.(state) ?? Number.POSITIVE_INFINITY };
+      };
+      return { ruleId: rule.ruleId, tag, make };
+    });

@@ -1,0 +1,162 @@
+import { loadCameraDefinition, saveCameraDefinition } from "../domain/camera-saving.ts";
+import type { CameraKey, Instant, Json } from "../domain/envelope.ts";
+import type { Frame } from "../domain/event.ts";
+import type { Saved } from "../domain/ports.ts";
+import { loadTime, saveTime, TIME_VERSION } from "../domain/rules/sensor-time.ts";
+import { type CameraMemory, createCameraMemory, fitToDefinition } from "./camera-memory.ts";
+
+/** Raised when the saved form changes: the memory is then derived again from a base or from the log's start. */
+const VERSION = 1;
+
+/** What a partition remembers, by tenant and camera. Two steps rather than a joined key: no text is made for each frame. */
+export type Memory = { readonly tenants: Map<string, Map<string, CameraMemory>>; touched: CameraMemory[] };
+
+export const createMemory = (): Memory => ({ tenants: new Map(), touched: [] });
+
+export const cameraMemory = (memory: Memory, tenant: string, camera: string): CameraMemory => {
+  const known = memory.tenants.get(tenant)?.get(camera);
+  if (known !== undefined) return known;
+  const fresh = createCameraMemory(tenant, camera);
+  put(memory, fresh);
+  return fresh;
+};
+
+const put = ({ tenants }: Memory, one: CameraMemory): void => {
+  const cameras = tenants.get(one.tenant) ?? new Map<string, CameraMemory>();
+  cameras.set(one.camera, one);
+  tenants.set(one.tenant, cameras);
+};
+
+export const touch = (memory: Memory, one: CameraMemory): void => {
+  if (one.touched) return;
+  one.touched = true;
+  memory.touched.push(one);
+};
+
+const all = function* ({ tenants }: Memory): Generator<CameraMemory> {
+  for (const cameras of tenants.values()) yield* cameras.values();
+};
+
+export const camerasIn = (memory: Memory): readonly CameraKey[] => Array.from(all(memory), ({ tenant, camera }) => ({ tenant, camera }));
+
+/** Undefined for a camera never heard of. */
+export const saveCameraMemory = (memory: Memory, tenant: string, camera: string): Json | undefined => {
+  const one = memory.tenants.get(tenant)?.get(camera);
+  return one && save(one);
+};
+
+/** The cameras touched since it was last called, saved; from here on they count as untouched. */
+export const saveTouched = (memory: Memory): readonly Saved[] => {
+  const { touched } = memory;
+  memory.touched = [];
+  return touched.map((one) => {
+    one.touched = false;
+    return { tenant: one.tenant, camera: one.camera, memory: save(one) };
+  });
+};
+
+const save = (one: CameraMemory): Json => ({
+  version: VERSION,
+  definition: saveCameraDefinition(one.definition),
+  stopped: one.stopped ?? null,
+  time: [TIME_VERSION, saveTime(one.time)],
+  coverage: [one.coverage.version, one.coverage.save(one.watching)],
+  places: one.places.map(({ analytic, id, machine, state }) => [analytic, id, machine.version, machine.save(state)]),
+  rules: one.rules.map(({ ruleId, machine, state }) => [ruleId, machine.version, machine.save(state)]),
+});
+
+/**
+ * Takes saved memories in, replacing what was there. Says which could not be loaded because their form is not known: those
+ * cameras are not in memory, and are to be derived again.
+ */
+export const restoreMemory = (memory: Memory, saved: readonly Saved[]): readonly CameraKey[] => {
+  const unknown: CameraKey[] = [];
+  for (const { tenant, camera, memory: form } of saved) {
+    memory.tenants.get(tenant)?.delete(camera);
+    if (form === undefined) continue;
+    const one = load(tenant, camera, form);
+    if (one === undefined) unknown.push({ tenant, camera });
+    else put(memory, one);
+  }
+  return unknown;
+};
+
+type Form = {
+  readonly version: number;
+  readonly definition: Json;
+  readonly stopped: string | null;
+  readonly time: [number, Json];
+  readonly coverage: [number, Json];
+  readonly places: [string, string, number, Json][];
+  readonly rules: [string, number, Json][];
+};
+
+const load = (tenant: string, camera: string, saved: Json): CameraMemory | undefined => {
+  const form = saved as unknown as Form;
+  if (form.version !== VERSION || form.time[0] !== TIME_VERSION) return undefined;
+  const one = createCameraMemory(tenant, camera);
+  one.definition = loadCameraDefinition(form.definition);
+  one.time = loadTime(form.time[1]);
+  const watching = one.coverage.load(form.coverage[1], form.coverage[0]);
+  if (watching === undefined) return undefined;
+  one.watching = watching;
+  if (form.stopped !== null) {
+    one.places = [];
+    one.rules = [];
+    one.stopped = form.stopped;
+    return one;
+  }
+  fitToDefinition(one);
+  if (one.places.length !== form.places.length || one.rules.length !== form.rules.length) return undefined;
+  for (const [i, place] of one.places.entries()) {
+    const [analytic, id, version, state] = form.places[i] as Form["places"][number];
+    const loaded = place.analytic === analytic && place.id === id ? place.machine.load(state, version) : undefined;
+    if (loaded === undefined) return undefined;
+    place.state = loaded;
+  }
+  for (const [i, rule] of one.rules.entries()) {
+    const [ruleId, version, state] = form.rules[i] as Form["rules"][number];
+    const loaded = rule.ruleId === ruleId ? rule.machine.load(state, version) : undefined;
+    if (loaded === undefined) return undefined;
+    rule.state = loaded;
+    rule.due = rule.machine.due?.(loaded) ?? Number.POSITIVE_INFINITY;
+  }
+  return one;
+};
+
+/** A camera with a timer or a held frame: `due` is at or before the next; `toldUntil` is what its time has reached. */
+export type Pending = CameraKey & {
+  readonly due: Instant;
+  readonly newest: { readonly timestamp: Instant; readonly id: string; readonly receivedAt: Instant };
+  readonly toldUntil: Instant;
+};
+
+export const pendingCameras = (memory: Memory): readonly Pending[] => {
+  const pending: Pending[] = [];
+  for (const one of all(memory)) {
+    const { newest, newestReceivedAt, held, until } = one.time;
+    if (one.stopped !== undefined || newest === undefined) continue;
+    // With frames held back, timers too run behind by as much.
+    const { reorderMs } = one.definition.settings;
+    const due = Math.min(nextDue(one), (held[0] as Frame | undefined)?.timestamp ?? Number.POSITIVE_INFINITY) + reorderMs;
+    if (due === Number.POSITIVE_INFINITY) continue;
+    const { tenant, camera } = one;
+    const toldUntil = until === undefined ? Number.NEGATIVE_INFINITY : until + reorderMs;
+    pending.push({ tenant, camera, due, newest: { ...newest, receivedAt: newestReceivedAt }, toldUntil });
+  }
+  return pending;
+};
+
+const nextDue = ({ coverage, watching, places, rules }: CameraMemory): Instant => {
+  let next = coverage.due?.(watching) ?? Number.POSITIVE_INFINITY;
+  for (const { machine, state } of places) next = Math.min(next, machine.due?.(state) ?? Number.POSITIVE_INFINITY);
+  for (const { machine, state } of rules) next = Math.min(next, machine.due?.(state) ?? Number.POSITIVE_INFINITY);
+  return next;
+};
+
+/** Cameras whose machines a defect stopped, with what was thrown: `tenant/camera: reason`. */
+export const stoppedCameras = (memory: Memory): readonly string[] => {
+  const stopped: string[] = [];
+  for (const one of all(memory)) if (one.stopped !== undefined) stopped.push(`${one.tenant}/${one.camera}: ${one.stopped}`);
+  return stopped;
+};

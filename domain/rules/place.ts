@@ -1,0 +1,52 @@
+/** What the machines of places have in common. */
+import type { Analytic } from "../camera.ts";
+import type { CameraKey } from "../envelope.ts";
+import type { Crossing, Fact, FrameRef, PlaceRef, Presence } from "../event.ts";
+import { andThen, type Machine } from "../machine.ts";
+import type { Heard, Noticed, Passed } from "./rule.ts";
+import { type Moment, type SensorTime, sensorTime } from "./sensor-time.ts";
+
+/** What a place finds. At one instant: leavings, entries, what was noticed, crossings. */
+export type Found = Crossing | Presence | Noticed;
+export type PlaceMachine<S = unknown> = Machine<Moment, S, Found>;
+
+/** `camera`: whose place it is; without it, each camera has one like it. */
+export type PlaceOf = { readonly key: CameraKey | undefined; readonly place: (key: CameraKey) => PlaceRef };
+
+export const placeOf = (analytic: Analytic, id: string | undefined, key: CameraKey | undefined, epoch: number): PlaceOf => {
+  const fixed = id === undefined ? undefined : { analytic, id, epoch };
+  return { key, place: (of) => fixed ?? { analytic, id: of.camera, epoch } };
+};
+
+export const atOf = (moment: Moment): number => (moment.kind === "frame" ? moment.timestamp : moment.at);
+
+export const refOf = (frame: { readonly timestamp: number; readonly id: string }): FrameRef => ({
+  timestamp: frame.timestamp,
+  id: frame.id,
+});
+
+/** By code unit: no locale, the same everywhere. */
+export const byText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
+/**
+ * A place for a rule to listen to: what it finds, and after each moment that time has come so far. An end is told as it is:
+ * what it means to a rule is the rule's business.
+ */
+const telling = <S>(place: Machine<Moment, S, Found>): Machine<Moment, S, Heard> => ({
+  ...place,
+  step: (state, moment) => {
+    const [after, found] = place.step(state, moment);
+    const heard: Heard[] = found.slice();
+    heard.push(moment.kind === "ended" ? moment : passed(moment));
+    return [after, heard];
+  },
+});
+
+export const passed = (moment: Moment): Passed =>
+  moment.kind === "passed"
+    ? moment
+    : { kind: "passed", tenant: moment.tenant, camera: moment.camera, receivedAt: moment.receivedAt, at: atOf(moment) };
+
+/** From facts to what rules hear: the sensor's time, then the place. */
+export const observing = <S>(place: Machine<Moment, S, Found>, key: CameraKey | undefined, reorderMs: number) =>
+  andThen<Fact, SensorTime, Moment, S, Heard>(sensorTime(key, reorderMs), telling(place));

@@ -1,0 +1,288 @@
+/**
+ * Who is in a region or in the field of view.
+ *
+ * 1. An object has entered when it was inside for `minFrames` consecutive frames it was seen in, also when first seen inside;
+ *    it has left when it was outside for as many. With `all-corners` inside is all four, else outside.
+ * 2. One not seen for `exitAfter` has left, at last seen + `exitAfter`. One not yet confirmed is then forgotten.
+ * 3. A stay is [entered, left): both at the confirming frame or timer. `firstSeen` is the first frame of the run that confirmed it.
+ * 4. When the camera is lost, its clock is set back or the place is redefined, every stay ends then, with that reason.
+ * 5. An object that is present and gains or changes an attribute is noticed.
+ * 6. An object twice in a frame counts as it comes first.
+ */
+import type { Roi, SensorSettings } from "../camera.ts";
+import type { CameraKey, Instant, Json } from "../envelope.ts";
+import type { DetectedObject, EndReason, Frame, FrameRef, Info, PlaceRef, Presence } from "../event.ts";
+import { anchorAt, anchorX, anchorY, inside, regionOf } from "../geometry.ts";
+import type { Machine } from "../machine.ts";
+import { loadObject, saveObject } from "./frame-saving.ts";
+import { keyedBy } from "./keyed.ts";
+import { atOf, byText, placeOf, refOf } from "./place.ts";
+import type { Noticed } from "./rule.ts";
+import type { Moment } from "./sensor-time.ts";
+
+/** Only of objects that are present or about to be. */
+class Track {
+  object: DetectedObject;
+  seen: FrameRef;
+  /** The first frame of the run inside that made, or will make, it present. */
+  first: FrameRef;
+  /** Consecutive frames that speak against what it is: inside while not present, outside while present. */
+  run: number;
+  /** The first frame outside of a present object's run. */
+  away: FrameRef;
+  present: boolean;
+  start: Instant;
+  counted: number;
+  constructor(object: DetectedObject, seen: FrameRef, counted: number) {
+    this.object = object;
+    this.seen = seen;
+    this.first = seen;
+    this.run = 0;
+    this.away = seen;
+    this.present = false;
+    this.start = 0;
+    this.counted = counted;
+  }
+}
+
+/** `wakeAt` is at or before the next timeout: a ring that finds none reckons it anew. Undefined: nobody is present. */
+export type Attendance = {
+  readonly tracks: Map<string, Track>;
+  present: number;
+  frames: number;
+  wakeAt: Instant | undefined;
+  sweepAt: Instant;
+};
+
+export type PresenceMachine = Machine<Moment, Attendance, Presence | Noticed>;
+type Found = Presence | Noticed;
+type Area = {
+  readonly within: ((object: DetectedObject) => boolean) | undefined;
+  readonly minFrames: number;
+  readonly exitAfter: number;
+  readonly place: (key: CameraKey) => PlaceRef;
+};
+
+const NOTHING: readonly Found[] = [];
+
+/** Presence in a region. Without a key, each camera has one like it. */
+export const presence = (roi: Roi, key?: CameraKey, epoch = 0): PresenceMachine =>
+  machine("roi", key, {
+    within: withinOf(roi),
+    minFrames: roi.minFrames,
+    exitAfter: Math.round(roi.exitAfter * 1000),
+    place: placeOf("roi", roi.id, key, epoch).place,
+  });
+
+/** Presence in the field of view: to be in the frame is to be inside. */
+export const presenceInView = ({ minFrames, exitAfter }: SensorSettings["fov"], key?: CameraKey): PresenceMachine =>
+  machine("fov", key, {
+    within: undefined,
+    minFrames,
+    exitAfter: Math.round(exitAfter * 1000),
+    place: placeOf("fov", key?.camera, key, 0).place,
+  });
+
+const withinOf = (roi: Roi): ((object: DetectedObject) => boolean) => {
+  const region = regionOf(roi.coordinates);
+  const anchor = anchorAt(roi.anchor);
+  if (!anchor.corners) return ({ bbox }) => inside(region, anchorX(anchor, bbox), anchorY(anchor, bbox));
+  return ({ bbox: { leftX, topY, rightX, bottomY } }) =>
+    inside(region, leftX, topY) && inside(region, rightX, topY) && inside(region, rightX, bottomY) && inside(region, leftX, bottomY);
+};
+
+const machine = (name: string, key: CameraKey | undefined, area: Area): PresenceMachine => ({
+  name: `presence in ${name}`,
+  version: 1,
+  keyOf: keyedBy(key),
+  at: atOf,
+  initial: () => ({ tracks: new Map(), present: 0, frames: 0, wakeAt: undefined, sweepAt: Number.NEGATIVE_INFINITY }),
+  step: (state, moment) => {
+    if (moment.kind === "frame") return [state, onFrame(area, state, moment)];
+    if (moment.kind === "ended") return [state, endAll(area, state, moment, moment.reason)];
+    return [state, NOTHING];
+  },
+  due: (state) => state.wakeAt,
+  ring: (state, at, _key, by) => [state, timeOut(area, state, at, by)],
+  save: ({ tracks }) => Array.from(tracks, saveTrack),
+  load: (saved, version) => (version === 1 ? loadAttendance(saved, area) : undefined),
+});
+
+const onFrame = (area: Area, state: Attendance, frame: Frame): readonly Found[] => {
+  const { tracks } = state;
+  const { within, exitAfter } = area;
+  const { objects, timestamp } = frame;
+  const ref = refOf(frame);
+  const count = ++state.frames;
+  let found: Found[] | undefined;
+  for (let i = 0; i < objects.length; i++) {
+    const object = objects[i] as DetectedObject;
+    if (object.id === "") continue;
+    const isIn = within === undefined || within(object);
+    let track = tracks.get(object.id);
+    if (track === undefined || (!track.present && timestamp - track.seen.timestamp >= exitAfter)) {
+      if (!isIn) continue;
+      track = new Track(object, ref, count);
+      tracks.set(object.id, track);
+    } else {
+      if (track.counted === count) continue;
+      track.counted = count;
+      if (track.present && isIn) {
+        if (object.info !== undefined && changed(track.object.info, object.info)) {
+          found ??= [];
+          found.push(noticed(area, track, object, frame, ref));
+        }
+        track.object = object;
+        track.seen = ref;
+        track.run = 0;
+        continue;
+      }
+      track.object = object;
+      track.seen = ref;
+    }
+    const change = turn(area, state, track, isIn, frame, ref);
+    if (change !== undefined) {
+      found ??= [];
+      found.push(change);
+    }
+  }
+  if (timestamp >= state.sweepAt) sweep(state, timestamp, exitAfter);
+  if (found === undefined) return NOTHING;
+  return found.length === 1 ? found : found.sort((a, b) => rank(a) - rank(b) || byText(a.object.id, b.object.id));
+};
+
+/** A frame that speaks against what the object is: inside while not present, or outside. */
+const turn = (area: Area, state: Attendance, track: Track, isIn: boolean, frame: Frame, ref: FrameRef): Presence | undefined => {
+  if (!isIn && !track.present) {
+    state.tracks.delete(track.object.id);
+    return undefined;
+  }
+  track.run++;
+  if (track.present && track.run === 1) track.away = ref;
+  if (track.run < area.minFrames) return undefined;
+  if (track.present) {
+    state.tracks.delete(track.object.id);
+    absent(state);
+    return left(area, track, frame, ref.timestamp, "left", { from: track.away, to: ref });
+  }
+  track.present = true;
+  track.run = 0;
+  track.start = ref.timestamp;
+  state.present++;
+  state.wakeAt = Math.min(state.wakeAt ?? Number.POSITIVE_INFINITY, ref.timestamp + area.exitAfter);
+  return { ...told(area, track, frame), change: "entered", at: ref.timestamp, reason: undefined, cause: { from: track.first, to: ref } };
+};
+
+const absent = (state: Attendance): void => {
+  state.present--;
+  if (state.present === 0) state.wakeAt = undefined;
+};
+
+const rank = (found: Found): number => (found.kind === "noticed" ? 2 : found.change === "left" ? 0 : 1);
+
+/** Whether something stands in the new attributes that did not stand in the old. */
+const changed = (before: Info | undefined, now: Info): boolean => {
+  if (before === now) return false;
+  return now.some(([name, value]) => before?.some(([oldName, oldValue]) => oldName === name && oldValue === value) !== true);
+};
+
+const told = (area: Area, track: Track, by: CameraKey & { readonly receivedAt: Instant }) => ({
+  kind: "presence" as const,
+  tenant: by.tenant,
+  camera: by.camera,
+  receivedAt: by.receivedAt,
+  place: area.place(by),
+  object: track.object,
+  start: track.start,
+  firstSeen: track.first.timestamp,
+});
+
+const left = (area: Area, track: Track, by: Moment, at: Instant, reason: EndReason, cause: Presence["cause"]): Presence => ({
+  ...told(area, track, by),
+  change: "left",
+  at,
+  reason,
+  cause,
+});
+
+const noticed = (area: Area, track: Track, object: DetectedObject, frame: Frame, ref: FrameRef): Noticed => ({
+  kind: "noticed",
+  tenant: frame.tenant,
+  camera: frame.camera,
+  receivedAt: frame.receivedAt,
+  place: area.place(frame),
+  object,
+  at: ref.timestamp,
+  firstSeen: track.first.timestamp,
+  cause: { from: ref, to: ref },
+});
+
+/** Those whose time is up at this instant leave; the next time to look is reckoned from the others. */
+const timeOut = (area: Area, state: Attendance, now: Instant, by: Moment): readonly Found[] => {
+  let gone: Presence[] | undefined;
+  let wakeAt: Instant | undefined;
+  for (const [id, track] of state.tracks) {
+    const due = track.seen.timestamp + area.exitAfter;
+    if (due <= now) {
+      state.tracks.delete(id);
+      if (!track.present) continue;
+      absent(state);
+      gone ??= [];
+      gone.push(left(area, track, by, due, "timeout", { from: track.seen, to: track.seen }));
+    } else if (track.present && (wakeAt === undefined || due < wakeAt)) wakeAt = due;
+  }
+  state.wakeAt = wakeAt;
+  return gone === undefined ? NOTHING : gone.sort((a, b) => byText(a.object.id, b.object.id));
+};
+
+const endAll = (area: Area, state: Attendance, by: Moment, reason: EndReason): readonly Found[] => {
+  const at = atOf(by);
+  const gone: Presence[] = [];
+  for (const track of state.tracks.values()) {
+    if (track.present) gone.push(left(area, track, by, at, reason, { from: track.seen, to: track.seen }));
+  }
+  state.tracks.clear();
+  state.present = 0;
+  state.wakeAt = undefined;
+  state.sweepAt = Number.NEGATIVE_INFINITY;
+  return gone.sort((a, b) => byText(a.object.id, b.object.id));
+};
+
+/** Forgetting is decided where a track is looked up; this only frees what nobody will look up again. */
+const sweep = (state: Attendance, now: Instant, exitAfter: number): void => {
+  state.sweepAt = now + exitAfter;
+  for (const [id, track] of state.tracks) if (!track.present && now - track.seen.timestamp >= exitAfter) state.tracks.delete(id);
+};
+
+const saveTrack = ([, track]: [string, Track]): Json => [
+  saveObject(track.object),
+  track.seen.timestamp,
+  track.seen.id,
+  track.first.timestamp,
+  track.first.id,
+  track.run,
+  track.away.timestamp,
+  track.away.id,
+  track.present,
+  track.start,
+];
+
+type SavedTrack = [Json, number, string, number, string, number, number, string, boolean, number];
+
+const loadAttendance = (saved: Json, { exitAfter }: Area): Attendance => {
+  const state: Attendance = { tracks: new Map(), present: 0, frames: 0, wakeAt: undefined, sweepAt: Number.NEGATIVE_INFINITY };
+  for (const one of saved as Json[]) {
+    const [object, seenAt, seenId, firstAt, firstId, run, awayAt, awayId, present, start] = one as unknown as SavedTrack;
+    const track = new Track(loadObject(object), { timestamp: seenAt, id: seenId }, 0);
+    track.first = { timestamp: firstAt, id: firstId };
+    track.run = run;
+    track.away = { timestamp: awayAt, id: awayId };
+    track.present = present;
+    track.start = start;
+    state.tracks.set(track.object.id, track);
+    if (!present) continue;
+    state.present++;
+    state.wakeAt = Math.min(state.wakeAt ?? Number.POSITIVE_INFINITY, seenAt + exitAfter);
+  }
+  return state;
+};
