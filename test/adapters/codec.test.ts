@@ -1,0 +1,117 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { derivedCodec, derivedSchema, factCodec, type Upcaster } from "../../adapters/codec.ts";
+import { Damaged, HEADER } from "../../adapters/seal.ts";
+import type { Coverage, Fact, Frame } from "../../domain/event.ts";
+import { coverage, everyFact, frame, presence } from "../conformance/events.ts";
+
+const stamped = (facts: readonly Fact[], codec = factCodec()): Buffer => codec.stamp(codec.pack(facts), facts.length, 5, 9);
+
+describe("facts in a block", () => {
+  const text = fc.string({ unit: "binary" });
+  const number = fc.double({ noNaN: true });
+  const optional = <T>(of: fc.Arbitrary<T>) => fc.option(of, { nil: undefined });
+  const object = fc.record({
+    id: text,
+    type: text,
+    bbox: fc.record({ leftX: number, topY: number, rightX: number, bottomY: number }),
+    confidence: optional(number),
+    info: optional(fc.array(fc.tuple(text, text), { maxLength: 3 })),
+  });
+  const anyFrame: fc.Arbitrary<Frame> = fc.record({
+    kind: fc.constant("frame"),
+    tenant: text,
+    camera: text,
+    receivedAt: fc.integer(),
+    timestamp: fc.integer(),
+    id: text,
+    modelVersion: optional(text),
+    objects: fc.array(object, { maxLength: 4 }),
+  });
+  const others = everyFact("a").filter(({ kind }) => kind !== "frame");
+  const facts = fc.array(fc.oneof({ weight: 3, arbitrary: anyFrame }, fc.constantFrom(...others)), { maxLength: 20 });
+
+  test("come back as they were, whatever they are and however frames and others alternate", () => {
+    const codec = factCodec();
+    const same = (some: readonly Fact[]): void => {
+      expect(codec.unpack(stamped(some))).toEqual(some);
+    };
+    fc.assert(fc.property(facts, same));
+  });
+
+  test("come back from bytes at any offset of their buffer", () => {
+    const record = stamped([frame("a", 1), frame("b", 2)]);
+    for (const offset of [0, 1, 3, 8]) {
+      const moved = Buffer.concat([Buffer.alloc(offset), record]).subarray(offset);
+      expect(factCodec().unpack(moved)).toEqual([frame("a", 1), frame("b", 2)]);
+    }
+  });
+
+  test("are found damaged whichever single bit is changed", () => {
+    const record = stamped([frame("a", 1), ...everyFact("b")]);
+    for (let byte = 0; byte < record.length; byte++) {
+      const changed = Buffer.from(record);
+      changed.writeUInt8(changed.readUInt8(byte) ^ (1 << (byte % 8)), byte);
+      expect(() => factCodec().unpack(changed), `byte ${byte}`).toThrow(Damaged);
+    }
+  });
+
+  test("of another kind are not read as facts", () => {
+    const derived = derivedCodec();
+    const record = derived.stamp(derived.pack([coverage("a", 1)]), 1, 0, 0);
+    expect(() => factCodec().unpack(record)).toThrow("of kind derived where facts is expected");
+  });
+});
+
+describe("derived events", () => {
+  test("are JSON behind the header, for others to read", () => {
+    const codec = derivedCodec();
+    const record = codec.stamp(codec.pack([presence("a")]), 1, 0, 0);
+    expect(codec.unpack(record)).toEqual([presence("a")]);
+    expect(JSON.parse(record.toString("utf8", HEADER))).toEqual(JSON.parse(JSON.stringify(presence("a"))));
+  });
+});
+
+describe("an older schema", () => {
+  // Made up: in schema 1 a coverage had its length, in schema 2 its end; schema 3 says whether it is open.
+  type One = Omit<Coverage, "end" | "open"> & { readonly length: number };
+  type Two = Omit<Coverage, "open">;
+  const toTwo: Upcaster = ({ length, ...rest }: One): Two => ({ ...rest, end: rest.start + length });
+  const toThree: Upcaster = (event: Two): Coverage => ({ ...event, open: false });
+  const three = derivedCodec({
+    version: 3,
+    upcasters: new Map([
+      [1, toTwo],
+      [2, toThree],
+    ]),
+  });
+  const written = (version: number, event: unknown): Buffer => {
+    const codec = derivedCodec({ ...derivedSchema, version });
+    return codec.stamp(codec.pack([event as Coverage]), 1, 0, 0);
+  };
+  const { end, open, ...common } = coverage("a", 1);
+
+  test("is lifted version by version to the newest", () => {
+    expect(three.unpack(written(1, { ...common, length: end - common.start }))).toEqual([coverage("a", 1)]);
+    expect(three.unpack(written(2, { ...common, end }))).toEqual([coverage("a", 1)]);
+    expect(three.unpack(written(3, { ...common, end, open }))).toEqual([coverage("a", 1)]);
+  });
+
+  test("is lifted event by event in a block of facts", () => {
+    const version: Upcaster = (fact: Frame): Frame => ({ ...fact, modelVersion: fact.modelVersion ?? "unknown" });
+    const two = factCodec({ version: 2, upcasters: new Map([[1, version]]) });
+    const read = two.unpack(stamped([frame("a", 1), frame("a", 2, { modelVersion: "m" })]));
+    expect(read.map((fact) => (fact as Frame).modelVersion)).toEqual(["unknown", "m"]);
+  });
+
+  test("that a newer program wrote is refused with the reason, not taken for damage", () => {
+    const read = (): unknown => derivedCodec().unpack(written(3, coverage("a", 1)));
+    expect(read).toThrow("was written in schema 3 of derived; this program knows 1 and older");
+    expect(read).toThrow(expect.objectContaining({ code: "unavailable", retryable: false }));
+  });
+
+  test("without an upcaster is a defect of the program", () => {
+    const gap = derivedCodec({ version: 3, upcasters: new Map([[2, toThree]]) });
+    expect(() => gap.unpack(written(1, coverage("a", 1)))).toThrow("There is no upcaster from schema 1");
+  });
+});
