@@ -176,11 +176,15 @@ export const expected = (facts: readonly Fact[], initial: SensorSettings): Expec
       const version = Math.max(rule.version, placeVersion(life.value, rule.analytic, rule.placeId) as number);
       let after =
         (life.moments[0] as Moment).seq - (reasonOf(life.moments[0] as Moment) === undefined && isFact(life.moments[0] as Moment) ? 1 : 0);
+      // A cooldown outlives a lost camera, not a clock set back: by the new clock its end may be years ahead.
+      const cooling = new Map<string | undefined, Instant>();
       return stretchesOf(life, endsOf(rule)).flatMap((stretch) => {
         const place = told.get(placeKey(rule.analytic, rule.placeId)) as PlaceTold;
         const raised = [...raisedBy(rule, heardIn(place, stretch, after))].sort((a, b) => a.raisedAt - b.raisedAt || a.order - b.order);
         after = stretch.end?.moment.seq ?? after;
-        return admitted(rule, raised).flatMap((one) => alertsOf(one, rule, version, life.value, camera, names));
+        const raisedInTime = admitted(rule, raised, cooling);
+        if (stretch.end?.reason === "clock_reset") cooling.clear();
+        return raisedInTime.flatMap((one) => alertsOf(one, rule, version, life.value, camera, names));
       });
     });
   });
@@ -213,8 +217,7 @@ const byStretch = (events: readonly Known<Told>[], moments: readonly Moment[]): 
 };
 
 /** Leaves out what would start being raised outside the schedule or in a cooldown. */
-const admitted = (rule: Rule, raised: readonly Raised[]): readonly Raised[] => {
-  const lastOf = new Map<string | undefined, Instant>();
+const admitted = (rule: Rule, raised: readonly Raised[], lastOf: Map<string | undefined, Instant>): readonly Raised[] => {
   return raised.filter(({ raisedAt, cooldownOf }) => {
     const before = lastOf.get(cooldownOf);
     if (before !== undefined && raisedAt - before < rule.cooldown * 1000) return false;

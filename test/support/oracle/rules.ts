@@ -126,7 +126,7 @@ const flowrates = (rule: FlowrateRule, heard: Heard): readonly Raised[] => {
       end: crossing.at,
       raisedAt: crossing.confirmedAt,
       receivedAt: crossing.receivedAt,
-      objects: once(window),
+      objects: once(window).map(({ id }) => bare((window.findLast(({ object }) => object.id === id) as Event).object)),
       cause: spanOf(window),
       cooldownOf: undefined,
       order: i,
@@ -352,6 +352,7 @@ const notifications = (rule: NotifyRule, { stays, already, after }: Heard): read
     // Present before the rule was: only what it gains from now on is heard of.
     ...already.map((stay) => ({ stay, told: noticed(stay) })),
   ]
+    .sort((a, b) => (a.stay.object < b.stay.object ? -1 : 1))
     .flatMap(({ stay, told }) => (told === undefined ? [] : [tell(stay, told)]))
     .sort((a, b) => a.order - b.order);
 };
