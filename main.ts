@@ -1,17 +1,11 @@
 #!/usr/bin/env node
 /** The composition root's command line. */
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
-import { getRequestListener } from "@hono/node-server";
-import { Command, Option } from "commander";
-import { openJournal } from "./adapters/journal-pino.ts";
-import { createApp } from "./api/app.ts";
-import { compose } from "./compose.ts";
+import { Command, InvalidArgumentError, Option } from "commander";
+import { systemClock } from "./adapters/clock.ts";
 import { type Config, ConfigError, flags, readConfig, showConfig } from "./config.ts";
-import { importFile } from "./ingest/file.ts";
-
-/** Milliseconds that open requests and sockets are given on SIGTERM. */
-const DRAIN_MS = 5000;
+import { AdapterError } from "./domain/ports.ts";
+import { fileFormats, ImportError, type ImportOptions, importFile } from "./ingest/file.ts";
+import { serve } from "./serve.ts";
 
 const configFrom = (options: Readonly<Record<string, string>>): Config => {
   const given = Object.fromEntries(
@@ -20,51 +14,16 @@ const configFrom = (options: Readonly<Record<string, string>>): Config => {
   return readConfig(process.env, given);
 };
 
-const serve = async (config: Config): Promise<void> => {
-  const journal = openJournal(config.LOG_LEVEL);
-  const startedAt = performance.now();
-  const house = await compose(config, { journal });
-  const app = createApp(house.core, {
-    tenant: config.EMDX_TENANT,
-    strict: config.EMDX_STRICT,
-    metricsAuth: config.METRICS_AUTH === "" ? undefined : config.METRICS_AUTH,
-  });
-  const server = createServer(getRequestListener(app.fetch));
-  app.attach(server);
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(config.PORT, config.HOST, resolve);
-  });
-  const { port } = server.address() as AddressInfo;
-  const host = config.HOST.includes(":") ? `[${config.HOST}]` : config.HOST;
-  journal.info({ url: `http://${host}:${port}`, data: config.DATA, ms: Math.round(performance.now() - startedAt) }, "listening");
+const sizeOf = (text: string): { readonly width: number; readonly height: number } => {
+  const [, width, height] = /^(\d{1,5})x(\d{1,5})$/.exec(text) ?? [];
+  if (width === undefined || height === undefined) throw new InvalidArgumentError("is written like 1280x720");
+  return { width: Number(width), height: Number(height) };
+};
 
-  let ending: Promise<void> | undefined;
-  const end = (why: string): Promise<void> => {
-    ending ??= (async () => {
-      journal.info({ why }, "stopping");
-      await app.close(DRAIN_MS);
-      await house.close();
-      journal.info({}, "stopped");
-    })();
-    return ending;
-  };
-  for (const signal of ["SIGTERM", "SIGINT"] as const)
-    process.once(signal, () => {
-      void end(signal).then(
-        () => process.exit(0),
-        (error: unknown) => {
-          journal.fatal({ err: error }, "not stopped cleanly");
-          process.exit(1);
-        },
-      );
-    });
-  // Principle 10: what is no bad input and no camera's own trouble ends the process; the log has everything.
-  await house.defect.catch((error: unknown) => {
-    if (ending !== undefined) return;
-    journal.fatal({ err: error }, "a defect: this process ends, its log is whole");
-    process.exit(70);
-  });
+const instantOf = (text: string): number => {
+  const at = /(Z|[+-]\d\d:\d\d)$/.test(text) ? Date.parse(text) : Number.NaN;
+  if (Number.isNaN(at)) throw new ImportError("--start must be an instant with its zone, like 2026-01-31T08:00:00Z");
+  return at;
 };
 
 const program = new Command("tallywire")
@@ -93,25 +52,26 @@ program
   .description("send a file of recorded frames to a running server")
   .argument("<file>", "MOT text, OpenDataCam JSON, DeepStream lines, NDJSON, or boxes line by line; .gz is unpacked")
   .option("--to <url>", "the server", "http://127.0.0.1:8080")
-  .addOption(
-    new Option("--format <name>", "as what to read it; else found out from the file").choices([
-      "mot",
-      "opendatacam",
-      "deepstream",
-      "ndjson",
-      "boxes",
-    ]),
-  )
+  .addOption(new Option("--format <name>", "as what to read it; else found out from the file").choices(fileFormats))
   .option("--sensor <id>", "sensor of files that name none")
   .option("--fps <n>", "frames a second of files without timestamps", Number)
   .option("--start <instant>", "RFC 3339 instant of the first frame of such files")
   .option("--type <name>", "object type of files that name none")
   .option("--pace <n>", "times the recorded pace; as fast as it goes when left out", Number)
-  .option("--restart", "begin anew, even if an earlier import of this file stopped half way")
-  .action(importFile);
+  .option("--size <WxH>", "picture size in pixels, of files with relative coordinates", sizeOf)
+  .action(async (file: string, options: Omit<ImportOptions, "file" | "clock" | "start"> & { readonly start?: string }) => {
+    const start = options.start === undefined ? undefined : instantOf(options.start);
+    const done = await importFile({ ...options, file, start, clock: systemClock });
+    for (const { line, detail } of done.rejected) console.error(`${file}:${line}: ${detail}`);
+    const again = done.resumedAt > 0 ? `, after ${done.resumedAt} of an earlier import` : "";
+    console.log(
+      `${done.frames} frames sent${again}: ${done.accepted} accepted, ${done.duplicates} known before, ${done.rejections} rejected`,
+    );
+    if (done.rejections > 0) process.exitCode = 1;
+  });
 
 program.parseAsync().catch((error: unknown) => {
-  if (!(error instanceof ConfigError)) throw error;
+  if (!(error instanceof ConfigError || error instanceof ImportError || error instanceof AdapterError)) throw error;
   console.error(error.message);
-  process.exitCode = 78;
+  process.exitCode = error instanceof ConfigError ? 78 : 1;
 });

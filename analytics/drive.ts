@@ -1,10 +1,11 @@
 import { Subject } from "rxjs";
 import type { Derived, Fact } from "../domain/event.ts";
-import type { Batch, Clock, Journal, Logs, Meter, Owned, Position } from "../domain/ports.ts";
+import type { Clock, Journal, Logs, Meter, Owned, Position } from "../domain/ports.ts";
 import { createBaseWriter } from "./bases.ts";
 import { engine, type Watch } from "./engine.ts";
 import { dueHeartbeats } from "./heartbeats.ts";
-import { createMemory, type Memory, restoreMemory, saveTouched, stoppedCameras } from "./memory.ts";
+import { createMemory, type Memory, saveTouched, stoppedCameras } from "./memory.ts";
+import { restore } from "./restore.ts";
 import { createStop } from "./stop.ts";
 
 export type DriveOptions = { readonly checkpointMs: number; readonly checkpointFrames: number };
@@ -40,27 +41,20 @@ export const drive = async (parts: DriveParts, options: DriveOptions, owned: Own
   const facts = new Subject<Fact>();
   let out: Derived[] = [];
   const subscription = facts.pipe(engine(run.memory, parts.watch)).subscribe((event) => out.push(event));
-  const step = (batch: Batch<Fact>): readonly Derived[] => {
+  const step = (events: readonly Fact[]): readonly Derived[] => {
     out = [];
-    for (const fact of batch.events) facts.next(fact);
+    for (const fact of events) facts.next(fact);
     return out;
   };
   try {
-    await restore(run, step);
+    driven.position = await restore(parts.logs, owned, run.memory, step, parts.clock.now());
     await follow(run, step);
   } finally {
     subscription.unsubscribe();
   }
 };
 
-const restore = async ({ parts, owned, driven, memory }: Run, step: (batch: Batch<Fact>) => readonly Derived[]): Promise<void> => {
-  const { memory: saved, at, next } = await owned.restore();
-  restoreMemory(memory, saved);
-  if (at < next) for await (const batch of parts.logs.facts.read(owned.partition, at, { to: next })) step(batch);
-  driven.position = next;
-};
-
-const follow = async (run: Run, step: (batch: Batch<Fact>) => readonly Derived[]): Promise<void> => {
+const follow = async (run: Run, step: (events: readonly Fact[]) => readonly Derived[]): Promise<void> => {
   const { parts, options, owned, driven, memory } = run;
   const { clock, logs } = parts;
   const writeBases = createBaseWriter(logs, memory, owned.partition);
@@ -99,7 +93,7 @@ const follow = async (run: Run, step: (batch: Batch<Fact>) => readonly Derived[]
       ticked = clock.sleep(TICK_MS, ending.signal);
     } else if (won.done === true) break;
     else {
-      const work = step(won.value);
+      const work = step(won.value.events);
       framesSince += won.value.events.length;
       await commit(work, won.value.next, checkpointDue());
       pulled = feed.next();

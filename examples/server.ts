@@ -7,6 +7,8 @@ import { fileURLToPath } from "node:url";
 export type RunningServer = {
   readonly url: string;
   readonly process: ChildProcess;
+  /** Resolves when the process has ended, whatever ended it. */
+  readonly ended: Promise<unknown>;
   /** SIGTERM, and waits for the end. Gives the exit code. */
   stop(): Promise<number | null>;
 };
@@ -41,6 +43,7 @@ export const startServer = async (options: {
   return {
     url,
     process: child,
+    ended,
     stop: async () => {
       child.kill("SIGTERM");
       await ended;

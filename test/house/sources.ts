@@ -18,7 +18,8 @@ export type Room = (typeof ROOMS)[number];
 export const roomOf = (path: string): Room | undefined => ROOMS.find((room) => path.startsWith(`${room}/`));
 
 /** The product's own TypeScript: rooms and the files at the root. */
-export const sources = (): string[] => tracked().filter((path) => path.endsWith(".ts") && (roomOf(path) !== undefined || !path.includes("/")));
+export const sources = (): string[] =>
+  tracked().filter((path) => path.endsWith(".ts") && (roomOf(path) !== undefined || !path.includes("/")));
 
 /** What a file imports, by text: `import … from "x"`, `export … from "x"`, `import("x")`. Comments are left out. */
 export const imports = (text: string): string[] => {

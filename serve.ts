@@ -1,0 +1,59 @@
+/** The running server: a composed house behind its doors, and its clean end. */
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { getRequestListener } from "@hono/node-server";
+import { openJournal } from "./adapters/journal-pino.ts";
+import { createApp } from "./api/app.ts";
+import { compose, type Openers } from "./compose.ts";
+import type { Config } from "./config.ts";
+
+/** Milliseconds that open requests and sockets are given on SIGTERM. */
+const DRAIN_MS = 5000;
+
+/** Serves until SIGTERM or SIGINT, or until a defect ends the process. */
+export const serve = async (config: Config, openers?: Openers): Promise<void> => {
+  const journal = openJournal(config.LOG_LEVEL);
+  const startedAt = performance.now();
+  const house = await compose(config, { journal, ...(openers && { openers }) });
+  const app = createApp(house.core, {
+    tenant: config.EMDX_TENANT,
+    strict: config.EMDX_STRICT,
+    metricsAuth: config.METRICS_AUTH === "" ? undefined : config.METRICS_AUTH,
+  });
+  const server = createServer(getRequestListener(app.fetch));
+  app.attach(server);
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(config.PORT, config.HOST, resolve);
+  });
+  const { port } = server.address() as AddressInfo;
+  const host = config.HOST.includes(":") ? `[${config.HOST}]` : config.HOST;
+  journal.info({ url: `http://${host}:${port}`, data: config.DATA, ms: Math.round(performance.now() - startedAt) }, "listening");
+
+  let ending: Promise<void> | undefined;
+  const end = (why: string): Promise<void> => {
+    ending ??= (async () => {
+      journal.info({ why }, "stopping");
+      await app.close(DRAIN_MS);
+      await house.close();
+      journal.info({}, "stopped");
+    })();
+    return ending;
+  };
+  for (const signal of ["SIGTERM", "SIGINT"] as const)
+    process.once(signal, () => {
+      void end(signal).then(
+        () => process.exit(0),
+        (error: unknown) => {
+          journal.fatal({ err: error }, "not stopped cleanly");
+          process.exit(1);
+        },
+      );
+    });
+  // Principle 10: what is no bad input and no camera's own trouble ends the process; the log has everything.
+  await house.defect.catch((error: unknown) => {
+    if (ending !== undefined) return;
+    journal.fatal({ err: error }, "a defect: this process ends, its log is whole");
+    process.exit(70);
+  });
+};

@@ -1,0 +1,31 @@
+/** A real HTTP client of the emdx surface, for tests that run a whole server. */
+type Body = Record<string, unknown>;
+export type Client = {
+  (method: string, path: string, body?: unknown): Promise<Body>;
+  /** All pages of a list, newest first as they come. */
+  all(path: string, query: string, name: string): Promise<Body[]>;
+};
+
+/** Throws on any status that is not 2xx, with the answer's text. */
+export const client = (url: string): Client => {
+  const request = async (method: string, target: string, body?: unknown): Promise<Response> => {
+    const headers = { "content-type": "application/json", "user-type": "Admin" };
+    const answer = await fetch(target, { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) });
+    if (answer.ok) return answer;
+    throw new Error(`${method} ${target}: ${answer.status} ${await answer.text()}`);
+  };
+  const call = async (method: string, path: string, body?: unknown): Promise<Body> =>
+    (await (await request(method, `${url}/api/v2${path}`, body)).json()) as Body;
+  const all = async (path: string, query: string, name: string): Promise<Body[]> => {
+    const rows: Body[] = [];
+    let next: string | undefined = `${url}/api/v2${path}?${query}`;
+    while (next !== undefined) {
+      const answer: Response = await request("GET", next);
+      rows.push(...((await answer.json()) as Record<string, Body[]>)[name]!);
+      const link: string | undefined = /<([^>]+)>;\s*rel="?next"?/.exec(answer.headers.get("link") ?? "")?.[1];
+      next = link === undefined ? undefined : new URL(link, next).href;
+    }
+    return rows;
+  };
+  return Object.assign(call, { all });
+};
