@@ -3,7 +3,6 @@
  * upcasters, so that the rest of the house knows one schema only. Raise `version` and add an upcaster from the one before
  * whenever a stored event changes shape; never change what an old version means.
  */
-import type { Instant } from "../domain/envelope.ts";
 import type { Derived, Fact } from "../domain/event.ts";
 import { AdapterError } from "../domain/ports.ts";
 import { packFacts, unpackFacts } from "./block.ts";
@@ -16,10 +15,12 @@ export type Schema = { readonly version: number; readonly upcasters: ReadonlyMap
 export const factSchema: Schema = { version: 1, upcasters: new Map() };
 export const derivedSchema: Schema = { version: 1, upcasters: new Map() };
 
+export type Stamp = Pick<Header, "count" | "newest" | "high" | "squeezed">;
+
 export interface Codec<E> {
   /** Bytes without a header; `stamp` adds it once the record's place in the partition is known. */
   pack(events: readonly E[]): Buffer;
-  stamp(record: Buffer, count: number, newest: Instant, high: Instant): Buffer;
+  stamp(record: Buffer, stamp: Stamp): Buffer;
   /** Throws Damaged, or AdapterError `unavailable` for a record of a newer schema. */
   unpack(record: Buffer): E[];
 }
@@ -55,7 +56,7 @@ const kindIs = (header: Header, kind: Header["kind"]): void => {
 /** Many facts a record. A record that was set aside (see lmdb-aside.ts) is empty. */
 export const factCodec = (schema: Schema = factSchema): Codec<Fact> => ({
   pack: packFacts,
-  stamp: (record, count, newest, high) => seal(record, { kind: "facts", version: schema.version, count, newest, high }),
+  stamp: (record, stamp) => seal(record, { kind: "facts", version: schema.version, ...stamp }),
   unpack: (record) => {
     const { header, payload } = unseal(record);
     if (header.kind === "aside") return [];
@@ -76,7 +77,7 @@ export const derivedCodec = (schema: Schema = derivedSchema): Codec<Derived> => 
     record.write(json, HEADER, "utf8");
     return record;
   },
-  stamp: (record, count, newest, high) => seal(record, { kind: "derived", version: schema.version, count, newest, high }),
+  stamp: (record, stamp) => seal(record, { kind: "derived", version: schema.version, ...stamp }),
   unpack: (record) => {
     const { header, payload } = unseal(record);
     if (header.kind === "aside") return [];

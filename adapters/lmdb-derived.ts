@@ -116,7 +116,12 @@ export class LmdbDerived implements Log<Derived>, Committer {
 
   #put(group: Group, partition: number, events: readonly Derived[]): () => number {
     const records = this.#at(partition);
-    const blocks: Packed[] = events.map((event) => ({ record: records.codec.pack([event]), count: 1, newest: newestOf([event]) }));
+    const blocks: Packed[] = events.map((event) => ({
+      record: records.codec.pack([event]),
+      count: 1,
+      newest: newestOf([event]),
+      squeezed: false,
+    }));
     return records.put(group, blocks);
   }
 

@@ -27,7 +27,12 @@ export type Group = {
 /** Runs when its group is made; returns what to do and answer once the group is durable. Throwing refuses this write alone, and must come before its first put. */
 export type Write<T> = (group: Group) => () => T;
 
-type Waiting = { readonly write: Write<unknown>; readonly resolve: (value: never) => void; readonly reject: (error: unknown) => void };
+type Waiting = {
+  readonly write: Write<unknown>;
+  readonly prepare: (() => Promise<void>) | undefined;
+  readonly resolve: (value: never) => void;
+  readonly reject: (error: unknown) => void;
+};
 
 /** No space, quota, file too large, and LMDB's own limit. */
 const FULL = new Set<unknown>([28, 122, 27, -30_792, "ENOSPC", "EDQUOT", "EFBIG"]);
@@ -58,6 +63,16 @@ const sizeOf = (puts: Puts): number => {
   let bytes = 0;
   for (const entries of puts.values()) for (const value of entries.values()) bytes += value?.length ?? 0;
   return bytes;
+};
+
+/** Those that are ready, in order. */
+const prepared = async (group: readonly Waiting[]): Promise<readonly Waiting[]> => {
+  const outcomes = await Promise.allSettled(group.map(({ prepare }) => prepare?.()));
+  return group.filter(({ reject }, i) => {
+    const outcome = outcomes[i];
+    if (outcome?.status === "rejected") reject(outcome.reason);
+    return outcome?.status === "fulfilled";
+  });
 };
 
 /** What answers may throw too (a restore that meets damage): that is this writer's news and must not stop the others. */
@@ -99,11 +114,11 @@ export class Environment {
     return this.#closed !== undefined;
   }
 
-  /** Resolves when durable. Throws AdapterError `full`, `unavailable`, `closed`, and what the write itself throws. */
-  write<T>(write: Write<T>): Promise<T> {
+  /** `prepare` runs first, when its group's turn has come. Resolves when durable. Throws AdapterError `full`, `unavailable`, `closed`, and what the write itself throws. */
+  write<T>(write: Write<T>, prepare?: () => Promise<void>): Promise<T> {
     if (this.closed) return Promise.reject(new AdapterError("closed", `${this.dir} is closed.`, { retryable: false }));
     return new Promise<T>((resolve, reject) => {
-      this.#waiting.push({ write, resolve, reject });
+      this.#waiting.push({ write, prepare, resolve, reject });
       this.#committing ??= this.#commitAll();
     });
   }
@@ -129,7 +144,7 @@ export class Environment {
     while (this.#waiting.length > 0) {
       const group = this.#waiting;
       this.#waiting = [];
-      await this.#commit(group);
+      await this.#commit(await prepared(group));
     }
     this.#committing = undefined;
   }

@@ -5,13 +5,14 @@ import { EVENTS_PER_RECORD, type Log, type Position } from "../domain/ports.ts";
 import { feed } from "./feed.ts";
 import type { Environment } from "./lmdb-environment.ts";
 import { newestOf, type Packed, type Records } from "./lmdb-records.ts";
+import { Allowance, squeeze } from "./squeeze.ts";
 
-/** A block is read and dropped as a whole: bounded in facts and in objects, so that it stays well below 4 MB. */
-const BLOCK_FACTS = 4096;
-const BLOCK_OBJECTS = 50_000;
+/** A block is read and dropped as a whole: bounded in facts and in objects, so that it stays near 512 kB (a frame of 10,000 objects is one too). */
+const BLOCK_FACTS = 512;
+const BLOCK_OBJECTS = 10_000;
 
-/** A block being gathered. `record` is known once it is durable. */
-type Gathering = { readonly facts: Fact[]; objects: number; record: number };
+/** A block being gathered. `record` is known once it is durable; `packed` is set when nothing more goes in. */
+type Gathering = { readonly facts: Fact[]; objects: number; record: number; packed: Promise<Packed> | undefined };
 
 /** partitionOf hashes text; cameras repeat. Bounded, since their names come from outside. */
 export const partitionsRemembered = (partitions: number): ((key: { readonly tenant: string; readonly camera: string }) => number) => {
@@ -42,10 +43,14 @@ export class LmdbFacts implements Log<Fact> {
   readonly #environment: Environment;
   readonly #records: readonly Records<Fact>[];
   readonly #partitionOf: ReturnType<typeof partitionsRemembered>;
-  #gathering: (Gathering[] | undefined)[] = [];
+  readonly #squeezable: Allowance;
+  /** One list a partition. */
+  #gathering: Gathering[][];
   #durable: Promise<void> | undefined;
 
-  constructor(environment: Environment, epoch: string, records: readonly Records<Fact>[]) {
+  constructor(environment: Environment, epoch: string, records: readonly Records<Fact>[], squeezedPerSecond: number) {
+    this.#squeezable = new Allowance(squeezedPerSecond);
+    this.#gathering = records.map(() => []);
     this.#environment = environment;
     this.epoch = epoch;
     this.partitions = records.length;
@@ -63,11 +68,22 @@ export class LmdbFacts implements Log<Fact> {
       blocks[i] = block;
       indexes[i] = block.facts.push(fact) - 1;
     }
-    this.#durable ??= this.#environment.write((group) => {
-      const gathered = this.#gathering;
-      this.#gathering = [];
+    this.#durable ??= this.#write();
+    await this.#durable;
+    return blocks.map((block, i) => block.record * EVENTS_PER_RECORD + (indexes[i] as number));
+  }
+
+  /** What is gathered until its turn comes is one write. Packing is ours, compressing is done on other threads. */
+  #write(): Promise<void> {
+    let gathered: readonly (readonly Gathering[])[] = [];
+    let packed: readonly (readonly Packed[])[] = [];
+    const prepare = async (): Promise<void> => {
+      gathered = this.#gathering;
+      this.#gathering = this.#records.map(() => []);
       this.#durable = undefined;
-      const packed = gathered.map((ofPartition) => (ofPartition ?? []).map((block) => this.#pack(block)));
+      packed = await Promise.all(gathered.map((ofPartition) => Promise.all(ofPartition.map((block) => block.packed ?? this.#pack(block)))));
+    };
+    return this.#environment.write((group) => {
       const applied = packed.map((ofPartition, p) => (ofPartition.length === 0 ? undefined : this.#at(p).put(group, ofPartition)));
       return () => {
         applied.forEach((apply, p) => {
@@ -75,9 +91,7 @@ export class LmdbFacts implements Log<Fact> {
           for (const block of gathered[p] ?? []) block.record = record === undefined ? block.record : record++;
         });
       };
-    });
-    await this.#durable;
-    return blocks.map((block, i) => block.record * EVENTS_PER_RECORD + (indexes[i] as number));
+    }, prepare);
   }
 
   read(partition: number, from: Parameters<Log<Fact>["read"]>[1], how?: Parameters<Log<Fact>["read"]>[2]): ReturnType<Log<Fact>["read"]> {
@@ -90,22 +104,22 @@ export class LmdbFacts implements Log<Fact> {
 
   #blockFor(partition: number, fact: Fact): Gathering {
     const objects = fact.kind === "frame" ? fact.objects.length : 0;
-    let blocks = this.#gathering[partition];
-    if (blocks === undefined) {
-      blocks = [];
-      this.#gathering[partition] = blocks;
-    }
+    const blocks = this.#gathering[partition] as Gathering[];
     let block = blocks.at(-1);
     if (block === undefined || block.facts.length >= BLOCK_FACTS || (block.facts.length > 0 && block.objects + objects > BLOCK_OBJECTS)) {
-      block = { facts: [], objects: 0, record: -1 };
+      // What is full is packed at once, while the commit before it still waits for the disk.
+      if (block !== undefined) block.packed = this.#pack(block);
+      block = { facts: [], objects: 0, record: -1, packed: undefined };
       blocks.push(block);
     }
     block.objects += objects;
     return block;
   }
 
-  #pack({ facts }: Gathering): Packed {
-    return { record: (this.#records[0] as Records<Fact>).codec.pack(facts), count: facts.length, newest: newestOf(facts) };
+  async #pack({ facts }: Gathering): Promise<Packed> {
+    const plain = this.#at(0).codec.pack(facts);
+    const small = this.#squeezable.take(plain.length) ? await squeeze(plain) : undefined;
+    return { record: small ?? plain, squeezed: small !== undefined, count: facts.length, newest: newestOf(facts) };
   }
 
   #at(partition: number): Records<Fact> {

@@ -11,7 +11,7 @@ export type Extent = { readonly first: number; readonly next: number; readonly b
 const NOTHING: Extent = { first: 0, next: 0, bytes: 0, high: 0 };
 
 /** Events packed but not yet numbered. */
-export type Packed = { readonly record: Buffer; readonly count: number; readonly newest: Instant };
+export type Packed = { readonly record: Buffer; readonly count: number; readonly newest: Instant; readonly squeezed: boolean };
 
 export type BatchLimits = { readonly events: number; readonly bytes: number };
 
@@ -80,9 +80,9 @@ export class Records<E extends { readonly receivedAt: Instant }> implements Part
   put(group: Group, blocks: readonly Packed[]): () => number {
     const before = this.within(group);
     let { next, bytes, high } = before;
-    for (const { record, count, newest } of blocks) {
+    for (const { record, count, newest, squeezed } of blocks) {
       high = Math.max(high, newest);
-      group.put(this.table, next++, this.codec.stamp(record, count, newest, high));
+      group.put(this.table, next++, this.codec.stamp(record, { count, newest, high, squeezed }));
       bytes += record.length;
     }
     const apply = this.#set(group, { first: before.first, next, bytes, high });

@@ -20,12 +20,16 @@ export type LmdbLogsOptions = {
   readonly partitions: number;
   /** Names of corrupt records to set aside, as the error that reports one gives them. */
   readonly skipCorrupt?: readonly string[];
+  /** Bytes of facts that are compressed in a second at most; what comes beyond is stored as it is. 0: none. */
+  readonly squeezedPerSecond?: number;
   /** Bounds of a batch of facts; a batch has at least one block. */
   readonly factsPerBatch?: number;
   /** Bounds of a batch of derived events. */
   readonly derivedPerBatch?: number;
 };
 
+/** About 4,000 frames of 20 objects. */
+const SQUEEZED_PER_SECOND = 4 * 1024 * 1024;
 const BATCH_BYTES = 8 * 1024 * 1024;
 
 type Identity = { readonly epoch: string; readonly partitions: number };
@@ -43,7 +47,7 @@ class LmdbLogs implements Logs {
     environment: Environment,
     identity: Identity,
     tables: (name: string) => Table,
-    limits: { facts: BatchLimits; derived: BatchLimits },
+    limits: { facts: BatchLimits; derived: BatchLimits; squeezedPerSecond: number },
   ) {
     const numbers = Array.from({ length: identity.partitions }, (_, p) => p);
     const state = tables("state");
@@ -51,7 +55,7 @@ class LmdbLogs implements Logs {
     this.#facts = numbers.map((p) => new Records(environment, state, `facts/${p}`, factCodec(), limits.facts));
     const derived = numbers.map((p) => new Records(environment, state, `derived/${p}`, derivedCodec(), limits.derived));
     this.#all = [...this.#facts, ...derived];
-    this.facts = new LmdbFacts(environment, identity.epoch, this.#facts);
+    this.facts = new LmdbFacts(environment, identity.epoch, this.#facts, limits.squeezedPerSecond);
     this.derived = new LmdbDerived(environment, identity.epoch, derived, state, tables("memory"));
     this.#bases = new LmdbBases(environment, tables("bases"));
     this.#ownership = new Ownership(identity.partitions, this.derived);
@@ -106,7 +110,14 @@ const identify = async (environment: Environment, state: Table, partitions: numb
 
 /** Throws AdapterError `in-use`, `corrupt`, `full`, and `bad-query` for a number of partitions that is not the log's. */
 export const openLmdbLogs = async (options: LmdbLogsOptions): Promise<Logs> => {
-  const { dir, partitions, skipCorrupt = [], factsPerBatch = 10_000, derivedPerBatch = 1000 } = options;
+  const {
+    dir,
+    partitions,
+    skipCorrupt = [],
+    factsPerBatch = 10_000,
+    derivedPerBatch = 1000,
+    squeezedPerSecond = SQUEEZED_PER_SECOND,
+  } = options;
   if (!Number.isInteger(partitions) || partitions < 1) throw new RangeError(`A log has 1 partition or more, not ${partitions}.`);
   // Room for a log that was created with more partitions, so that the complaint is ours.
   const environment = new Environment(dir, 2 * Math.max(partitions, 64) + 8);
@@ -122,6 +133,7 @@ export const openLmdbLogs = async (options: LmdbLogsOptions): Promise<Logs> => {
     return new LmdbLogs(environment, identity, tables, {
       facts: { events: factsPerBatch, bytes: BATCH_BYTES },
       derived: { events: derivedPerBatch, bytes: BATCH_BYTES },
+      squeezedPerSecond,
     });
   } catch (error) {
     await environment.close();

@@ -8,7 +8,7 @@
  * found by bisection even where a clock was set back. `newest` is the greatest arrival inside the record: retention goes by it.
  * The header has a checksum of its own so that bisection need not read payloads.
  */
-import { crc32 } from "node:zlib";
+import { crc32, zstdDecompressSync } from "node:zlib";
 import type { Instant } from "../domain/envelope.ts";
 
 export const HEADER = 40;
@@ -26,13 +26,18 @@ export type Header = {
   readonly high: Instant;
   readonly newest: Instant;
   readonly length: number;
+  /** The payload is compressed (zstd). */
+  readonly squeezed: boolean;
 };
 
+/** What the writer says; the length follows. */
+export type Sealing = Omit<Header, "length" | "squeezed"> & { readonly squeezed?: boolean };
+
 /** Writes the header into the first HEADER bytes of a record whose payload already stands behind them. */
-export const seal = (record: Buffer, header: Omit<Header, "length">): Buffer => {
+export const seal = (record: Buffer, header: Sealing): Buffer => {
   record.writeUInt32LE(MAGIC, 0);
   record.writeUInt8(kinds[header.kind], 4);
-  record.writeUInt8(0, 5);
+  record.writeUInt8(header.squeezed === true ? 1 : 0, 5);
   record.writeUInt16LE(header.version, 6);
   record.writeUInt32LE(header.count, 8);
   record.writeUInt32LE(record.length - HEADER, 12);
@@ -55,6 +60,7 @@ export const headerOf = (record: Buffer): Header => {
   if (kind === undefined) throw new Damaged(`its kind ${record.readUInt8(4)} is not known`);
   return {
     kind,
+    squeezed: record.readUInt8(5) === 1,
     version: record.readUInt16LE(6),
     count: record.readUInt32LE(8),
     length: record.readUInt32LE(12),
@@ -69,11 +75,19 @@ export const unseal = (record: Buffer): { readonly header: Header; readonly payl
   const payload = record.subarray(HEADER);
   if (payload.length !== header.length) throw new Damaged(`its payload is ${payload.length} bytes long and should be ${header.length}`);
   if (record.readUInt32LE(32) !== crc32(payload)) throw new Damaged("the checksum of its payload does not match");
-  return { header, payload };
+  return { header, payload: header.squeezed ? spread(payload) : payload };
+};
+
+const spread = (payload: Buffer): Buffer => {
+  try {
+    return zstdDecompressSync(payload);
+  } catch (cause) {
+    throw new Damaged("its payload cannot be decompressed", { cause });
+  }
 };
 
 /** A record whose payload is JSON text. JSON keeps lone surrogates (as escapes) and keys such as `__proto__`. */
-export const sealJson = (json: string, header: Omit<Header, "length">): Buffer => {
+export const sealJson = (json: string, header: Sealing): Buffer => {
   const bytes = Buffer.byteLength(json);
   const record = Buffer.allocUnsafeSlow(HEADER + bytes);
   record.write(json, HEADER, "utf8");

@@ -2,10 +2,12 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { derivedCodec, derivedSchema, factCodec, type Upcaster } from "../../adapters/codec.ts";
 import { Damaged, HEADER } from "../../adapters/seal.ts";
+import { Allowance, squeeze } from "../../adapters/squeeze.ts";
 import type { Coverage, Fact, Frame } from "../../domain/event.ts";
 import { coverage, everyFact, frame, presence } from "../conformance/events.ts";
 
-const stamped = (facts: readonly Fact[], codec = factCodec()): Buffer => codec.stamp(codec.pack(facts), facts.length, 5, 9);
+const stamped = (facts: readonly Fact[], codec = factCodec()): Buffer =>
+  codec.stamp(codec.pack(facts), { count: facts.length, newest: 5, high: 9, squeezed: false });
 
 describe("facts in a block", () => {
   const text = fc.string({ unit: "binary" });
@@ -56,17 +58,42 @@ describe("facts in a block", () => {
     }
   });
 
+  test("are compressed where there is something to be won, come back the same, and damage is still found", async () => {
+    const many = Array.from({ length: 50 }, (_, n) => frame("a", n));
+    const codec = factCodec();
+    const plain = codec.pack(many);
+    const small = (await squeeze(plain)) ?? plain;
+    expect(small.length).toBeLessThan(plain.length / 2);
+    const record = codec.stamp(small, { count: 50, newest: 0, high: 0, squeezed: true });
+    expect(codec.unpack(record)).toEqual(many);
+    record.writeUInt8(record.readUInt8(record.length - 9) ^ 4, record.length - 9);
+    expect(() => codec.unpack(record)).toThrow(Damaged);
+    expect(await squeeze(codec.pack([frame("a", 1)]))).toBeUndefined();
+  });
+
   test("of another kind are not read as facts", () => {
     const derived = derivedCodec();
-    const record = derived.stamp(derived.pack([coverage("a", 1)]), 1, 0, 0);
+    const record = derived.stamp(derived.pack([coverage("a", 1)]), { count: 1, newest: 0, high: 0, squeezed: false });
     expect(() => factCodec().unpack(record)).toThrow("of kind derived where facts is expected");
+  });
+});
+
+describe("the allowance for compressing", () => {
+  test("is so many bytes a second, as many at once after a rest, and never more", () => {
+    let now = 0;
+    const allowance = new Allowance(1000, () => now);
+    expect([600, 600, 400, 1].map((bytes) => allowance.take(bytes))).toEqual([true, false, true, false]);
+    now += 500;
+    expect([501, 500, 1].map((bytes) => allowance.take(bytes))).toEqual([false, true, false]);
+    now += 60_000;
+    expect([1001, 1000, 1].map((bytes) => allowance.take(bytes))).toEqual([false, true, false]);
   });
 });
 
 describe("derived events", () => {
   test("are JSON behind the header, for others to read", () => {
     const codec = derivedCodec();
-    const record = codec.stamp(codec.pack([presence("a")]), 1, 0, 0);
+    const record = codec.stamp(codec.pack([presence("a")]), { count: 1, newest: 0, high: 0, squeezed: false });
     expect(codec.unpack(record)).toEqual([presence("a")]);
     expect(JSON.parse(record.toString("utf8", HEADER))).toEqual(JSON.parse(JSON.stringify(presence("a"))));
   });
@@ -87,7 +114,7 @@ describe("an older schema", () => {
   });
   const written = (version: number, event: unknown): Buffer => {
     const codec = derivedCodec({ ...derivedSchema, version });
-    return codec.stamp(codec.pack([event as Coverage]), 1, 0, 0);
+    return codec.stamp(codec.pack([event as Coverage]), { count: 1, newest: 0, high: 0, squeezed: false });
   };
   const { end, open, ...common } = coverage("a", 1);
 
