@@ -1,0 +1,121 @@
+/** From what was sent to the definition of a camera's places and rules. */
+import type { z } from "@hono/zod-openapi";
+import type { Analytic, Roi, Rule, SensorSettings, Tripwire } from "../../domain/camera.ts";
+import { unprocessable } from "../problem.ts";
+import * as wire from "./config-schemas.ts";
+import { camelFields, type Path, pathText } from "./naming.ts";
+
+/** JSON in UTF-8, in camelCase. Throws Problem 422. */
+export const readJson = (body: Uint8Array, known: ReadonlySet<string> = wire.knownFields): unknown => camelFields(parse(body), known);
+
+const parse = (body: Uint8Array): unknown => {
+  try {
+    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body));
+  } catch (error) {
+    if (error instanceof SyntaxError || error instanceof TypeError) throw unprocessable("", "The body is no JSON in UTF-8.");
+    throw error;
+  }
+};
+
+/** The first fault, with its path. `elsewhere` says where a moved field was sent. */
+export const checked = <S extends z.ZodType>(
+  schema: S,
+  value: unknown,
+  at: Path = [],
+  elsewhere?: ReadonlyMap<string, Path>,
+): z.output<S> => {
+  const read = schema.safeParse(value);
+  if (read.success) return read.data;
+  const { path, message } = faultOf(read.error.issues[0] as z.core.$ZodIssue);
+  const [field, ...rest] = path;
+  const moved = typeof field === "string" ? elsewhere?.get(field) : undefined;
+  throw unprocessable(pathText([...at, ...(moved === undefined ? path : [...moved, ...rest])]), message);
+};
+
+export const faultOf = (issue: z.core.$ZodIssue): { readonly path: Path; readonly message: string } => {
+  if (issue.code === "unrecognized_keys") return { path: [...issue.path, issue.keys[0] ?? ""], message: "is an unknown field" };
+  return { path: issue.path, message: issue.message };
+};
+
+/** Exactly one sensor: in the query or in the body, or the same in both. */
+export const sensorOf = (query: string | undefined, body: string | undefined): string => {
+  if (query !== undefined && body !== undefined && query !== body) throw unprocessable("sensorId", "is another one in the query");
+  const sensor = query ?? body;
+  if (sensor === undefined) throw unprocessable("sensorId", "is required, in the query or in the body");
+  return sensor;
+};
+
+export const readTripwires = (sent: z.output<typeof wire.tripwires>): readonly Tripwire[] =>
+  once("tripwires", sent.tripwires).map(({ name, direction, ...tripwire }) => ({
+    ...tripwire,
+    name: name ?? tripwire.id,
+    direction: { p1: direction.p1, p2: direction.p2, entryName: direction.entry.name, exitName: direction.exit.name },
+  }));
+
+export const readRois = (sent: z.output<typeof wire.rois>): readonly Roi[] =>
+  once("rois", sent.rois).map(({ name, ...roi }) => ({ ...roi, name: name ?? roi.id }));
+
+const once = <T extends { readonly id: string }>(list: string, places: readonly T[]): readonly T[] => {
+  const seen = new Set<string>();
+  for (const [index, { id }] of places.entries()) {
+    if (seen.has(id)) throw unprocessable(pathText([list, index, "id"]), "is given twice");
+    seen.add(id);
+  }
+  return places;
+};
+
+export const readSettings = ({ reorderMs, fov }: z.output<typeof wire.sensor>): SensorSettings => ({ reorderMs, fov });
+
+export const readRules = (sent: z.output<typeof wire.rules>, analytic: Analytic, camera: string): readonly Rule[] =>
+  sent.rules.map((rule, index) => readRule(rule, ["rules", index], analytic, camera));
+
+const readRule = (sent: z.output<typeof wire.placed>, at: Path, analytic: Analytic, camera: string): Rule => {
+  const { id, type, parameters, ...own } = sent;
+  if (type !== undefined && type !== analytic)
+    throw unprocessable(pathText([...at, "type"]), `is not ${analytic}, the analytic of this path`);
+  const fields = new Map(Object.entries(own));
+  const moved = new Map<string, Path>();
+  for (const [index, { name: sentName, value }] of (parameters ?? []).entries()) {
+    const path = [...at, "parameters", index, "name"];
+    const name = sentName.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
+    if (!wire.ruleParameters.has(name)) throw unprocessable(pathText(path), "is an unknown parameter");
+    if (fields.has(name)) throw unprocessable(pathText(path), "is given twice");
+    fields.set(name, value);
+    moved.set(name, ["parameters", index, "value"]);
+  }
+  dropMeaningless(fields);
+  const rule = checked(wire.rule, Object.fromEntries(fields), at, moved);
+  const whole = {
+    ...rule,
+    schedule: rule.schedule,
+    name: rule.name ?? rule.ruleId,
+    analytic,
+    placeId: placeOf(id, at, analytic, camera),
+  };
+  switch (whole.ruleType) {
+    case "increment":
+    case "flowrate":
+      return { ...whole, direction: whole.direction };
+    case "notify":
+      return { ...whole, attribute: whole.attribute };
+    case "occupancy":
+    case "occupancy_threshold_switch":
+      return whole;
+  }
+};
+
+/** Old clients send the published parameters with every rule, null where they have none. */
+const dropMeaningless = (fields: Map<string, unknown>): void => {
+  const own = wire.rule.options.find((option) => option.shape.ruleType.value === fields.get("ruleType"));
+  if (own === undefined) return;
+  for (const name of wire.publishedParameters) if (!(name in own.shape) || fields.get(name) === null) fields.delete(name);
+};
+
+const placeOf = (id: string | undefined, at: Path, analytic: Analytic, camera: string): string => {
+  if (analytic !== "fov") {
+    if (id === undefined) throw unprocessable(pathText([...at, "id"]), `is required: the ${analytic}`);
+    return id;
+  }
+  if (id !== undefined && id !== camera) throw unprocessable(pathText([...at, "id"]), "of a fov rule is the sensorId, or left out");
+  return camera;
+};

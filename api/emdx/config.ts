@@ -1,0 +1,171 @@
+/** POST, GET, DELETE /config/tripwire, /config/roi, /config/sensor, /config/rule/alerts/{fov,tripwire,roi}. */
+import type { z } from "@hono/zod-openapi";
+import type { Context } from "hono";
+import type { Analytic, Camera, CameraCommand } from "../../domain/camera.ts";
+import { isRefusal } from "../../domain/decider.ts";
+import { sensorDefaults } from "../../domain/defaults.ts";
+import { readBody } from "../body.ts";
+import type { Env } from "../surface.ts";
+import * as present from "./config-present.ts";
+import * as read from "./config-read.ts";
+import * as schemas from "./config-schemas.ts";
+import { csvText, type Table, wantsCsv } from "./csv.ts";
+import type { Emdx } from "./emdx.ts";
+import * as parameter from "./parameters.ts";
+import { type Documented, documentParameters, type Parameters, readParameters, type Values } from "./parameters.ts";
+import { refusalProblem } from "./present.ts";
+import { readPosition, refusals } from "./question.ts";
+
+type Config<P extends Parameters, B> = {
+  readonly path: string;
+  readonly what: string;
+  readonly body: z.ZodType<B>;
+  /** For the document, where it says more than what is checked first. */
+  readonly shown?: z.ZodType;
+  readonly answer: z.ZodType;
+  readonly removal: P;
+  readonly define: (sent: B, camera: string) => CameraCommand;
+  readonly remove: (asked: Values<P>) => CameraCommand;
+  readonly present: (camera: Camera, sensorId: string) => object;
+  readonly table: (camera: Camera, sensorId: string) => Table;
+};
+
+export const configRoutes = (emdx: Emdx): void => {
+  config(emdx, {
+    path: "/config/tripwire",
+    what: "tripwires",
+    body: schemas.tripwires,
+    answer: schemas.tripwiresAnswer,
+    removal: { tripwireId: parameter.ids("Which tripwires; all of the sensor's when left out.") },
+    define: (sent) => ({ type: "define-tripwires", tripwires: read.readTripwires(sent), deleteHistory: sent.deleteIfPresent }),
+    remove: ({ tripwireId }) => ({ type: "remove-tripwires", ids: tripwireId }),
+    present: present.tripwiresBody,
+    table: (camera, sensorId) => present.listTable(sensorId, present.tripwiresBody(camera, sensorId).tripwires),
+  });
+  config(emdx, {
+    path: "/config/roi",
+    what: "regions",
+    body: schemas.rois,
+    answer: schemas.roisAnswer,
+    removal: { roiId: parameter.ids("Which regions; all of the sensor's when left out.", "tripwireId") },
+    define: (sent) => ({ type: "define-rois", rois: read.readRois(sent), deleteHistory: sent.deleteIfPresent }),
+    remove: ({ roiId }) => ({ type: "remove-rois", ids: roiId }),
+    present: present.roisBody,
+    table: (camera, sensorId) => present.listTable(sensorId, present.roisBody(camera, sensorId).rois),
+  });
+  config(emdx, {
+    path: "/config/sensor",
+    what: "settings",
+    body: schemas.sensor,
+    answer: schemas.sensorAnswer,
+    removal: {},
+    define: (sent) => ({ type: "set-sensor", settings: read.readSettings(sent) }),
+    remove: () => ({ type: "set-sensor", settings: sensorDefaults }),
+    present: present.sensorBody,
+    table: (camera, sensorId) =>
+      present.listTable(
+        sensorId,
+        [camera.settings].map(({ reorderMs, fov }) => ({ reorderMs, ...fov })),
+      ),
+  });
+  for (const analytic of ["fov", "tripwire", "roi"] as const) ruleConfig(emdx, analytic);
+};
+
+const ruleConfig = (emdx: Emdx, analytic: Analytic): void => {
+  const placeName = analytic === "tripwire" ? "tripwireId" : "roiId";
+  config(emdx, {
+    path: `/config/rule/alerts/${analytic}`,
+    what: `${analytic} rules`,
+    body: schemas.rules,
+    shown: schemas.rulesDocument,
+    answer: schemas.rulesAnswer,
+    removal: {
+      ruleId: parameter.ids("Which rules; all of the place's when left out."),
+      placeId: parameter.placeId("The place; all of the sensor's when left out.", ...(analytic === "fov" ? [] : [placeName])),
+    },
+    define: (sent, camera) => ({ type: "define-rules", rules: read.readRules(sent, analytic, camera) }),
+    remove: ({ ruleId, placeId }) => ({ type: "remove-rules", analytic, placeId, ruleIds: ruleId }),
+    present: (camera, sensorId) => present.rulesBody(camera, sensorId, analytic),
+    table: (camera, sensorId) => present.listTable(sensorId, present.rulesBody(camera, sensorId, analytic).rules),
+  });
+};
+
+const reading = { sensorId: parameter.sensorId, after: parameter.after };
+
+const config = <P extends Parameters, B extends { readonly sensorId?: string | undefined }>(emdx: Emdx, own: Config<P, B>): void => {
+  const { core, cursors } = emdx.house;
+  const { path } = own;
+  const removing = { sensorId: parameter.sensorId, ...own.removal };
+  const queryOf = <Q extends Parameters>(c: Context<Env>, parameters: Q): Values<Q> =>
+    readParameters(parameters, new URL(c.req.url).searchParams, core.limits);
+  document(emdx, own, removing);
+
+  const written = async (c: Context<Env>, tenant: string, camera: string, command: CameraCommand): Promise<Response> => {
+    const done = await core.change({ tenant, camera }, command);
+    if (isRefusal(done)) throw refusalProblem(done);
+    c.header("tallywire-position", cursors.position(tenant, done.reached));
+    return c.json(own.present(done.camera, camera));
+  };
+
+  emdx.routes.post(path, async (c) => {
+    const tenant = await emdx.writerOf(c, "cameras:write");
+    const asked = queryOf(c, { sensorId: parameter.sensorInBody });
+    const sent = read.checked(own.body, read.readJson(await readBody(c, core.limits.configBytes)));
+    const sensorId = read.sensorOf(asked.sensorId, sent.sensorId);
+    return written(c, tenant, sensorId, own.define(sent, sensorId));
+  });
+
+  emdx.routes.delete(path, async (c) => {
+    const tenant = await emdx.writerOf(c, "cameras:write");
+    const asked = queryOf(c, removing) as Values<P> & { readonly sensorId: string };
+    return written(c, tenant, asked.sensorId, own.remove(asked));
+  });
+
+  emdx.routes.get(path, async (c) => {
+    const tenant = await emdx.tenantOf(c, "cameras:read");
+    const { sensorId, after } = queryOf(c, reading);
+    // Read from the store, which has a write before it is answered: there is nothing to wait for.
+    if (after !== undefined) readPosition(emdx, tenant, after);
+    const camera = await core.camera({ tenant, camera: sensorId });
+    c.header("vary", "Accept");
+    if (!wantsCsv(c)) return c.json(own.present(camera, sensorId));
+    return c.body(csvText(own.table(camera, sensorId)), 200, { "content-type": "text/csv; charset=utf-8; header=present" });
+  });
+};
+
+const document = <P extends Parameters, B>(emdx: Emdx, own: Config<P, B>, removing: Parameters): void => {
+  const registry = emdx.routes.openAPIRegistry;
+  const json = { "application/json": { schema: own.answer } };
+  const headers = { "Tallywire-Position": { schema: { type: "string" }, description: "For `after=`." } } as const;
+  const admin: Documented[] = [
+    { name: "User-Type", in: "header", required: true, schema: { type: "string", enum: ["Admin"] }, description: "While tokens are off." },
+  ];
+  registry.registerPath({
+    method: "post",
+    path: own.path,
+    summary: `Defines ${own.what}; the same id again replaces.`,
+    parameters: documentParameters({ sensorId: parameter.sensorInBody }, ...admin),
+    request: { body: { required: true, content: { "application/json": { schema: own.shown ?? own.body } } } },
+    responses: {
+      200: { description: "What is in force, once it is durable.", headers, content: json },
+      ...refusals(403, 409, 413, 422, 500, 503),
+    },
+  });
+  registry.registerPath({
+    method: "delete",
+    path: own.path,
+    summary: `Removes ${own.what}.`,
+    parameters: documentParameters(removing, ...admin),
+    responses: { 200: { description: "What is left, once it is durable.", headers, content: json }, ...refusals(403, 409, 422, 500, 503) },
+  });
+  registry.registerPath({
+    method: "get",
+    path: own.path,
+    summary: `The sensor's ${own.what}, defaults filled in.`,
+    parameters: documentParameters(reading),
+    responses: {
+      200: { description: "What is in force.", content: { ...json, "text/csv": { schema: { type: "string" } } } },
+      ...refusals(422, 500, 503),
+    },
+  });
+};

@@ -1,0 +1,129 @@
+/** One GET that asks the read models: documented, read, waited for, asked and answered, as JSON or as a table. */
+import type { RouteConfig, z } from "@hono/zod-openapi";
+import type { Context } from "hono";
+import type { Camera } from "../../domain/camera.ts";
+import type { CameraKey, Instant } from "../../domain/envelope.ts";
+import type { Paged, PageKey, Range, Scope } from "../../projections/questions.ts";
+import type { Reached } from "../core.ts";
+import { Problem, unavailable, unprocessable } from "../problem.ts";
+import type { Env } from "../surface.ts";
+import { csvText, type Table, wantsCsv } from "./csv.ts";
+import type { Emdx } from "./emdx.ts";
+import * as parameter from "./parameters.ts";
+import { documentParameters, type Parameters, readParameters, type Values } from "./parameters.ts";
+import { problem } from "./schemas.ts";
+
+const common = { sensorId: parameter.sensorId, after: parameter.after };
+type Common = typeof common;
+
+/** What a question is asked about. */
+export type About = {
+  readonly key: CameraKey;
+  readonly camera: Camera;
+  readonly scope: Scope;
+  /** Taken when nothing has to be waited for any more. */
+  readonly now: Instant;
+};
+
+export type Answer<A> = { readonly body: A; readonly table: Table; readonly empty: boolean; readonly more?: PageKey | undefined };
+
+export type Question<P extends Parameters, A> = {
+  readonly path: string;
+  readonly summary: string;
+  readonly parameters: P;
+  readonly answer: z.ZodType<A>;
+  /** What the answer is read from: `frames` are there sooner than what follows from them. */
+  readonly reads: "alerts" | "frames";
+  /** Asked by the original too: under `strict` nothing found is 422. */
+  readonly original: boolean;
+  readonly ask: (asked: Values<P> & Values<Common>, about: About) => Promise<Answer<A>>;
+};
+
+export const refusals = (...statuses: readonly number[]): RouteConfig["responses"] =>
+  Object.fromEntries(
+    statuses.map((status) => [String(status), { description: "Refused.", content: { "application/problem+json": { schema: problem } } }]),
+  );
+
+export const question = <P extends Parameters, A>(emdx: Emdx, asking: Question<P, A>): void => {
+  const parameters = { ...common, ...asking.parameters };
+  const { core } = emdx.house;
+  emdx.routes.openAPIRegistry.registerPath({
+    method: "get",
+    path: asking.path,
+    summary: asking.summary,
+    parameters: documentParameters(parameters),
+    responses: {
+      200: {
+        description: asking.summary,
+        content: { "application/json": { schema: asking.answer }, "text/csv": { schema: { type: "string" } } },
+        headers: {
+          Link: { schema: { type: "string" }, description: "Where something was cut off: rel=next." },
+          "Tallywire-Uptime": { schema: { type: "string" }, description: "With text/csv: the uptime, where the answer has one." },
+        },
+      },
+      ...refusals(422, 500, 503),
+    },
+  });
+  emdx.routes.get(asking.path, async (c) => {
+    const tenant = await emdx.tenantOf(c, "events:read");
+    const asked = readParameters(parameters, new URL(c.req.url).searchParams, core.limits) as Values<P> & Values<Common>;
+    const key = { tenant, camera: asked.sensorId };
+    await settle(emdx, tenant, asked.after, asking.reads);
+    const camera = await core.camera(key);
+    const answer = await asking.ask(asked, { key, camera, scope: { ...key, epochs: camera.epochs }, now: core.now() });
+    if (answer.empty && asking.original && emdx.strict) {
+      throw new Problem(422, "No behavior found for the requested sensorId and time range");
+    }
+    return answered(c, emdx, key, asking.path, answer);
+  });
+};
+
+/** Throws Problem 422 for what is no position of ours. */
+export const readPosition = (emdx: Emdx, tenant: string, after: string): Reached => {
+  const read = emdx.house.cursors.readPosition(tenant, after);
+  if (!read.ok) throw unprocessable("after", cursorFault(read.why));
+  return read.value;
+};
+
+/** Waits until a write can be read. Throws Problem 422 for what is no position of ours, 503 when it took too long. */
+const settle = async (emdx: Emdx, tenant: string, after: string | undefined, reads: "alerts" | "frames"): Promise<void> => {
+  if (after === undefined) return;
+  const settled = await emdx.house.core.settled(readPosition(emdx, tenant, after), reads);
+  if (!settled) throw unavailable("What was written is not readable yet. Ask again.");
+};
+
+const cursorFault = (why: "forged" | "foreign"): string => (why === "foreign" ? "belongs to another log" : "was never given out here");
+
+/** Throws Problem 422 when the range is upside down. */
+export const rangeOf = (asked: { readonly fromTimestamp: Instant | undefined; readonly toTimestamp: Instant | undefined }): Range => {
+  const { fromTimestamp: from, toTimestamp: to } = asked;
+  if (from !== undefined && to !== undefined && from > to) throw unprocessable("fromTimestamp", "is after toTimestamp");
+  return { from, to };
+};
+
+/** A cursor goes on only where it was given: same route, same sensor. */
+const questionName = (path: string, camera: string): string => `${path}\0${camera}`;
+
+export const pageOf = (
+  emdx: Emdx,
+  path: string,
+  { key }: About,
+  asked: { readonly limit: number; readonly cursor: string | undefined },
+): Paged => {
+  if (asked.cursor === undefined) return { limit: asked.limit, after: undefined };
+  const read = emdx.house.cursors.readPage(key.tenant, questionName(path, key.camera), asked.cursor);
+  if (!read.ok) throw unprocessable("cursor", cursorFault(read.why));
+  return { limit: asked.limit, after: read.value };
+};
+
+const answered = <A>(c: Context<Env>, emdx: Emdx, key: CameraKey, path: string, { body, table, more }: Answer<A>): Response => {
+  c.header("vary", "Accept");
+  if (more !== undefined) {
+    const next = new URL(c.req.url);
+    next.searchParams.set("cursor", emdx.house.cursors.page(key.tenant, questionName(path, key.camera), more));
+    c.header("link", `<${next.pathname}${next.search}>; rel="next"`);
+  }
+  if (!wantsCsv(c)) return c.json(body as object);
+  if (typeof body === "object" && body !== null && "uptime" in body) c.header("tallywire-uptime", String(body.uptime));
+  return c.body(csvText(table), 200, { "content-type": "text/csv; charset=utf-8; header=present" });
+};

@@ -1,0 +1,114 @@
+/** Catching up: what the log holds since a cursor, until it meets what is live. Nothing is lost or repeated, or a gap is told. */
+import type { Core, Delivered, Tail } from "../core.ts";
+import type { Dialect, Live } from "../live.ts";
+import { type Wanted, wanted } from "../wants.ts";
+
+type CatchingUp = {
+  readonly core: Core;
+  readonly live: Live;
+  readonly from: Tail;
+  readonly tenant: string;
+  readonly dialect: Dialect;
+  /** The filter in force now; it may be replaced meanwhile. */
+  readonly wanted: () => Wanted;
+  readonly send: (frame: Buffer, alerts: number, at: Tail) => void;
+  readonly gap: (from: Tail, to: Tail) => void;
+  /** Resolves when more may be sent; false when the socket has gone. */
+  readonly drained: () => Promise<boolean>;
+  readonly done: (at: Tail) => void;
+  readonly failed: (error: unknown) => void;
+};
+
+/** Replays under way at once: after a restart all sockets come back together. */
+const AT_ONCE = 8;
+let running = 0;
+const waiting: (() => void)[] = [];
+
+export class CatchUp {
+  readonly #how: CatchingUp;
+  #at: Tail;
+  #replayed = 0;
+  #started = false;
+  #stopped = false;
+
+  constructor(how: CatchingUp) {
+    this.#how = how;
+    this.#at = how.from;
+  }
+
+  async start(): Promise<void> {
+    if (this.#started) return;
+    this.#started = true;
+    if (running >= AT_ONCE) await new Promise<void>((resolve) => waiting.push(resolve));
+    running++;
+    try {
+      await this.#run();
+    } catch (error) {
+      this.#how.failed(error);
+    } finally {
+      running--;
+      waiting.shift()?.();
+    }
+  }
+
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  async #run(): Promise<void> {
+    const { core, live, done, gap } = this.#how;
+    const start = await core.tailStart();
+    const outOfReach = start.some((position, partition) => (this.#at[partition] ?? 0) < position);
+    if (!outOfReach && (await this.#replay())) return;
+    if (this.#stopped) return;
+    const from = this.#at;
+    const to = furthest(from, live.at());
+    done(to);
+    gap(from, to);
+  }
+
+  /** Goes after the live tail until it has met it; what comes while it reads is read in the next round, so nothing need be kept. False: too much. */
+  async #replay(): Promise<boolean> {
+    const { core, live, dialect } = this.#how;
+    for (let to = live.at(); !reached(this.#at, to); to = live.at()) {
+      const end = furthest(this.#at, to);
+      let frame: string[] = [];
+      for await (const batch of core.between(this.#at, end)) {
+        for (const delivered of batch) {
+          this.#at = this.#at.with(delivered.partition, delivered.position + 1);
+          if (!this.#concerns(delivered)) continue;
+          if (++this.#replayed > core.limits.resumeAlerts) {
+            this.#at = this.#at.with(delivered.partition, delivered.position);
+            await this.#flush(frame);
+            return false;
+          }
+          frame.push(dialect.present(delivered.alert));
+          if (frame.length >= dialect.most) {
+            await this.#flush(frame);
+            frame = [];
+          }
+        }
+        if (this.#stopped) return true;
+      }
+      this.#at = end;
+      await this.#flush(frame);
+      if (this.#stopped) return true;
+    }
+    // Nothing may be awaited between having met the live tail and this: a batch heard meanwhile would be dropped.
+    this.#how.done(this.#at);
+    return true;
+  }
+
+  #concerns({ alert }: Delivered): boolean {
+    return alert.tenant === this.#how.tenant && wanted(this.#how.wanted(), alert);
+  }
+
+  async #flush(frame: readonly string[]): Promise<void> {
+    const { dialect, tenant, send, drained } = this.#how;
+    if (frame.length > 0) send(Buffer.from(dialect.frame(frame, tenant, this.#at)), frame.length, this.#at);
+    if (!(await drained())) this.#stopped = true;
+  }
+}
+
+const reached = (at: Tail, to: Tail): boolean => to.every((position, partition) => (at[partition] ?? 0) >= position);
+const furthest = (a: Tail, b: Tail): Tail => b.map((position, partition) => Math.max(position, a[partition] ?? 0));

@@ -1,0 +1,231 @@
+/**
+ * Live alerts: one tail of the derived log for all subscribers of all surfaces.
+ *
+ *   core.tail -> index of wants -> pending of each subscriber -> (end of the tick) -> one frame, serialised once, shared by all who get the same
+ *
+ * A subscriber is told what the log holds, in the log's order per partition, each alert once.
+ */
+import type { Alert } from "../domain/event.ts";
+import type { Core, Delivered, Tail } from "./core.ts";
+import type { Wanted } from "./wants.ts";
+import { WantIndex } from "./wants.ts";
+
+/** How a surface says alerts. One value for all its subscribers of a kind: what is equal is serialised once. */
+export type Dialect = {
+  readonly present: (alert: Alert) => string;
+  /** A whole frame. `at` is the tail once its alerts are delivered. */
+  readonly frame: (alerts: readonly string[], tenant: string, at: Tail) => string;
+  /** False: revision 0 only. */
+  readonly revisions: boolean;
+  /** Alerts in one frame at most. */
+  readonly most: number;
+};
+
+export type Subscriber = {
+  readonly tenant: string;
+  readonly dialect: Dialect;
+  /** A frame is due; its alerts are those that arrived since the last one. */
+  readonly send: (frame: Buffer, alerts: number, at: Tail) => void;
+};
+
+export interface Subscription {
+  /** The tail from which on it is told. */
+  readonly at: Tail;
+  /** What was pending is sent first. Returns the tail from which on the new wants hold. */
+  replace(wanted: Wanted): Tail;
+  /** Whatever stands before this tail was told otherwise: what is pending of it is dropped, what is still to come is skipped. */
+  goOnFrom(at: Tail): void;
+  stop(): void;
+}
+
+export interface Live {
+  subscribe(subscriber: Subscriber, wanted: Wanted): Subscription;
+  /** The tail after the newest batch heard. */
+  at(): Tail;
+  close(): void;
+}
+
+/** The alerts pending for some subscribers, as a list grown at its end: those that got the same alerts share the list and its frame. */
+class Pack {
+  readonly length: number;
+  readonly #before: Pack | undefined;
+  readonly #alert: Delivered | undefined;
+  readonly #next = new Map<Delivered, Pack>();
+  #frame: Buffer | undefined;
+  #at: Tail = [];
+
+  constructor(before?: Pack, alert?: Delivered) {
+    this.#before = before;
+    this.#alert = alert;
+    this.length = before === undefined ? 0 : before.length + 1;
+  }
+
+  with(alert: Delivered): Pack {
+    const known = this.#next.get(alert);
+    if (known !== undefined) return known;
+    const pack = new Pack(this, alert);
+    this.#next.set(alert, pack);
+    return pack;
+  }
+
+  frame(texts: Texts, dialect: Dialect, tenant: string, at: Tail): { readonly frame: Buffer; readonly at: Tail } {
+    if (this.#frame === undefined) {
+      const alerts: string[] = [];
+      for (let pack: Pack = this; pack.#alert !== undefined; pack = pack.#before as Pack) alerts.push(texts.of(dialect, pack.#alert));
+      this.#frame = Buffer.from(dialect.frame(alerts.reverse(), tenant, at));
+      this.#at = at;
+    }
+    return { frame: this.#frame, at: this.#at };
+  }
+}
+
+/** Each alert in each dialect, serialised once. Weak: it goes with the batch. */
+class Texts {
+  readonly #texts = new WeakMap<Delivered, Map<Dialect["present"], string>>();
+
+  of({ present }: Dialect, delivered: Delivered): string {
+    let texts = this.#texts.get(delivered);
+    if (texts === undefined) {
+      texts = new Map();
+      this.#texts.set(delivered, texts);
+    }
+    let text = texts.get(present);
+    if (text === undefined) {
+      text = present(delivered.alert);
+      texts.set(present, text);
+    }
+    return text;
+  }
+}
+
+type Entry = {
+  readonly subscriber: Subscriber;
+  wanted: Wanted;
+  pending: Pack | undefined;
+  root: Root;
+  open: boolean;
+  told: number;
+  floor: Tail;
+};
+/** The empty list all subscribers of a tenant and dialect start from; a new one each round. */
+type Root = { pack: Pack };
+
+/** Sends of one turn, so that ten thousand sockets do not hold up a request. */
+const SENDS_A_TURN = 2048;
+
+export const startLive = (core: Core): Live => {
+  const index = new WantIndex<Entry>();
+  const texts = new Texts();
+  const roots = new Map<Dialect, Map<string, Root>>();
+  const used = new Set<Root>();
+  let due: Entry[] = [];
+  let scheduled = false;
+  /** Numbers the alerts: an entry remembers the last it was told, however many of its wants meet it. */
+  let serial = 0;
+
+  const rootOf = ({ dialect, tenant }: Subscriber): Root => {
+    const ofDialect = roots.get(dialect) ?? new Map<string, Root>();
+    roots.set(dialect, ofDialect);
+    const root = ofDialect.get(tenant) ?? { pack: new Pack() };
+    ofDialect.set(tenant, root);
+    return root;
+  };
+
+  const push = (entry: Entry, delivered: Delivered): void => {
+    if (entry.pending === undefined) {
+      entry.pending = entry.root.pack;
+      used.add(entry.root);
+      due.push(entry);
+    } else if (entry.pending.length >= entry.subscriber.dialect.most) {
+      // Full in the middle of a batch: its cursor is the tail so far, not yet the batch's end.
+      send(entry, settledAt);
+      entry.pending = entry.root.pack;
+      used.add(entry.root);
+    }
+    entry.pending = entry.pending.with(delivered);
+  };
+
+  const send = (entry: Entry, at: Tail): void => {
+    const { pending, subscriber } = entry;
+    entry.pending = undefined;
+    if (pending === undefined || pending.length === 0 || !entry.open) return;
+    const built = pending.frame(texts, subscriber.dialect, subscriber.tenant, at);
+    subscriber.send(built.frame, pending.length, built.at);
+  };
+
+  const flush = (): void => {
+    scheduled = false;
+    // New lists for whoever is pending from now on. Were they kept until nobody is, they would grow for ever under load.
+    for (const root of used) root.pack = new Pack();
+    used.clear();
+    const round = due.length > SENDS_A_TURN ? due.slice(0, SENDS_A_TURN) : due;
+    due = due.length > SENDS_A_TURN ? due.slice(SENDS_A_TURN) : [];
+    for (const entry of round) send(entry, heard);
+    if (due.length > 0) schedule();
+  };
+
+  const schedule = (): void => {
+    if (scheduled) return;
+    scheduled = true;
+    setImmediate(flush);
+  };
+
+  /** Of the running batch: the tail so far, one alert after the other. */
+  let settledAt: Tail = [];
+
+  const hear = (batch: readonly Delivered[], at: Tail): void => {
+    for (const delivered of batch) {
+      const { alert, partition, position } = delivered;
+      serial++;
+      let told = false;
+      index.concerned(alert, (entry) => {
+        if (
+          entry.told === serial ||
+          position < (entry.floor[partition] ?? 0) ||
+          (alert.revision > 0 && !entry.subscriber.dialect.revisions)
+        )
+          return;
+        entry.told = serial;
+        told = true;
+        push(entry, delivered);
+      });
+      if (told) core.meter.observe("tallywire_alert_latency_seconds", Math.max(0, core.now() - alert.receivedAt) / 1000);
+      settledAt = settledAt.with(partition, position + 1);
+    }
+    heard = at;
+    settledAt = at;
+    if (due.length > 0) schedule();
+  };
+
+  let heard: Tail = [];
+  const tail = core.tail(hear);
+  if (heard.length === 0) heard = tail.at;
+  settledAt = heard;
+
+  return {
+    at: () => heard,
+    subscribe: (subscriber, wanted) => {
+      const entry: Entry = { subscriber, wanted, pending: undefined, root: rootOf(subscriber), open: true, told: 0, floor: [] };
+      index.add(entry, wanted);
+      return {
+        at: heard,
+        replace: (next) => {
+          send(entry, heard);
+          index.remove(entry, entry.wanted);
+          entry.wanted = next;
+          index.add(entry, next);
+          return heard;
+        },
+        goOnFrom: (at) => {
+          entry.pending = undefined;
+          entry.floor = at;
+        },
+        stop: () => {
+          entry.open = false;
+          index.remove(entry, entry.wanted);
+        },
+      };
+    },
+    close: () => tail.stop(),
+  };
+};

@@ -1,0 +1,64 @@
+/** Problem details: the error shape of emdx and myvms. */
+import { STATUS_CODES } from "node:http";
+import type { NotReceived, Rejected } from "./core.ts";
+
+export type ProblemStatus = 400 | 401 | 403 | 404 | 405 | 408 | 409 | 413 | 415 | 422 | 429 | 500 | 503;
+
+/** What a route throws when it refuses; the surface sends it as it stands. */
+export class Problem extends Error {
+  readonly status: ProblemStatus;
+  readonly detail: string;
+  readonly headers: Readonly<Record<string, string>>;
+  /** Lines of an ingest body that were refused. */
+  readonly rejected: readonly Rejected[] | undefined;
+  constructor(
+    status: ProblemStatus,
+    detail: string,
+    more: { readonly headers?: Readonly<Record<string, string>>; readonly rejected?: readonly Rejected[] } = {},
+  ) {
+    super(detail);
+    this.name = "Problem";
+    this.status = status;
+    this.detail = detail;
+    this.headers = more.headers ?? {};
+    this.rejected = more.rejected;
+  }
+}
+
+/** 422 naming the place in what was sent. */
+export const unprocessable = (path: string, detail: string): Problem => new Problem(422, path === "" ? detail : `${path}: ${detail}`);
+
+/** `status` is a number equal to the HTTP status, `title` its reason phrase. */
+export const problemBody = (problem: Problem) => ({
+  detail: problem.detail,
+  status: problem.status,
+  title: STATUS_CODES[problem.status] ?? "Error",
+  type: "about:blank" as const,
+  ...(problem.rejected === undefined ? {} : { rejected: problem.rejected }),
+});
+
+export const problemResponse = (problem: Problem): Response =>
+  new Response(JSON.stringify(problemBody(problem)), {
+    status: problem.status,
+    headers: { ...problem.headers, "content-type": "application/problem+json" },
+  });
+
+/** Seconds a client told 429 or 503 should wait. */
+const retryAfter = { "retry-after": "1" };
+
+export const notReceivedProblem = ({ problem, detail }: NotReceived): Problem => {
+  switch (problem) {
+    case "too-large":
+      return new Problem(413, detail);
+    case "unsupported":
+      return new Problem(415, detail);
+    case "unreadable":
+      return new Problem(422, detail);
+    case "busy":
+      return new Problem(429, detail, { headers: retryAfter });
+    case "unavailable":
+      return new Problem(503, detail, { headers: retryAfter });
+  }
+};
+
+export const unavailable = (detail: string): Problem => new Problem(503, detail, { headers: retryAfter });

@@ -1,0 +1,102 @@
+/** Upgrades: path, token, limits; pings. One `ws` server for all surfaces, which gets a socket once it is admitted. */
+import type { IncomingMessage, Server } from "node:http";
+import type { Duplex } from "node:stream";
+import { type WebSocket, WebSocketServer } from "ws";
+import { admit } from "./access.ts";
+import type { Core } from "./core.ts";
+import { Problem, problemBody, unavailable } from "./problem.ts";
+import type { Authenticate, SocketRoute } from "./surface.ts";
+
+/** Pings are spread over so many turns, lest ten thousand go out at once. */
+const TURNS = 25;
+
+export type Sockets = { attach(server: Server): void; close(waitMs: number): Promise<void> };
+
+export const createSockets = (core: Core, routes: readonly SocketRoute[], authenticate: Authenticate | undefined): Sockets => {
+  const byPath = new Map(routes.flatMap((route) => route.paths.map((path) => [path, route] as const)));
+  const protocols = new Set(routes.flatMap((route) => route.protocols));
+  const server = new WebSocketServer({
+    noServer: true,
+    clientTracking: true,
+    perMessageDeflate: false,
+    maxPayload: core.limits.socketMessageBytes,
+    handleProtocols: (offered) => [...offered].find((protocol) => protocols.has(protocol)) ?? false,
+  });
+  const answered = new WeakSet<WebSocket>();
+  const turns = Array.from({ length: TURNS }, () => new Set<WebSocket>());
+  let turn = 0;
+  const pinging = setInterval(() => {
+    turn = (turn + 1) % TURNS;
+    for (const socket of turns[turn] ?? []) {
+      if (!answered.delete(socket)) socket.terminate();
+      else {
+        socket.ping();
+        socket.emit("heartbeat");
+      }
+    }
+  }, core.limits.pingMs / TURNS);
+  pinging.unref();
+
+  const keep = (socket: WebSocket): void => {
+    const mine = turns[(turn + TURNS - 1) % TURNS];
+    mine?.add(socket);
+    answered.add(socket);
+    core.meter.set("tallywire_sockets", server.clients.size);
+    socket.on("pong", () => answered.add(socket));
+    socket.on("message", () => answered.add(socket));
+    // A broken connection or a message that is too large: `ws` closes it by itself; there is nobody to tell.
+    socket.on("error", (error) => core.journal.debug({ err: error }, "a socket failed"));
+    socket.on("close", () => {
+      mine?.delete(socket);
+      core.meter.set("tallywire_sockets", server.clients.size);
+    });
+  };
+
+  const upgrade = async (request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> => {
+    const url = new URL(request.url ?? "/", "http://socket");
+    const route = byPath.get(url.pathname);
+    if (route === undefined) throw new Problem(404, `There is no socket at ${url.pathname}.`);
+    if (server.clients.size >= core.limits.sockets) throw unavailable(`No more than ${core.limits.sockets} sockets.`);
+    const asked = { authorization: request.headers.authorization, token: url.searchParams.get("token") ?? undefined };
+    const caller = await admit(authenticate, asked, route.scope);
+    server.handleUpgrade(request, socket, head, (accepted) => {
+      keep(accepted);
+      route.take({ socket: accepted, request, query: url.searchParams, caller });
+    });
+  };
+
+  return {
+    attach: (http) => {
+      http.on("upgrade", (request, socket, head) => {
+        const broken = () => socket.destroy();
+        socket.on("error", broken);
+        upgrade(request, socket, head).then(
+          () => socket.off("error", broken),
+          (error: unknown) => refuse(core, socket, error),
+        );
+      });
+    },
+    close: async (waitMs) => {
+      clearInterval(pinging);
+      for (const socket of server.clients) socket.close(1001, "The server is stopping.");
+      const until = Date.now() + waitMs;
+      while (server.clients.size > 0 && Date.now() < until) await new Promise((resolve) => setTimeout(resolve, 20));
+      for (const socket of server.clients) socket.terminate();
+      server.close();
+    },
+  };
+};
+
+const refuse = (core: Core, socket: Duplex, error: unknown): void => {
+  const problem = error instanceof Problem ? error : new Problem(500, "Internal server error.");
+  if (problem !== error) core.journal.error({ err: error }, "an upgrade failed");
+  const body = JSON.stringify(problemBody(problem));
+  const headers = {
+    ...problem.headers,
+    connection: "close",
+    "content-type": "application/problem+json",
+    "content-length": String(Buffer.byteLength(body)),
+  };
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
+  socket.end(`HTTP/1.1 ${problem.status} ${problemBody(problem).title}\r\n${lines.join("\r\n")}\r\n\r\n${body}`);
+};
