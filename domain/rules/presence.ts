@@ -110,7 +110,7 @@ const machine = (name: string, key: CameraKey | undefined, area: Area): Presence
 
 const onFrame = (area: Area, state: Attendance, frame: Frame): readonly Found[] => {
   const { tracks } = state;
-  const { within, exitAfter } = area;
+  const { within, exitAfter, minFrames } = area;
   const { objects, timestamp } = frame;
   const ref = refOf(frame);
   const count = ++state.frames;
@@ -127,18 +127,18 @@ const onFrame = (area: Area, state: Attendance, frame: Frame): readonly Found[] 
     } else {
       if (track.counted === count) continue;
       track.counted = count;
-      if (track.present && isIn) {
-        if (object.info !== undefined && changed(track.object.info, object.info)) {
-          found ??= [];
-          found.push(noticed(area, track, object, frame, ref));
-        }
-        track.object = object;
-        track.seen = ref;
-        track.run = 0;
-        continue;
+      // Outside, but not for long enough to have left: still present, so what it gains there must not be lost.
+      const stays = track.present && (isIn || track.run + 1 < minFrames);
+      if (stays && object.info !== undefined && changed(track.object.info, object.info)) {
+        found ??= [];
+        found.push(noticed(area, track, object, frame, ref));
       }
       track.object = object;
       track.seen = ref;
+      if (track.present && isIn) {
+        track.run = 0;
+        continue;
+      }
     }
     const change = turn(area, state, track, isIn, frame, ref);
     if (change !== undefined) {
