@@ -15,6 +15,7 @@ import {
   initialCamera,
   type Roi,
   type Rule,
+  ruleVersion,
   type Tripwire,
   type Versioned,
 } from "./camera.ts";
@@ -58,6 +59,12 @@ const sameValue = (a: unknown, b: unknown): boolean => {
 };
 export const sameDefinition = <T extends object>(known: (T & { readonly version: number }) | undefined, given: T): boolean =>
   known !== undefined && sameValue({ ...known, version: 0 }, { ...given, version: 0 });
+
+/** The number a rule would carry here: that of the equal rule in force, 0 for any other (a candidate in a backtest). */
+export const versionOf = (camera: Camera, rule: Rule): number => {
+  const inForce = camera.rules.get(rule.ruleId);
+  return inForce !== undefined && sameDefinition(inForce, rule) ? ruleVersion(camera, inForce) : 0;
+};
 
 const flawed = (path: string, flaw: Flaw | undefined): Check => flaw && invalid(`${path}${flaw.at}`, flaw.detail);
 
