@@ -150,7 +150,12 @@ export const listAlerts = async (warehouse: Reader, scope: Scope, asked: Paramet
     if (first === undefined) break;
     const { at, id } = after;
     const fits = found.filter(
-      (row) => !row.retracted && row.endTimestamp > from && row.endTimestamp <= to && isAfter(row, at, id) && !isAfter(row, first.lastAt, first.lastId),
+      (row) =>
+        !row.retracted &&
+        row.endTimestamp > from &&
+        row.endTimestamp <= to &&
+        isAfter(row, at, id) &&
+        !isAfter(row, first.lastAt, first.lastId),
     );
     rows.push(...fits.sort(latestFirst));
     more = first.found === names;
@@ -171,21 +176,21 @@ export const oneAlert = async (warehouse: Reader, tenant: string, id: string): P
 
 /** The name of a rule is that of its latest alert in the range. An alert's rule, place and direction are those of all its revisions. */
 const COUNTS = `
-SELECT analytic, ruleType, ruleId, placeId, direction, count() AS n, argMax(ruleName, (endTimestamp, id)) AS name
+SELECT analytic, ruleType, ruleId, placeId, direction, count() AS n, argMax(tupleElement(newest, 3), (tupleElement(newest, 2), id)) AS name
 FROM (
-  SELECT id, argMax(tuple(retracted, alerts.endTimestamp, alerts.ruleName), (revision, -position)) AS newest,
-    tupleElement(newest, 2) AS endTimestamp, tupleElement(newest, 3) AS ruleName,
-    any(alerts.analytic) AS analytic, any(alerts.ruleType) AS ruleType, any(alerts.ruleId) AS ruleId, any(alerts.placeId) AS placeId,
-    anyRespectNulls(alerts.direction) AS direction
-  FROM alerts WHERE ${OF_CAMERA} AND ${isMaybe("alerts.analytic", "analytic")} AND ${OF_EPOCH.replaceAll("placeId", "alerts.placeId").replaceAll("analytic,", "alerts.analytic,")}
-  GROUP BY start, id
-  HAVING NOT tupleElement(newest, 1) AND endTimestamp > {from:Int64} AND endTimestamp <= {to:Int64}
+  SELECT id, analytic, ruleType, ruleId, placeId, direction, argMax(tuple(retracted, endTimestamp, ruleName), (revision, -position)) AS newest
+  FROM alerts WHERE ${OF_CAMERA} AND ${isMaybe("analytic", "analytic")} AND ${OF_EPOCH}
+  GROUP BY start, id, analytic, ruleType, ruleId, placeId, direction
 )
+WHERE NOT tupleElement(newest, 1) AND tupleElement(newest, 2) > {from:Int64} AND tupleElement(newest, 2) <= {to:Int64}
 GROUP BY analytic, ruleType, ruleId, placeId, direction
 ORDER BY ruleId, placeId, analytic, ruleType, direction NULLS FIRST
 LIMIT {rows:UInt32}`;
 
-type CountRow = Pick<AlertRow, "analytic" | "ruleType" | "ruleId" | "placeId" | "direction"> & { readonly n: number; readonly name: string };
+type CountRow = Pick<AlertRow, "analytic" | "ruleType" | "ruleId" | "placeId" | "direction"> & {
+  readonly n: number;
+  readonly name: string;
+};
 
 export const countAlerts = async (
   warehouse: Reader,

@@ -8,7 +8,10 @@ import { occupancyHistogram } from "./occupancy.ts";
 import { listStays } from "./presence.ts";
 import type { Questions } from "./questions.ts";
 
-export const ask = (warehouse: Pick<Warehouse, "select">, { clock, meter }: { readonly clock: Clock; readonly meter: Meter }): Questions => {
+export const ask = (
+  warehouse: Pick<Warehouse, "select">,
+  { clock, meter }: { readonly clock: Clock; readonly meter: Meter },
+): Questions => {
   const timed = async <T>(question: keyof Questions, answer: Promise<T>): Promise<T> => {
     const since = clock.now();
     try {

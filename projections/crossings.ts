@@ -170,4 +170,3 @@ export const crossingHistogram = async (
   const bucketAt = new Map(edges.map((edge, i) => [edge, i]));
   return rows.map((row) => ({ ...countOf(row), bucket: bucketAt.get(row.bucket) as number }));
 };
-

@@ -98,13 +98,9 @@ export const listFrames = async (warehouse: Reader, scope: Scope, asked: Range &
 };
 
 /** Confirmed tracks only, in the order in which they are first seen; a track that changed its type has the last of the asked ones. */
-export const behavior = async (
-  warehouse: Reader,
-  scope: Scope,
-  asked: Parameters<Questions["behavior"]>[1],
-): Promise<Page<Track>> => {
+export const behavior = async (warehouse: Reader, scope: Scope, asked: Parameters<Questions["behavior"]>[1]): Promise<Page<Track>> => {
   const { types } = asked;
-  const isAsked = (type: string): boolean => types === undefined || types === "every" || types.includes(type) || types.includes("*");
+  const isAsked = (type: string): boolean => types === undefined || types === "every" || types.includes(type);
   const page = await listFrames(warehouse, scope, asked);
   const tracks = new Map<string, { type: string; points: [number, number, number][] }>();
   for (const { timestamp, objects } of page.rows) {

@@ -33,7 +33,8 @@ export const WHENCE = `
   position Int64 CODEC(Delta, ZSTD)`;
 
 /** The month of an instant, whatever the instant: a bad clock must not make an insert fail. */
-export const monthOf = (column: string): string => `toYYYYMM(fromUnixTimestamp64Milli(least(greatest(${column}, 0), 10000000000000), 'UTC'))`;
+export const monthOf = (column: string): string =>
+  `toYYYYMM(fromUnixTimestamp64Milli(least(greatest(${column}, 0), 10000000000000), 'UTC'))`;
 
 /**
  * Deduplication makes a batch that is sent again insert nothing. The fsyncs are for what the log no longer has: a merge

@@ -55,7 +55,13 @@ export const sightingJson = ({ id, type, confidence, bbox, info }: DetectedObjec
   ...(info === undefined ? {} : { info: info.map(([name, value]) => [name, value]) }),
 });
 
-type Spoken = { readonly id: string; readonly type: string; readonly bbox: DetectedObject["bbox"]; readonly confidence?: number; readonly info?: Info };
+type Spoken = {
+  readonly id: string;
+  readonly type: string;
+  readonly bbox: DetectedObject["bbox"];
+  readonly confidence?: number;
+  readonly info?: Info;
+};
 export const sightingsOfJson = (text: string): readonly DetectedObject[] =>
   (JSON.parse(text) as readonly Spoken[]).map(({ id, type, bbox, confidence, info }) => ({ id, type, bbox, confidence, info }));
 

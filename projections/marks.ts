@@ -1,0 +1,60 @@
+/**
+ * How far each partition of each log has been brought in, kept in the warehouse itself. A mark is written before its batch:
+ * what a crash cut off is found again as [begin, end), with the same tokens. `counts` are each table's rows of the partition after the batch.
+ */
+import type { Position, Row, Warehouse } from "../domain/ports.ts";
+import { KEPT, type LogKind } from "./projection.ts";
+
+export type Counts = Readonly<Record<string, number>>;
+export type Mark = {
+  readonly epoch: string;
+  readonly begin: Position;
+  readonly end: Position;
+  readonly turn: number;
+  readonly counts: Counts;
+};
+
+export const MARKS = "marks";
+export const VERSIONS = "versions";
+export const BOOKKEEPING: readonly string[] = [
+  `CREATE TABLE IF NOT EXISTS ${MARKS} (log LowCardinality(String), partition UInt32, epoch String, begin Int64, end Int64, turn Int64,
+  tables Array(String), counts Array(Int64)) ENGINE = ReplacingMergeTree(turn) ORDER BY (log, partition) ${KEPT}`,
+  `CREATE TABLE IF NOT EXISTS ${VERSIONS} (name String, version Int64, turn Int64) ENGINE = ReplacingMergeTree(turn) ORDER BY name ${KEPT}`,
+];
+
+type Written = Omit<Mark, "counts"> & { readonly tables: readonly string[]; readonly counts: readonly number[] };
+const LAST_MARK = `SELECT epoch, begin, end, turn, tables, counts FROM ${MARKS}
+WHERE log = {log:String} AND partition = {partition:UInt32} ORDER BY turn DESC LIMIT 1`;
+
+export const readMark = async (warehouse: Warehouse, log: LogKind, partition: number): Promise<Mark | undefined> => {
+  const [row] = await warehouse.select<Written>(LAST_MARK, { log, partition });
+  if (row === undefined) return undefined;
+  return { ...row, counts: Object.fromEntries(row.tables.map((table, i) => [table, row.counts[i] as number])) };
+};
+
+export const writeMark = (warehouse: Warehouse, log: LogKind, partition: number, mark: Mark): Promise<void> => {
+  const { epoch, begin, end, turn, counts } = mark;
+  const row: Row = { log, partition, epoch, begin, end, turn, tables: Object.keys(counts), counts: Object.values(counts) };
+  return warehouse.insert(MARKS, [row], `${log}/${partition}/${epoch}/${begin}/${end}/${turn}`);
+};
+
+/** Names of tables stand in our code only; the partition is the one value. */
+export const countRows = async (warehouse: Warehouse, table: string, partition: number): Promise<number> => {
+  const [row] = await warehouse.select<{ n: number }>(`SELECT count() AS n FROM ${table} WHERE partition = {partition:UInt32}`, {
+    partition,
+  });
+  return row?.n ?? 0;
+};
+
+export const readVersions = async (
+  warehouse: Warehouse,
+): Promise<ReadonlyMap<string, { readonly version: number; readonly turn: number }>> => {
+  const rows = await warehouse.select<{ name: string; version: number; turn: number }>(
+    `SELECT name, argMax(${VERSIONS}.version, ${VERSIONS}.turn) AS version, max(${VERSIONS}.turn) AS turn FROM ${VERSIONS} GROUP BY name`,
+    {},
+  );
+  return new Map(rows.map(({ name, version, turn }) => [name, { version, turn }]));
+};
+
+export const writeVersion = (warehouse: Warehouse, name: string, version: number, turn: number): Promise<void> =>
+  warehouse.insert(VERSIONS, [{ name, version, turn }], `${name}/${version}/${turn}`);

@@ -1,0 +1,157 @@
+/** Brings one partition of one log into the warehouse: feed, mark, batch, and on. */
+import type { Derived, Fact } from "../domain/event.ts";
+import { AdapterError, type Batch, type Log, type Position, type Warehouse } from "../domain/ports.ts";
+import { type Gathered, gathering, tablesOf, tokenOf } from "./batch.ts";
+import { type Counts, countRows, type Mark, readMark, writeMark } from "./marks.ts";
+import { type Patience, patiently } from "./patience.ts";
+import type { Progress } from "./progress.ts";
+import type { LogKind, Projection } from "./projection.ts";
+
+export type Source = {
+  readonly kind: LogKind;
+  readonly log: Log<Fact> | Log<Derived>;
+  readonly partition: number;
+  readonly projections: readonly Projection[];
+  readonly warehouse: Warehouse;
+};
+export type Projecting = Source & Patience & { readonly progress: Progress };
+
+const insertAll = async (
+  { kind, log, partition, projections, warehouse }: Source,
+  work: Gathered,
+  only: (p: Projection) => boolean,
+): Promise<void> => {
+  const inserts = tablesOf(projections, kind).filter((p) => only(p) && work.rows.has(p.name));
+  const from = { epoch: log.epoch, partition };
+  await Promise.all(inserts.map((p) => warehouse.insert(p.name, work.rows.get(p.name) ?? [], tokenOf(p, from, work))));
+};
+
+/** What lies in [begin, end), as rows. */
+const readAgain = async (source: Source, begin: Position, end: Position): Promise<Gathered> => {
+  const { kind, log, partition, projections } = source;
+  const gather = gathering(tablesOf(projections, kind), { epoch: log.epoch, partition });
+  const whole = gather.empty(begin);
+  const { start } = await log.bounds(partition);
+  for await (const batch of log.read(partition, Math.max(begin, start), { to: end })) {
+    for (let i = 0; i < batch.events.length; ) {
+      const part = gather.empty(begin);
+      i = gather.take(part, batch as Batch<Fact | Derived>, i);
+      for (const [name, rows] of part.rows) whole.rows.set(name, [...(whole.rows.get(name) ?? []), ...rows]);
+    }
+  }
+  whole.end = end;
+  return whole;
+};
+
+/**
+ * Finishes what a crash may have cut off. Tokens are forgotten after a while, so a table that has the rows it should have is left alone;
+ * a summary can be told twice. Returns the mark, and the tables whose rows do not add up even so.
+ */
+export const resume = async (source: Source): Promise<{ readonly mark: Mark | undefined; readonly short: readonly string[] }> => {
+  const { kind, log, partition, projections, warehouse } = source;
+  const mark = await readMark(warehouse, kind, partition);
+  if (mark === undefined || mark.epoch !== log.epoch) return { mark, short: [] };
+  const differing = async (): Promise<Set<string>> => {
+    const names = tablesOf(projections, kind).filter((p) => p.kind === "rows" && mark.counts[p.name] !== undefined);
+    const counts = await Promise.all(names.map(({ name }) => countRows(warehouse, name, partition)));
+    return new Set(names.filter(({ name }, i) => counts[i] !== mark.counts[name]).map(({ name }) => name));
+  };
+  const before = await differing();
+  if (mark.begin === mark.end) return { mark, short: [...before] };
+  const again = await readAgain(source, mark.begin, mark.end);
+  await insertAll(source, again, (p) => p.kind === "summary" || before.has(p.name));
+  return { mark, short: before.size === 0 ? [] : [...(await differing())] };
+};
+
+const countsAfter = ({ projections, kind }: Source, before: Counts, { rows }: Gathered): Counts =>
+  Object.fromEntries(
+    tablesOf(projections, kind)
+      .filter((p) => p.kind === "rows")
+      .map(({ name }) => [name, (before[name] ?? 0) + (rows.get(name)?.length ?? 0)]),
+  );
+
+/** Holds what was read while the batch before is inserted: an idle feed is brought in at once, a busy one in large batches. */
+const pump = (source: Projecting, from: Position) => {
+  const { kind, log, partition, projections, stop } = source;
+  const gather = gathering(tablesOf(projections, kind), { epoch: log.epoch, partition });
+  let waiting = gather.empty(from);
+  let ended = false;
+  let failure: unknown;
+  let wakeWriter = (): void => undefined;
+  let wakeReader = (): void => undefined;
+  const reading = async (): Promise<void> => {
+    for await (const batch of log.read(partition, from, { follow: true, signal: stop })) {
+      let i = 0;
+      do {
+        if (gather.isFull(waiting)) {
+          await new Promise<void>((resolve) => {
+            wakeReader = resolve;
+          });
+          if (stop.aborted) return;
+        }
+        i = gather.take(waiting, batch as Batch<Fact | Derived>, i);
+        wakeWriter();
+      } while (i < batch.events.length);
+    }
+  };
+  const done = reading()
+    .catch((error: unknown) => {
+      failure = error;
+    })
+    .finally(() => {
+      ended = true;
+      wakeWriter();
+    });
+  stop.addEventListener("abort", () => wakeReader(), { once: true });
+  return {
+    done,
+    /** Undefined when the feed has ended. Throws what the feed threw. */
+    async next(): Promise<Gathered | undefined> {
+      while (waiting.end === waiting.begin && !ended) {
+        await new Promise<void>((resolve) => {
+          wakeWriter = resolve;
+        });
+      }
+      if (failure !== undefined) throw failure;
+      if (waiting.end === waiting.begin) return undefined;
+      const taken = waiting;
+      waiting = gather.empty(taken.end);
+      wakeReader();
+      return taken;
+    },
+    held: (): number => waiting.events,
+  };
+};
+
+/** Runs until `stop`. The tables must have been opened (open.ts). Throws what trying again cannot heal. */
+export const project = async (source: Projecting): Promise<void> => {
+  const { kind, log, partition, warehouse, progress, stop } = source;
+  const fields = { log: kind, partition };
+  const again = <T>(work: () => Promise<T>): Promise<T> => patiently(source, fields, work);
+  try {
+    const { mark, short } = await again(() => resume(source));
+    if (short.length > 0) throw new AdapterError("corrupt", `rows of ${short.join(", ")} do not add up`, { retryable: false });
+    const { start } = await log.bounds(partition);
+    const from = Math.max(start, mark?.epoch === log.epoch ? mark.end : start);
+    let turn = mark?.turn ?? 0;
+    let counts: Counts = mark?.counts ?? {};
+    progress.advance(kind, partition, from);
+    const feed = pump(source, from);
+    for (let work = await feed.next(); work !== undefined && !stop.aborted; work = await feed.next()) {
+      const batch = work;
+      progress.behind(kind, partition, batch.events + feed.held());
+      if (batch.rows.size > 0) {
+        turn += 1;
+        counts = countsAfter(source, counts, batch);
+        const next: Mark = { epoch: log.epoch, begin: batch.begin, end: batch.end, turn, counts };
+        await again(() => writeMark(warehouse, kind, partition, next));
+        await again(() => insertAll(source, batch, () => true));
+      }
+      progress.advance(kind, partition, batch.end);
+      progress.behind(kind, partition, feed.held());
+    }
+    await feed.done;
+  } catch (error) {
+    if (!stop.aborted || !(error instanceof AdapterError) || !error.retryable) throw error;
+  }
+};

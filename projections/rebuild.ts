@@ -1,0 +1,80 @@
+/** A table built anew from the log beside the old one, then exchanged. What the log no longer holds is carried over from the old one. */
+import type { Derived, Fact } from "../domain/event.ts";
+import type { Batch, Log, Position, Warehouse } from "../domain/ports.ts";
+import { gathering } from "./batch.ts";
+import type { Projection } from "./projection.ts";
+
+type Rebuilding = {
+  readonly projection: Projection;
+  readonly log: Log<Fact> | Log<Derived>;
+  readonly warehouse: Warehouse;
+  /** Up to where each partition is filled; the projector goes on from there. */
+  readonly ends: readonly Position[];
+};
+
+/** Epochs are named by our own adapters; quoted all the same. */
+const quoted = (text: string): string => `'${text.replace(/[\\']/g, "\\$&")}'`;
+
+const columnsOf = async (warehouse: Warehouse, table: string): Promise<readonly string[]> => {
+  const rows = await warehouse.select<{ name: string }>(
+    "SELECT name FROM system.columns WHERE database = currentDatabase() AND table = {table:String} ORDER BY position",
+    { table },
+  );
+  return rows.map(({ name }) => name);
+};
+
+/** When the oldest event kept arrived: positions of another epoch say nothing, arrivals do. */
+const oldestArrival = async (log: Log<Fact> | Log<Derived>): Promise<number> => {
+  let oldest = Number.MAX_SAFE_INTEGER;
+  for (let partition = 0; partition < log.partitions; partition++) {
+    for await (const { events } of log.read(partition, "start")) {
+      if (events.length === 0) continue;
+      for (const { receivedAt } of events) oldest = Math.min(oldest, receivedAt);
+      break;
+    }
+  }
+  return oldest;
+};
+
+const carryOver = async ({ projection, log, warehouse }: Rebuilding, next: string, starts: readonly Position[]): Promise<void> => {
+  const old = new Set(await columnsOf(warehouse, projection.name));
+  const columns = (await columnsOf(warehouse, next)).filter((name) => old.has(name)).join(", ");
+  const before = starts.map((start, partition) => `(partition = ${partition} AND position < ${start})`).join(" OR ");
+  const epoch = quoted(log.epoch);
+  const arrival = await oldestArrival(log);
+  await warehouse.define([
+    `INSERT INTO ${next} (${columns}) SELECT ${columns} FROM ${projection.name}
+WHERE (epoch = ${epoch} AND (${before})) OR (epoch != ${epoch} AND receivedAt < ${arrival})`,
+  ]);
+};
+
+const fill = async ({ projection, log, warehouse, ends }: Rebuilding, next: string, starts: readonly Position[]): Promise<void> => {
+  for (const [partition, end] of ends.entries()) {
+    const gather = gathering([projection], { epoch: log.epoch, partition });
+    let work = gather.empty(starts[partition] as Position);
+    const flush = async (): Promise<void> => {
+      const rows = work.rows.get(projection.name) ?? [];
+      await warehouse.insert(next, rows, `fill/${log.epoch}/${partition}/${work.begin}/${work.end}`);
+      work = gather.empty(work.end);
+    };
+    if (work.begin >= end) continue;
+    for await (const batch of log.read(partition, work.begin, { to: end })) {
+      for (let i = 0; i < batch.events.length; ) {
+        i = gather.take(work, batch as Batch<Fact | Derived>, i);
+        if (gather.isFull(work)) await flush();
+      }
+    }
+    await flush();
+  }
+};
+
+/** May be begun again at any point: a crash before the exchange leaves the old table, one after it a whole new one. */
+export const rebuild = async (rebuilding: Rebuilding): Promise<void> => {
+  const { projection, log, warehouse } = rebuilding;
+  const next = `${projection.name}__next`;
+  const starts = await Promise.all(Array.from({ length: log.partitions }, async (_, p) => (await log.bounds(p)).start));
+  await warehouse.define([`DROP TABLE IF EXISTS ${next} SYNC`, projection.ddl(next)]);
+  if (projection.kind === "rows") await carryOver(rebuilding, next, starts);
+  await fill(rebuilding, next, starts);
+  await warehouse.define([`EXCHANGE TABLES ${projection.name} AND ${next}`, `DROP TABLE ${next} SYNC`]);
+};
