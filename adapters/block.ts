@@ -57,6 +57,11 @@ class Cameras {
   }
 }
 
+/** Columns are gathered here and copied out: every word of a block is written anew, and a fresh buffer a block costs more than packing. */
+const SCRATCH = 1024 * 1024;
+const scratch = new ArrayBuffer(SCRATCH);
+const scratchOf = (size: number): ArrayBuffer => (size <= SCRATCH ? scratch : new ArrayBuffer(size));
+
 /** The record with room for its header in front; `seal` fills that in. */
 export const packFacts = (facts: readonly Fact[]): Buffer => {
   const frames: Frame[] = [];
@@ -72,7 +77,8 @@ export const packFacts = (facts: readonly Fact[]): Buffer => {
   const n = frames.length;
   const doubles = FRAME_F64 * n + OBJECT_F64 * objects;
   const words = FRAME_U32 * n + OBJECT_U32 * objects;
-  const numbers = new ArrayBuffer(COUNTS + 8 * doubles + 4 * words);
+  const size = COUNTS + 8 * doubles + 4 * words;
+  const numbers = scratchOf(size);
   const f64 = new Float64Array(numbers, COUNTS, doubles);
   const u32 = new Uint32Array(numbers, COUNTS + 8 * doubles, words);
   const texts = new Texts();
@@ -118,9 +124,9 @@ export const packFacts = (facts: readonly Fact[]): Buffer => {
   const json = JSON.stringify(tables);
   const jsonLength = Buffer.byteLength(json);
   new Uint32Array(numbers, 0, 4).set([n, objects, info.length, jsonLength]);
-  const record = Buffer.allocUnsafeSlow(HEADER + numbers.byteLength + 4 * info.length + jsonLength);
-  record.set(new Uint8Array(numbers), HEADER);
-  record.set(new Uint8Array(Uint32Array.from(info).buffer), HEADER + numbers.byteLength);
+  const record = Buffer.allocUnsafeSlow(HEADER + size + 4 * info.length + jsonLength);
+  record.set(new Uint8Array(numbers, 0, size), HEADER);
+  record.set(new Uint8Array(Uint32Array.from(info).buffer), HEADER + size);
   record.write(json, record.length - jsonLength, "utf8");
   return record;
 };

@@ -123,31 +123,30 @@ const measure = async (perAppend: number): Promise<Record<string, number>> => {
   try {
     const appends = Array.from({ length: Math.ceil(FRAMES / perAppend) }, (_, i) => frames.slice(i * perAppend, (i + 1) * perAppend));
     const logs = await openLmdbLogs({ dir, partitions: PARTITIONS });
-    const groups: Set<string>[] = [];
-    let group: Set<string> | undefined;
+    // What one commit acknowledges is told in one turn of the event loop. Which records that were is worked out after the clock has stopped.
+    let turn = 0;
+    const told: { readonly turn: number; readonly append: readonly Frame[]; readonly positions: readonly number[] }[] = [];
     const send = async (append: readonly Frame[]): Promise<void> => {
       const positions = await logs.facts.append(append);
-      if (group === undefined) {
-        const begun = new Set<string>();
-        group = begun;
-        groups.push(begun);
-        // What one commit acknowledges is told in one turn of the event loop.
-        setImmediate(() => {
-          group = undefined;
-        });
-      }
+      if (told.at(-1)?.turn !== turn) setImmediate(() => turn++);
+      told.push({ turn, append, positions });
+    };
+    const took = await seconds(() => flood(appends, IN_FLIGHT, send));
+    const byTurn = new Map<number, Set<string>>();
+    for (const { turn: at, append, positions } of told) {
+      const group = byTurn.get(at) ?? new Set<string>();
+      byTurn.set(at, group);
       for (const [i, position] of positions.entries()) {
         group.add(`${partitionOf("default", (append[i] as Frame).camera, PARTITIONS)}/${Math.floor(position / EVENTS_PER_RECORD)}`);
       }
-    };
-    const took = await seconds(() => flood(appends, IN_FLIGHT, send));
+    }
     let read = 0;
     const reading = await seconds(async () => {
       for (let p = 0; p < PARTITIONS; p++) for await (const { events } of logs.facts.read(p, "start")) read += events.length;
     });
     await logs.close();
     if (read !== FRAMES) throw new Error(`${read} frames were read back of ${FRAMES}.`);
-    const records = await storedIn(dir, groups);
+    const records = await storedIn(dir, [...byTurn.values()]);
     const bytes = records.flat().reduce((sum, record) => sum + record.bytes.length, 0);
     const bareTook = await bare(records);
     return {
