@@ -1,7 +1,7 @@
 /**
  * Compressing records, while there is time for it. Measured on frames of 20 objects (bench/log.ts): zstd at level 1 makes a third
  * of them and costs twice what packing them costs; with everything compressed, a flood of frames became durable at less than half the
- * rate of bare LMDB. So a steady load is kept small and a flood is kept fast. LZ4 finds next to nothing in doubles.
+ * rate of bare LMDB. So a steady load is kept small and a flood is kept fast.
  */
 import { promisify } from "node:util";
 import { constants, zstdCompress } from "node:zlib";
