@@ -58,11 +58,23 @@ const owner =
 type Ports = { readonly clock: Clock; readonly journal: Journal; readonly meter: Meter };
 
 /** Opens beside the doors: frames are taken in while the warehouse starts, is compared with the log and catches up. */
-const openReadModels = (logs: Logs, open: () => Promise<Warehouse>, { clock, journal, meter }: Ports, stop: AbortSignal) => {
+const openReadModels = (
+  logs: Logs,
+  open: () => Promise<Warehouse>,
+  limits: Limits,
+  { clock, journal, meter }: Ports,
+  stop: AbortSignal,
+) => {
   const progress = new Progress(meter);
   const state: { warehouse: Warehouse | undefined; opened: boolean } = { warehouse: undefined, opened: false };
+  let opened = (): void => undefined;
+  const opening = new Promise<void>((resolve) => {
+    opened = resolve;
+  });
+  /** A question that comes while the warehouse opens waits as long as one that asks for what was just written. */
   const answering: Pick<Warehouse, "select"> = {
-    select: (sql, params) => {
+    select: async (sql, params) => {
+      if (!state.opened) await Promise.race([opening, clock.sleep(limits.afterMs, stop)]);
       if (state.warehouse === undefined || !state.opened)
         throw new AdapterError("unavailable", "the warehouse is starting", { retryable: true });
       return state.warehouse.select(sql, params);
@@ -74,6 +86,7 @@ const openReadModels = (logs: Logs, open: () => Promise<Warehouse>, { clock, jou
     const patience = { clock, journal, stop };
     await openProjections({ ...patience, facts: logs.facts, derived: logs.derived, warehouse, projections, meter });
     state.opened = true;
+    opened();
     const numbers = Array.from({ length: logs.facts.partitions }, (_, partition) => partition);
     const one = (kind: "facts" | "derived") => (partition: number) =>
       project({ ...patience, kind, log: logs[kind], partition, projections, warehouse, progress });
@@ -133,7 +146,7 @@ export const compose = async (config: Config, given: { readonly journal: Journal
   const relaying = relay.run(stop);
   const own = owner({ logs, ...ports, watch }, config, driven);
   const release = await logs.claim((owned) => own(owned).catch(fail));
-  const models = openReadModels(logs, () => openWarehouse({ url: config.WAREHOUSE, dataDir }, ports), ports, stop);
+  const models = openReadModels(logs, () => openWarehouse({ url: config.WAREHOUSE, dataDir }, ports), limits, ports, stop);
   const retaining = retention(logs, models.progress, config, ports, stop);
   for (const part of [relaying, models.done, retaining, tail.done]) part.catch(fail);
 

@@ -28,6 +28,9 @@ export const startServer = async (options: {
   const env = { ...process.env, TALLYWIRE_PORT: "0", TALLYWIRE_DATA: options.data, ...options.env };
   const child = spawn(process.execPath, [options.program ?? MAIN, "serve"], { env, stdio: ["ignore", "ignore", "pipe"] });
   const ended = once(child, "exit");
+  const endWithUs = (): boolean => child.kill("SIGKILL");
+  process.once("exit", endWithUs);
+  void ended.then(() => process.removeListener("exit", endWithUs));
   const lines = createInterface({ input: child.stderr });
   const last: string[] = [];
   const url = await new Promise<string>((resolve, reject) => {

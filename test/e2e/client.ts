@@ -21,7 +21,7 @@ export const client = (url: string): Client => {
     let next: string | undefined = `${url}/api/v2${path}?${query}`;
     while (next !== undefined) {
       const answer: Response = await request("GET", next);
-      rows.push(...((await answer.json()) as Record<string, Body[]>)[name]!);
+      rows.push(...(((await answer.json()) as Record<string, Body[]>)[name] ?? []));
       const link: string | undefined = /<([^>]+)>;\s*rel="?next"?/.exec(answer.headers.get("link") ?? "")?.[1];
       next = link === undefined ? undefined : new URL(link, next).href;
     }
