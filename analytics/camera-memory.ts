@@ -26,6 +26,7 @@ export type PlaceRun = {
   readonly tag: string;
   readonly machine: PlaceMachine;
   state: unknown;
+  due: Instant;
   /** The rules that listen here, by ruleId. */
   rules: readonly RuleRun[];
 };
@@ -40,6 +41,8 @@ export type CameraMemory = CameraKey & {
   places: readonly PlaceRun[];
   /** By ruleId. */
   rules: readonly RuleRun[];
+  /** At or before the next timer of all these. */
+  nextDue: Instant;
   /** What a step threw: nothing moves here until the camera is redefined. */
   stopped: string | undefined;
   touched: boolean;
@@ -57,6 +60,7 @@ export const createCameraMemory = (tenant: string, camera: string): CameraMemory
     watching: COVERAGE.initial(),
     places: [],
     rules: [],
+    nextDue: Number.POSITIVE_INFINITY,
     stopped: undefined,
     touched: false,
   };
@@ -81,6 +85,7 @@ export const fitToDefinition = (one: CameraMemory): PutAside => {
   }
   one.places = places;
   one.rules = rules.sort((a, b) => byText(a.ruleId, b.ruleId));
+  reckonDue(one);
   return {
     places: before.places.filter((old) => !places.includes(old)),
     rules: before.rules.filter((old) => !rules.includes(old)),
@@ -110,7 +115,28 @@ const placesOf = ({ tenant, camera, definition }: CameraMemory): (Fresh<PlaceRun
   ];
 };
 
-const started = (place: Omit<PlaceRun, "state">): PlaceRun => ({ ...place, state: place.machine.initial() });
+const started = (place: Omit<PlaceRun, "state" | "due">): PlaceRun => {
+  const state = place.machine.initial();
+  return { ...place, state, due: dueOf(place.machine, state) };
+};
+
+/** Infinity where nothing waits. */
+export const dueOf = <S>(machine: { readonly due?: (state: S) => Instant | undefined }, state: S): Instant =>
+  machine.due?.(state) ?? Number.POSITIVE_INFINITY;
+
+/** To be called when states were changed from outside the engine, or machines exchanged. */
+export const reckonDue = (one: CameraMemory): void => {
+  let next = dueOf(one.coverage, one.watching);
+  for (const run of one.places) {
+    run.due = dueOf(run.machine, run.state);
+    next = Math.min(next, run.due);
+  }
+  for (const run of one.rules) {
+    run.due = dueOf(run.machine, run.state);
+    next = Math.min(next, run.due);
+  }
+  one.nextDue = next;
+};
 
 const rulesOf = ({ tenant, camera, definition }: CameraMemory, place: PlaceRun): (Fresh<RuleRun> & { readonly ruleId: string })[] =>
   [...definition.rules.values()]
@@ -121,7 +147,7 @@ const rulesOf = ({ tenant, camera, definition }: CameraMemory, place: PlaceRun):
       const make = (): RuleRun => {
         const machine = compileRule({ tenant, camera }, definition, rule);
         const state = machine.initial();
-        return { ruleId: rule.ruleId, tag, machine, state, due: machine.due?.(state) ?? Number.POSITIVE_INFINITY };
+        return { ruleId: rule.ruleId, tag, machine, state, due: dueOf(machine, state) };
       };
       return { ruleId: rule.ruleId, tag, make };
     });

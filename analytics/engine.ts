@@ -1,11 +1,12 @@
 import { Observable, type OperatorFunction } from "rxjs";
 import { evolveCamera } from "../domain/camera.ts";
 import { type Instant, keyText } from "../domain/envelope.ts";
-import type { Definition, Derived, Fact } from "../domain/event.ts";
+import type { Alert, Coverage, Definition, Derived, Fact } from "../domain/event.ts";
+import { ringUntil } from "../domain/machine.ts";
 import { atOf, type Found, passed } from "../domain/rules/place.ts";
 import type { Ended, Heard } from "../domain/rules/rule.ts";
 import { hearFact, lastFrame, type Moment, release, startTime, type TimeWatch } from "../domain/rules/sensor-time.ts";
-import { type CameraMemory, fitToDefinition, type PlaceRun, type RuleRun } from "./camera-memory.ts";
+import { type CameraMemory, dueOf, fitToDefinition, type PlaceRun, type RuleRun } from "./camera-memory.ts";
 import { cameraMemory, type Memory, touch } from "./memory.ts";
 
 /** Told of what leaves no derived event: late frames and clocks set back. */
@@ -77,31 +78,45 @@ const stop = (one: CameraMemory, thrown: unknown): readonly Derived[] => {
 /** Whatever happens at the sensor: first what time brings, then the moment itself, then what rules made due by it. */
 const live = (one: CameraMemory, moment: Moment, out: Derived[]): void => {
   const at = atOf(moment);
-  ringAll(one, at, moment, out);
-  const { places } = one;
-  let first: readonly Found[] | undefined;
+  if (one.nextDue <= at) ringAll(one, at, moment, out);
+  const { places, rules } = one;
+  let speaker: PlaceRun | undefined;
+  let spoken: readonly Found[] | undefined;
   let several: { readonly place: PlaceRun; readonly found: readonly Found[] }[] | undefined;
-  let alone: PlaceRun | undefined;
+  let next = Number.POSITIVE_INFINITY;
   for (let i = 0; i < places.length; i++) {
     const place = places[i] as PlaceRun;
-    const [after, found] = place.machine.step(place.state, moment);
-    place.state = after;
+    const step = place.machine.step(place.state, moment);
+    const found = step[1];
+    place.state = step[0];
+    place.due = dueOf(place.machine, place.state);
+    if (place.due < next) next = place.due;
     if (found.length === 0) continue;
-    if (first === undefined) {
-      first = found;
-      alone = place;
+    if (speaker === undefined || spoken === undefined) {
+      speaker = place;
+      spoken = found;
     } else {
-      several ??= [{ place: alone as PlaceRun, found: first }];
+      several ??= [{ place: speaker, found: spoken }];
       several.push({ place, found });
     }
   }
   if (several !== undefined) tellByRank(several, out);
-  else if (first !== undefined) for (const found of first) tell(alone as PlaceRun, found, at, out);
-  const [watching, covered] = one.coverage.step(one.watching, moment);
-  one.watching = watching;
-  for (const interval of covered) out.push(interval);
-  if (moment.kind === "ended") for (const rule of one.rules) hear(rule, moment, at, out);
-  else ringRules(one, at, moment, out);
+  else if (speaker !== undefined && spoken !== undefined) tellAll(speaker, spoken, at, out);
+  const covered = one.coverage.step(one.watching, moment);
+  one.watching = covered[0];
+  pushAll(out, covered[1]);
+  if (moment.kind === "ended") for (const rule of rules) hear(rule, moment, at, out);
+  else ringRules(rules, at, moment, out);
+  for (let i = 0; i < rules.length; i++) next = Math.min(next, (rules[i] as RuleRun).due);
+  one.nextDue = Math.min(next, dueOf(one.coverage, one.watching));
+};
+
+const pushAll = (out: Derived[], more: readonly Derived[]): void => {
+  for (let i = 0; i < more.length; i++) out.push(more[i] as Derived);
+};
+
+const tellAll = (place: PlaceRun, found: readonly Found[], at: Instant, out: Derived[]): void => {
+  for (let i = 0; i < found.length; i++) tell(place, found[i] as Found, at, out);
 };
 
 const rankOf = (found: Found): number =>
@@ -123,65 +138,47 @@ const tell = (place: PlaceRun, found: Found, at: Instant, out: Derived[]): void 
 
 /** The same as lift does: what is due rings first, then the rule is stepped. */
 const hear = (rule: RuleRun, heard: Heard, at: Instant, out: Derived[]): void => {
-  if (rule.due <= at) ring(rule, at, heard, out);
-  const [after, alerts] = rule.machine.step(rule.state, heard);
-  rule.state = after;
-  for (const alert of alerts) out.push(alert);
-  rule.due = dueOf(rule);
+  if (rule.due <= at) ringRule(rule, at, heard, out);
+  const step = rule.machine.step(rule.state, heard);
+  rule.state = step[0];
+  pushAll(out, step[1]);
+  rule.due = dueOf(rule.machine, rule.state);
 };
 
-const dueOf = ({
-  machine,
-  state,
-}: {
-  readonly machine: { due?: (state: unknown) => Instant | undefined };
-  readonly state: unknown;
-}): Instant => machine.due?.(state) ?? Number.POSITIVE_INFINITY;
-
-/** So many rings for one moment are a machine that winds itself up. */
-const MOST_RINGS = 100_000;
-
-const ring = (rule: RuleRun, until: Instant, by: Heard, out: Derived[]): void => {
-  for (let rings = 0; rule.due <= until; rings++) {
-    if (rule.machine.ring === undefined) return;
-    if (rings === MOST_RINGS) throw new Error(`${rule.machine.name} does not stop ringing at ${rule.due}`);
-    const [after, alerts] = rule.machine.ring(rule.state, rule.due, keyText(by.tenant, by.camera), by);
-    rule.state = after;
-    for (const alert of alerts) out.push(alert);
-    rule.due = dueOf(rule);
-  }
+const ringRule = (rule: RuleRun, until: Instant, by: Heard, out: Derived[]): void => {
+  rule.state = ringUntil(rule.machine, rule.state, until, keyText(by.tenant, by.camera), by, out as Alert[]);
+  rule.due = dueOf(rule.machine, rule.state);
 };
 
-const ringRules = (one: CameraMemory, at: Instant, by: Moment, out: Derived[]): void => {
-  const { rules } = one;
+const ringRules = (rules: readonly RuleRun[], at: Instant, by: Moment, out: Derived[]): void => {
   for (let i = 0; i < rules.length; i++) {
     const rule = rules[i] as RuleRun;
-    if (rule.due <= at) ring(rule, at, heardOf(by), out);
+    if (rule.due <= at) ringRule(rule, at, by.kind === "ended" ? by : passed(by), out);
   }
 };
 
-const heardOf = (moment: Moment): Heard => (moment.kind === "ended" ? moment : passed(moment));
+const nextOf = ({ places, rules, coverage, watching }: CameraMemory): Instant => {
+  let next = dueOf(coverage, watching);
+  for (const { due } of rules) next = Math.min(next, due);
+  for (const { due } of places) next = Math.min(next, due);
+  return next;
+};
 
 /** What is due at or before `until`, in time order; at one instant rules before leavings before coverage. */
 const ringAll = (one: CameraMemory, until: Instant, by: Moment, out: Derived[]): void => {
-  const { places, rules } = one;
-  for (;;) {
-    let next = one.coverage.due?.(one.watching) ?? Number.POSITIVE_INFINITY;
-    for (let i = 0; i < rules.length; i++) next = Math.min(next, (rules[i] as RuleRun).due);
-    for (let i = 0; i < places.length; i++) next = Math.min(next, dueOf(places[i] as PlaceRun));
-    if (next > until) return;
-    ringRules(one, next, by, out);
-    for (const place of places) {
-      if (place.machine.ring === undefined || dueOf(place) > next) continue;
-      const [after, found] = place.machine.ring(place.state, next, keyText(by.tenant, by.camera), by);
-      place.state = after;
-      for (const gone of found) tell(place, gone, next, out);
+  const key = keyText(by.tenant, by.camera);
+  for (let next = nextOf(one); next <= until; next = nextOf(one)) {
+    ringRules(one.rules, next, by, out);
+    for (const place of one.places) {
+      if (place.due > next) continue;
+      const found: Found[] = [];
+      place.state = ringUntil(place.machine, place.state, next, key, by, found);
+      place.due = dueOf(place.machine, place.state);
+      tellAll(place, found, next, out);
     }
-    const { coverage } = one;
-    if (coverage.ring === undefined || (coverage.due?.(one.watching) ?? Number.POSITIVE_INFINITY) > next) continue;
-    const [watching, covered] = coverage.ring(one.watching, next, keyText(by.tenant, by.camera), by);
-    one.watching = watching;
-    for (const interval of covered) out.push(interval);
+    const covered: Coverage[] = [];
+    one.watching = ringUntil(one.coverage, one.watching, next, key, by, covered);
+    pushAll(out, covered);
   }
 };
 
@@ -202,6 +199,6 @@ const redefine = (one: CameraMemory, fact: Definition, out: Derived[]): void => 
   if (at === undefined) return;
   const { tenant, camera, receivedAt } = fact;
   const ended: Ended = { kind: "ended", tenant, camera, receivedAt, at, reason: "redefined", frame: lastFrame(one.time, at) };
-  for (const place of places) for (const gone of place.machine.step(place.state, ended)[1]) tell(place, gone, at, out);
+  for (const place of places) tellAll(place, place.machine.step(place.state, ended)[1], at, out);
   for (const rule of rules) hear(rule, ended, at, out);
 };

@@ -3,7 +3,7 @@ import type { CameraKey, Instant, Json } from "../domain/envelope.ts";
 import type { Frame } from "../domain/event.ts";
 import type { Saved } from "../domain/ports.ts";
 import { loadTime, saveTime, TIME_VERSION } from "../domain/rules/sensor-time.ts";
-import { type CameraMemory, createCameraMemory, fitToDefinition } from "./camera-memory.ts";
+import { type CameraMemory, createCameraMemory, fitToDefinition, reckonDue } from "./camera-memory.ts";
 
 /** Raised when the saved form changes: the memory is then derived again from a base or from the log's start. */
 const VERSION = 1;
@@ -119,8 +119,8 @@ const load = (tenant: string, camera: string, saved: Json): CameraMemory | undef
     const loaded = rule.ruleId === ruleId ? rule.machine.load(state, version) : undefined;
     if (loaded === undefined) return undefined;
     rule.state = loaded;
-    rule.due = rule.machine.due?.(loaded) ?? Number.POSITIVE_INFINITY;
   }
+  reckonDue(one);
   return one;
 };
 
@@ -138,20 +138,13 @@ export const pendingCameras = (memory: Memory): readonly Pending[] => {
     if (one.stopped !== undefined || newest === undefined) continue;
     // With frames held back, timers too run behind by as much.
     const { reorderMs } = one.definition.settings;
-    const due = Math.min(nextDue(one), (held[0] as Frame | undefined)?.timestamp ?? Number.POSITIVE_INFINITY) + reorderMs;
+    const due = Math.min(one.nextDue, (held[0] as Frame | undefined)?.timestamp ?? Number.POSITIVE_INFINITY) + reorderMs;
     if (due === Number.POSITIVE_INFINITY) continue;
     const { tenant, camera } = one;
     const toldUntil = until === undefined ? Number.NEGATIVE_INFINITY : until + reorderMs;
     pending.push({ tenant, camera, due, newest: { ...newest, receivedAt: newestReceivedAt }, toldUntil });
   }
   return pending;
-};
-
-const nextDue = ({ coverage, watching, places, rules }: CameraMemory): Instant => {
-  let next = coverage.due?.(watching) ?? Number.POSITIVE_INFINITY;
-  for (const { machine, state } of places) next = Math.min(next, machine.due?.(state) ?? Number.POSITIVE_INFINITY);
-  for (const { machine, state } of rules) next = Math.min(next, machine.due?.(state) ?? Number.POSITIVE_INFINITY);
-  return next;
 };
 
 /** Cameras whose machines a defect stopped, with what was thrown: `tenant/camera: reason`. */

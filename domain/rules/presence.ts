@@ -12,7 +12,7 @@
 import type { Roi, SensorSettings } from "../camera.ts";
 import type { CameraKey, Instant, Json } from "../envelope.ts";
 import type { DetectedObject, EndReason, Frame, FrameRef, Info, PlaceRef, Presence } from "../event.ts";
-import { anchorAt, anchorX, anchorY, inside, regionOf } from "../geometry.ts";
+import { type AnchorAt, anchorAt, anchorX, anchorY, inside, type Region, regionOf } from "../geometry.ts";
 import type { Machine } from "../machine.ts";
 import { loadObject, saveObject } from "./frame-saving.ts";
 import { keyedBy } from "./keyed.ts";
@@ -57,7 +57,9 @@ export type Attendance = {
 export type PresenceMachine = Machine<Moment, Attendance, Presence | Noticed>;
 type Found = Presence | Noticed;
 type Area = {
-  readonly within: ((object: DetectedObject) => boolean) | undefined;
+  /** Undefined: the field of view, where to be seen is to be inside. */
+  readonly region: Region | undefined;
+  readonly anchor: AnchorAt;
   readonly minFrames: number;
   readonly exitAfter: number;
   readonly place: (key: CameraKey) => PlaceRef;
@@ -68,7 +70,8 @@ const NOTHING: readonly Found[] = [];
 /** Presence in a region. Without a key, each camera has one like it. */
 export const presence = (roi: Roi, key?: CameraKey, epoch = 0): PresenceMachine =>
   machine("roi", key, {
-    within: withinOf(roi),
+    region: regionOf(roi.coordinates),
+    anchor: anchorAt(roi.anchor),
     minFrames: roi.minFrames,
     exitAfter: Math.round(roi.exitAfter * 1000),
     place: placeOf("roi", roi.id, key, epoch).place,
@@ -77,18 +80,17 @@ export const presence = (roi: Roi, key?: CameraKey, epoch = 0): PresenceMachine 
 /** Presence in the field of view: to be in the frame is to be inside. */
 export const presenceInView = ({ minFrames, exitAfter }: SensorSettings["fov"], key?: CameraKey): PresenceMachine =>
   machine("fov", key, {
-    within: undefined,
+    region: undefined,
+    anchor: anchorAt("center"),
     minFrames,
     exitAfter: Math.round(exitAfter * 1000),
     place: placeOf("fov", key?.camera, key, 0).place,
   });
 
-const withinOf = (roi: Roi): ((object: DetectedObject) => boolean) => {
-  const region = regionOf(roi.coordinates);
-  const anchor = anchorAt(roi.anchor);
-  if (!anchor.corners) return ({ bbox }) => inside(region, anchorX(anchor, bbox), anchorY(anchor, bbox));
-  return ({ bbox: { leftX, topY, rightX, bottomY } }) =>
-    inside(region, leftX, topY) && inside(region, rightX, topY) && inside(region, rightX, bottomY) && inside(region, leftX, bottomY);
+const isInside = (region: Region, anchor: AnchorAt, { bbox }: DetectedObject): boolean => {
+  if (!anchor.corners) return inside(region, anchorX(anchor, bbox), anchorY(anchor, bbox));
+  const { leftX, topY, rightX, bottomY } = bbox;
+  return inside(region, leftX, topY) && inside(region, rightX, topY) && inside(region, rightX, bottomY) && inside(region, leftX, bottomY);
 };
 
 const machine = (name: string, key: CameraKey | undefined, area: Area): PresenceMachine => ({
@@ -110,7 +112,7 @@ const machine = (name: string, key: CameraKey | undefined, area: Area): Presence
 
 const onFrame = (area: Area, state: Attendance, frame: Frame): readonly Found[] => {
   const { tracks } = state;
-  const { within, exitAfter, minFrames } = area;
+  const { region, anchor, exitAfter, minFrames } = area;
   const { objects, timestamp } = frame;
   const ref = refOf(frame);
   const count = ++state.frames;
@@ -118,7 +120,7 @@ const onFrame = (area: Area, state: Attendance, frame: Frame): readonly Found[] 
   for (let i = 0; i < objects.length; i++) {
     const object = objects[i] as DetectedObject;
     if (object.id === "") continue;
-    const isIn = within === undefined || within(object);
+    const isIn = region === undefined || isInside(region, anchor, object);
     let track = tracks.get(object.id);
     if (track === undefined || (!track.present && timestamp - track.seen.timestamp >= exitAfter)) {
       if (!isIn) continue;
