@@ -12,10 +12,11 @@ export type ChdbOptions = {
   readonly meter: Meter;
   /** Bytes the engine may use; a question beyond it fails, the process stays. */
   readonly memoryBytes?: number;
+  /** How long another process may still hold the folder: one that was killed takes a moment to let go. */
+  readonly lockWaitMs?: number;
 };
 
 const MEMORY_BYTES = 1_500_000_000;
-/** How long another process may still hold the folder: one that was killed takes a moment to let go. */
 const LOCK_WAIT_MS = 10_000;
 const CLOSE_WAIT_MS = 10_000;
 const BACKOFF_MS = { first: 100, most: 5_000 };
@@ -52,7 +53,7 @@ export class ChdbProcess {
         return made;
       } catch (error) {
         const locked = error instanceof AdapterError && error.code === "in-use";
-        if (!locked || waited >= LOCK_WAIT_MS) {
+        if (!locked || waited >= (options.lockWaitMs ?? LOCK_WAIT_MS)) {
           made.#removeSocket();
           throw error;
         }
@@ -115,17 +116,19 @@ export class ChdbProcess {
       lastWords = (lastWords + text.toString("utf8")).slice(-4096);
     });
     const started = new Promise<void>((resolve, reject) => {
-      child.once("message", (told: Told) => {
-        if (told.ready) resolve();
-        else reject(new AdapterError(isLock(told.message) ? "in-use" : "unavailable", told.message, { retryable: false }));
+      let told = "";
+      child.once("message", (message: Told) => {
+        if (message.ready) resolve();
+        else told = message.message;
       });
       child.once("error", (cause) =>
         reject(new AdapterError("unavailable", "the warehouse's process did not start", { retryable: false, cause })),
       );
-      child.once("exit", (code, signal) => {
-        reject(
-          new AdapterError("unavailable", `the warehouse's process ended (${signal ?? code}): ${lastWords.trim()}`, { retryable: false }),
-        );
+      // `close` comes after the last of stderr, which is where the engine says why.
+      child.once("close", (code, signal) => {
+        const why = `${told} ${lastWords}`.trim();
+        const message = `the warehouse's process ended (${signal ?? code}): ${why}`;
+        reject(new AdapterError(isLock(why) ? "in-use" : "unavailable", message, { retryable: false }));
       });
     });
     await started;

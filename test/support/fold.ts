@@ -47,7 +47,7 @@ const groups = <T>(all: readonly T[], key: (one: T) => Key): T[][] => {
 const within = (at: number, from: number | undefined, to: number | undefined): boolean =>
   (from === undefined || at >= from) && (to === undefined || at < to);
 const typesOf = (type: string, types: Types): string[] =>
-  [...new Set(["*", type])].filter((t) => t === "*" || types === "every" || (types !== undefined && types.includes(t)));
+  [...new Set(["*", type])].filter((t) => t === "*" || types === "every" || types?.includes(t));
 
 const crossingKey = (c: Crossing): Key => [c.at, c.object.id, c.place.id, c.direction, c.confirmedAt, c.place.epoch];
 const stayKey = (p: { start: number; object: { id: string }; place: Presence["place"] }): Key => [

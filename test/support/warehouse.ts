@@ -16,7 +16,11 @@ export const clock: Clock = {
   sleep: (ms, stop) =>
     new Promise((resolve) => {
       const timer = setTimeout(resolve, stop?.aborted ? 0 : ms);
-      stop?.addEventListener("abort", () => (clearTimeout(timer), resolve()), { once: true });
+      const early = (): void => {
+        clearTimeout(timer);
+        resolve();
+      };
+      stop?.addEventListener("abort", early, { once: true });
     }),
 };
 
@@ -42,7 +46,10 @@ export const tempDir = (): { readonly dir: string; readonly remove: () => void }
   return { dir, remove: () => rmSync(dir, { recursive: true, force: true }) };
 };
 
-export const embedded = async (dir: string, note = noted()) => ({ warehouse: await openChdb({ dir, ...note }), ...note });
+export const embedded = async (dir: string, note = noted()) => ({
+  warehouse: await openChdb({ dir, lockWaitMs: 2_000, ...note }),
+  ...note,
+});
 
 type Both = { readonly facts: Log<Fact>; readonly derived: Log<Derived> };
 
