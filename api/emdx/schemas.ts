@@ -57,7 +57,7 @@ export const alertCounts = z
         rule_name: z.string(),
         direction: alert.shape.direction,
         count,
-        attributes: z.array(z.never()),
+        attributes: z.array(z.unknown()).max(0),
       }),
     ),
     uptime: share,

@@ -1,0 +1,214 @@
+/**
+ * An in-memory fake of the Core, for tests of surfaces only: what they say, not what is true. One partition's worth of truth is
+ * kept for alerts (a log that can be tailed and replayed); other questions answer what the test lays down, and remember what was asked.
+ */
+import type { Changed, Core, Delivered, Incoming, NotReceived, Received, Tail } from "../../api/core.ts";
+import type { Camera, CameraCommand, Versioned } from "../../domain/camera.ts";
+import type { Refusal } from "../../domain/decider.ts";
+import { sensorDefaults } from "../../domain/defaults.ts";
+import type { Alert, CameraState } from "../../domain/event.ts";
+import { type Limits, limits } from "../../domain/limits.ts";
+import type { Questions } from "../../projections/questions.ts";
+
+export const PARTITIONS = 2;
+type Told = Pick<CameraState, "at" | "state" | "change" | "reason">;
+type Asked = { readonly question: string; readonly scope: unknown; readonly asked: unknown };
+
+const nobody: Camera = {
+  revision: 0,
+  settings: { ...sensorDefaults, version: 0 },
+  tripwires: new Map(),
+  rois: new Map(),
+  rules: new Map(),
+  epochs: new Map(),
+};
+
+export class FakeCore implements Core {
+  readonly limits: Limits;
+  epoch = "epoch-1";
+  clock = Date.parse("2021-09-16T07:00:00.000Z");
+  /** What /alerts answers from, and what a resuming socket is replayed. */
+  readonly log: Delivered[] = [];
+  readonly cameras = new Map<string, Camera>();
+  readonly commands: CameraCommand[] = [];
+  readonly incoming: (Incoming & { readonly tenant: string })[] = [];
+  readonly states: (Told & { readonly camera: string })[] = [];
+  readonly asked: Asked[] = [];
+  readonly waited: { readonly reached: ReadonlyMap<number, number>; readonly what: string }[] = [];
+  readonly counted: string[] = [];
+  readonly lines: string[] = [];
+  answer: Received | NotReceived = { accepted: 1, duplicates: 0, rejected: [], reached: new Map([[1, 65_536]]) };
+  refusal: Refusal | undefined;
+  defect: Error | undefined;
+  settles = true;
+  isReady = true;
+  start: Tail = [0, 0];
+  end: Tail = [0, 0];
+  /** Runs before each batch of a replay. */
+  replaying: () => void = () => {};
+  readonly #tails = new Set<(batch: readonly Delivered[], at: Tail) => void>();
+
+  constructor(own: Partial<Limits> = {}) {
+    this.limits = { ...limits, ...own };
+  }
+
+  readonly journal = {
+    debug: () => {},
+    info: () => {},
+    warn: (_: object, message: string) => void this.lines.push(message),
+    error: (_: object, message: string) => void this.lines.push(message),
+    fatal: (_: object, message: string) => void this.lines.push(message),
+  };
+  readonly meter = { count: (name: string) => void this.counted.push(name), set: () => {}, observe: () => {} };
+
+  now = () => this.clock;
+
+  receive = async (tenant: string, incoming: Incoming) => {
+    this.incoming.push({ ...incoming, tenant });
+    return this.answer;
+  };
+
+  receiveState = async ({ camera }: { readonly camera: string }, told: Told) => {
+    this.states.push({ ...told, camera });
+    return new Map([[0, 7]]);
+  };
+
+  camera = async ({ camera }: { readonly camera: string }) => {
+    if (this.defect !== undefined) throw this.defect;
+    return this.cameras.get(camera) ?? nobody;
+  };
+
+  change = async ({ camera }: { readonly camera: string }, command: CameraCommand): Promise<Changed | Refusal> => {
+    if (this.refusal !== undefined) return this.refusal;
+    this.commands.push(command);
+    const after = changed(this.cameras.get(camera) ?? nobody, command);
+    this.cameras.set(camera, after);
+    return { camera: after, reached: new Map([[0, after.revision]]) };
+  };
+
+  settled = async (reached: ReadonlyMap<number, number>, what: "alerts" | "frames") => {
+    this.waited.push({ reached, what });
+    return this.settles;
+  };
+
+  /** Commits alerts and tells the tails, as the engine would. */
+  raise(...alerts: readonly Alert[]): void {
+    const batch = alerts.map((alert): Delivered => {
+      const partition = alert.camera.length % PARTITIONS;
+      const position = this.end[partition] ?? 0;
+      this.end = this.end.with(partition, position + 1);
+      return { alert, partition, position };
+    });
+    this.log.push(...batch);
+    for (const tell of this.#tails) tell(batch, this.end);
+  }
+
+  tailStart = async () => this.start;
+  tail = (onBatch: (batch: readonly Delivered[], at: Tail) => void) => {
+    this.#tails.add(onBatch);
+    return { at: this.end, stop: () => void this.#tails.delete(onBatch) };
+  };
+  async *between(from: Tail, to: Tail) {
+    const due = this.log.filter((d) => d.position >= (from[d.partition] ?? 0) && d.position < (to[d.partition] ?? 0));
+    for (let i = 0; i < due.length; i += 2) {
+      this.replaying();
+      await new Promise((resolve) => setImmediate(resolve));
+      yield due.slice(i, i + 2);
+    }
+  }
+
+  ready = async () => [{ part: "warehouse", ready: this.isReady, detail: "" }];
+  metrics = async () => "# TYPE tallywire_frames_total counter\n";
+
+  /** What the questions answer; a test replaces what it needs. */
+  laid: { [Q in keyof Questions]: Awaited<ReturnType<Questions[Q]>> } = {
+    alerts: { rows: [], more: undefined },
+    alert: undefined,
+    alertCounts: [],
+    crossings: { rows: [], more: undefined },
+    stays: { rows: [], more: undefined },
+    tripwireCounts: [],
+    tripwireHistogram: [],
+    occupancyHistogram: [],
+    uptime: 1,
+    frames: { rows: [], more: undefined },
+    behavior: { rows: [], more: undefined },
+  };
+  readonly #answer =
+    <Q extends keyof Questions>(question: Q) =>
+    async (scope: unknown, asked: unknown) => {
+      this.asked.push({ question, scope, asked });
+      return this.laid[question];
+    };
+  readonly ask: Questions = {
+    alerts: async (scope, asked) => {
+      this.asked.push({ question: "alerts", scope, asked });
+      const { from = -Infinity, to = Infinity, after, limit, analytic } = asked;
+      const rows = this.log
+        .map(({ alert }) => alert)
+        .filter((alert) => alert.tenant === scope.tenant && alert.camera === scope.camera && alert.end > from && alert.end <= to)
+        .filter(({ place }) => analytic === undefined || place.analytic === analytic)
+        .sort((a, b) => b.end - a.end || (a.id < b.id ? 1 : -1))
+        .filter(({ end, id }) => after === undefined || end < after.at || (end === after.at && id < after.id));
+      const last = rows.slice(0, limit).at(-1);
+      return { rows: rows.slice(0, limit), more: rows.length > limit && last ? { at: last.end, id: last.id } : undefined };
+    },
+    alert: async () => undefined,
+    alertCounts: this.#answer("alertCounts"),
+    crossings: this.#answer("crossings"),
+    stays: this.#answer("stays"),
+    tripwireCounts: this.#answer("tripwireCounts"),
+    tripwireHistogram: this.#answer("tripwireHistogram"),
+    occupancyHistogram: this.#answer("occupancyHistogram"),
+    uptime: this.#answer("uptime"),
+    frames: this.#answer("frames"),
+    behavior: this.#answer("behavior"),
+  };
+}
+
+const put = <T extends object>(map: ReadonlyMap<string, Versioned<T>>, version: number, entries: readonly (readonly [string, T])[]) =>
+  new Map([...map, ...entries.map(([id, value]) => [id, { ...value, version }] as const)]);
+const without = <T>(map: ReadonlyMap<string, T>, ids: readonly string[] | undefined) =>
+  new Map([...map].filter(([id]) => ids !== undefined && !ids.includes(id)));
+
+const changed = (camera: Camera, command: CameraCommand): Camera => {
+  const revision = camera.revision + 1;
+  const next = { ...camera, revision };
+  switch (command.type) {
+    case "define-tripwires":
+      return {
+        ...next,
+        tripwires: put(
+          camera.tripwires,
+          revision,
+          command.tripwires.map((each) => [each.id, each]),
+        ),
+      };
+    case "define-rois":
+      return {
+        ...next,
+        rois: put(
+          camera.rois,
+          revision,
+          command.rois.map((each) => [each.id, each]),
+        ),
+      };
+    case "define-rules":
+      return {
+        ...next,
+        rules: put(
+          camera.rules,
+          revision,
+          command.rules.map((each) => [each.ruleId, each]),
+        ) as Camera["rules"],
+      };
+    case "remove-tripwires":
+      return { ...next, tripwires: without(camera.tripwires, command.ids) };
+    case "remove-rois":
+      return { ...next, rois: without(camera.rois, command.ids) };
+    case "remove-rules":
+      return { ...next, rules: without(camera.rules, command.ruleIds) };
+    case "set-sensor":
+      return { ...next, settings: { ...command.settings, version: revision } };
+  }
+};
