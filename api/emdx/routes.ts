@@ -1,8 +1,8 @@
 /**
  * emdx, base /api/v2.
  *
- * Quirks: where this surface differs from its document, or settles what the document leaves open. Each names its test in
- * test/surfaces/quirks.test.ts.
+ * Quirks: where this surface differs from its document, or settles what the document leaves open. Each names in brackets the
+ * test under test/surfaces that locks it.
  *
  * - Nothing found is 200 with an empty list; strict makes it 422. [nothing found]
  * - The socket's filter is not optional: without one within 5 s it is closed with 4408. [no filter]

@@ -8,6 +8,9 @@ import { type App, type AppOptions, createApp } from "../../api/app.ts";
 import type { Alert } from "../../domain/event.ts";
 import type { FakeCore } from "./core.ts";
 
+// biome-ignore lint/suspicious/noExplicitAny: what came over the wire; its shape is what is tested.
+export type Loose = any;
+
 export type Served = { readonly url: string; readonly app: App; readonly server: Server; close(): Promise<void> };
 
 export const serveCore = async (core: FakeCore, options: Partial<AppOptions> = {}): Promise<Served> => {
@@ -19,7 +22,7 @@ export const serveCore = async (core: FakeCore, options: Partial<AppOptions> = {
   return { url: `http://127.0.0.1:${port}`, app, server, close: () => app.close(200) };
 };
 
-export const json = async (response: Response): Promise<any> => JSON.parse(await response.text());
+export const json = async (response: Response): Promise<Loose> => JSON.parse(await response.text());
 
 type Operation = { readonly responses: Record<string, { readonly content?: Record<string, { readonly schema?: object }> }> };
 type Document = {
@@ -33,7 +36,7 @@ export const declared = async (
   method: string,
   path: string,
   response: Response,
-): Promise<{ body: any; fault: string | undefined }> => {
+): Promise<{ body: Loose; fault: string | undefined }> => {
   const text = await response.clone().text();
   const type = (response.headers.get("content-type") ?? "").split(";")[0] ?? "";
   const schema = document.paths[path]?.[method.toLowerCase()]?.responses[String(response.status)]?.content?.[type]?.schema;
@@ -50,7 +53,7 @@ export const declared = async (
 /** A socket that keeps what it was told. */
 export const connect = (url: string, protocols: string[] = []) => {
   const socket = new WebSocket(url.replace("http", "ws"), protocols);
-  const messages: any[] = [];
+  const messages: Loose[] = [];
   socket.on("message", (data, isBinary) => messages.push(isBinary ? "binary" : JSON.parse(data.toString())));
   const closed = new Promise<{ code: number; reason: string }>((resolve) =>
     socket.on("close", (code, reason) => resolve({ code, reason: reason.toString() })),

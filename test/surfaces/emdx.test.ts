@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { FakeCore } from "../support/core.ts";
-import { anAlert, declared, json, type Served, serveCore } from "../support/surface.ts";
+import { anAlert, declared, json, type Loose, type Served, serveCore } from "../support/surface.ts";
 
 const core = new FakeCore();
 let served: Served;
-let document: any;
+let document: Loose;
 const admin = { "User-Type": "Admin", "content-type": "application/json" };
 const range = "fromTimestamp=2021-09-16T06:06:00.000Z&toTimestamp=2021-09-16T06:07:00.000Z";
 
@@ -41,7 +41,7 @@ const wire = {
 };
 
 describe("alerts", () => {
-  it("are shown as the document shows them", async () => {
+  it("are shown as the document shows them [duration] [ids as strings]", async () => {
     core.raise(anAlert());
     const body = await asDeclared("GET", "/alerts", await get(`/alerts?sensorId=Amcrest_3&${range}`));
     expect(body.alerts[0]).toMatchObject({
@@ -208,7 +208,7 @@ describe("counts", () => {
       "2021-09-16T06:07:00.000Z",
       "2021-09-16T06:08:00.000Z",
     ]);
-    expect(buckets.map((bucket: any) => bucket.events[1].objects[0].count)).toEqual([0, 2, 0]);
+    expect(buckets.map((bucket: Loose) => bucket.events[1].objects[0].count)).toEqual([0, 2, 0]);
   });
 
   it.each(["fov", "roi"])("of the occupancy of a %s are declared as they are answered", async (place) => {
@@ -218,7 +218,7 @@ describe("counts", () => {
     const path = `/metrics/occupancy/${place}/histogram`;
     const body = await asDeclared("GET", path, await get(`${path}?sensorId=a&${range}&bucketSizeInSec=30`));
     const histogram = place === "fov" ? body.histogram : body.rois[0].histogram;
-    expect(histogram.map((bucket: any) => bucket.objects[0].maxCount)).toEqual([2, 0]);
+    expect(histogram.map((bucket: Loose) => bucket.objects[0].maxCount)).toEqual([2, 0]);
   });
 
   it.each([
