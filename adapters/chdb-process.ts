@@ -62,8 +62,10 @@ export class ChdbProcess {
     }
   }
 
+  /** Undefined while it is away. */
   get pid(): number | undefined {
-    return this.#child?.pid;
+    const child = this.#child;
+    return child?.exitCode === null && child.signalCode === null ? child.pid : undefined;
   }
 
   /** Resolves when the engine answers. Throws AdapterError `unavailable` after so many milliseconds. */
