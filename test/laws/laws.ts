@@ -2,7 +2,6 @@
 import { from, lastValueFrom, toArray } from "rxjs";
 import { derive, engine } from "../../analytics/engine.ts";
 import { createMemory, type Memory, restoreMemory, saveTouched } from "../../analytics/memory.ts";
-import type { Json } from "../../domain/envelope.ts";
 import type { Derived, Fact } from "../../domain/event.ts";
 import type { Saved } from "../../domain/ports.ts";
 
@@ -10,6 +9,9 @@ import type { Saved } from "../../domain/ports.ts";
 const runs = Number(process.env.LAWS_RUNS ?? 60);
 const seed = process.env.LAWS_SEED === undefined ? 20_260_103 : Number(process.env.LAWS_SEED);
 export const thorough = (share = 1) => ({ numRuns: Math.max(1, Math.round(runs * share)), seed });
+
+/** Milliseconds a law may take: more where more runs are asked for. */
+export const patience = 30_000 + runs * 500;
 
 /** The engine as the product runs it: one subscription, facts one after the other. */
 export const live = async (facts: readonly Fact[], memory: Memory = createMemory()): Promise<readonly Derived[]> =>
@@ -29,7 +31,6 @@ export const savedAndLoaded = (memory: Memory): Memory => {
 };
 
 export const bytes = (events: readonly Derived[]): readonly string[] => events.map((event) => JSON.stringify(event));
-export const stateOf = (memory: Memory): Json => JSON.parse(JSON.stringify(saveTouched(memory))) as Json;
 
 /** How often a law had something to say, by what it was about. */
 export type Tally = Map<string, number>;

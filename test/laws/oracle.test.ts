@@ -4,7 +4,7 @@ import { sensorDefaults } from "../../domain/defaults.ts";
 import type { Derived } from "../../domain/event.ts";
 import { expected } from "../support/oracle.ts";
 import { factsOf, worlds } from "../support/world.ts";
-import { ALERTS, live, MISHAPS, PLACES, silent, type Tally, tell, thorough } from "./laws.ts";
+import { ALERTS, live, MISHAPS, PLACES, patience, silent, type Tally, tell, thorough } from "./laws.ts";
 
 const originOf = (event: Derived): string => {
   if (event.kind === "alert") return `rule ${event.ruleId}`;
@@ -18,7 +18,7 @@ const byOrigin = (events: readonly Derived[]): Record<string, readonly unknown[]
   );
 
 describe("the engine and the oracle", () => {
-  it("conclude the same from the same facts", async () => {
+  it("conclude the same from the same facts", { timeout: patience }, async () => {
     const tally: Tally = new Map();
     await fc.assert(
       fc.asyncProperty(worlds, async (world) => {
