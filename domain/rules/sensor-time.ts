@@ -18,6 +18,8 @@ export type Moment = Frame | Passed | Returned | Ended;
 
 /** So many late frames in a row, in order among themselves, may be a clock set back. */
 const RESET_FRAMES = 100;
+/** So many camera states are remembered. */
+const REMEMBERED_STATES = 16;
 /** Live is a sensor whose newest frame was less than this old when it arrived. */
 export const LIVE_MS = 60_000;
 
@@ -38,6 +40,8 @@ export type SensorTime = {
   lateArrived: Instant[];
   /** The last moment told; camera states may set it ahead of `until`. */
   told: Instant | undefined;
+  /** The newest camera states heard, where a repeat is looked for: a lost camera told twice must not end what came after. */
+  said: readonly (readonly [at: Instant, state: string])[];
 };
 
 /** Told of what no moment comes from. */
@@ -54,6 +58,7 @@ export const startTime = (): SensorTime => ({
   lateAt: [],
   lateArrived: [],
   told: undefined,
+  said: [],
 });
 
 export const TIME_VERSION = 1;
@@ -90,11 +95,14 @@ export const saveTime = (time: SensorTime): Json => [
   time.lateAt.slice(),
   time.lateArrived.slice(),
   time.told ?? null,
+  time.said.map(([at, state]) => [at, state]),
 ];
 
 export const loadTime = (saved: Json): SensorTime => {
-  type Form = [number | null, [number, string] | null, number, number | null, string, string[], Json[], number[], number[], number | null];
-  const [until, newest, newestReceivedAt, lastAt, lastId, moreIds, held, lateAt, lateArrived, told] = saved as unknown as Form;
+  type Newest = [number, string] | null;
+  type Said = (readonly [number, string])[];
+  type Form = [number | null, Newest, number, number | null, string, string[], Json[], number[], number[], number | null, Said];
+  const [until, newest, newestReceivedAt, lastAt, lastId, moreIds, held, lateAt, lateArrived, told, said] = saved as unknown as Form;
   return {
     until: until ?? undefined,
     newest: newest === null ? undefined : { timestamp: newest[0], id: newest[1] },
@@ -106,6 +114,7 @@ export const loadTime = (saved: Json): SensorTime => {
     lateAt: lateAt.slice(),
     lateArrived: lateArrived.slice(),
     told: told ?? undefined,
+    said: said.map(([at, state]) => [at, state] as const),
   };
 };
 
@@ -188,7 +197,7 @@ const onLate = (time: SensorTime, frame: Frame, reorderMs: number, watch: TimeWa
   const { tenant, camera, receivedAt } = frame;
   const at = time.told as Instant;
   out.push({ kind: "ended", tenant, camera, receivedAt, at, reason: "clock_reset", frame: lastFrame(time, at) });
-  Object.assign(time, startTime());
+  Object.assign(time, startTime(), { said: time.said });
   for (const moment of takeIn(time, frame, reorderMs)) out.push(moment);
   return [time, out];
 };
@@ -218,7 +227,8 @@ const onHeartbeat = (time: SensorTime, beat: Heartbeat, reorderMs: number): Step
 
 /** A camera's state passes time but makes no frame late: it may come from a clock other than the frames'. */
 const onCameraState = (time: SensorTime, fact: CameraState): Step<SensorTime, Moment> => {
-  if (fact.state === "other") return [time, NONE];
+  if (fact.state === "other" || time.said.some(([at, state]) => at === fact.at && state === fact.state)) return [time, NONE];
+  time.said = [...time.said, [fact.at, fact.state] as const].slice(-REMEMBERED_STATES);
   const out = release(time, fact.at, fact.receivedAt);
   const at = time.told === undefined ? fact.at : Math.max(fact.at, time.told);
   time.told = at;

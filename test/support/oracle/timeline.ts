@@ -1,7 +1,7 @@
 /** Reads a camera's log into moments: which frames count, in which order, and how time passes. From the words of rules.md only. */
 import type { CameraEvent, Roi, Rule, SensorSettings, Tripwire } from "../../../domain/camera.ts";
 import type { Instant } from "../../../domain/envelope.ts";
-import type { EndReason, Fact, Frame, FrameRef } from "../../../domain/event.ts";
+import type { CameraState, EndReason, Fact, Frame, FrameRef } from "../../../domain/event.ts";
 
 /** A definition with the revision at which it last changed, and what is in force beside it. */
 export type InForce = {
@@ -84,6 +84,7 @@ export const timeline = (facts: readonly Fact[], initial: SensorSettings): reado
   let held: Frame[] = [];
   let taken: Frame[] = [];
   let lateRun: Frame[] = [];
+  const states: CameraState[] = [];
 
   const add = (what: Moment["what"], at: Instant, fact: Fact): void => {
     moments.push({ seq: moments.length, at, fact, what, after: inForce, last, newest: newest && refOf(newest) });
@@ -143,7 +144,8 @@ export const timeline = (facts: readonly Fact[], initial: SensorSettings): reado
         break;
       }
       case "camera-state": {
-        if (fact.state === "other") break;
+        if (fact.state === "other" || states.some(({ at, state }) => at === fact.at && state === fact.state)) break;
+        states.push(fact);
         release(fact.at, fact);
         told = Math.max(told, fact.at);
         add(fact.state === "online" ? "online" : { ends: "sensor_lost" }, told, fact);

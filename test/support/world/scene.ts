@@ -136,6 +136,9 @@ export const decisions: fc.Arbitrary<CameraEvent> = fc.oneof(
   wires.map((tripwire) => ({ type: "tripwire-defined" as const, tripwire })),
   regions.map((roi) => ({ type: "roi-defined" as const, roi })),
   rules.map((rule) => ({ type: "rule-defined" as const, rule })),
+  fc
+    .tuple(fc.constantFrom("place-removed" as const, "place-history-deleted" as const), fc.oneof(wires, regions))
+    .map(([type, place]) => ({ type, analytic: "wire" in place ? ("tripwire" as const) : ("roi" as const), id: place.id })),
   fc.constantFrom("r1", "r2", "r3").map((ruleId) => ({ type: "rule-removed" as const, ruleId })),
   fc
     .record({ minFrames, exitAfter: fc.constantFrom(0.5, 1), reorderMs: fc.constantFrom(0, 0, 250) })
