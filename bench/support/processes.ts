@@ -1,0 +1,54 @@
+/** The processes a bench measures and is measured with. All of them end with it. */
+import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import type { Flooded, Order } from "./flood.ts";
+
+const here = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
+
+/** A sender in a process of its own. */
+export const startFlood = () => {
+  const child = fork(here("./flood.ts"), [], { stdio: ["ignore", "inherit", "inherit", "ipc"] });
+  return {
+    run: async (order: Order): Promise<Flooded> => {
+      child.send(order);
+      const [told] = (await once(child, "message")) as [{ readonly flooded?: Flooded; readonly failed?: string }];
+      if (told.flooded === undefined) throw new Error(`the load failed: ${told.failed}`);
+      return told.flooded;
+    },
+    close: (): void => child.disconnect(),
+  };
+};
+
+export const startBare = async (file: string) => {
+  const child = fork(here("./bare-server.ts"), [file], { stdio: ["ignore", "pipe", "inherit", "ipc"] });
+  const [port] = (await once(child.stdout as NonNullable<ChildProcess["stdout"]>, "data")) as [Buffer];
+  return { url: `http://127.0.0.1:${Number(port)}`, close: (): void => child.disconnect() };
+};
+
+const statusOf = (pid: number, name: string): number => {
+  const found = new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
+  if (found === undefined) throw new Error(`/proc/${pid}/status says nothing of ${name}`);
+  return Math.round(Number(found) / 1024);
+};
+
+/** The embedded warehouse is the one child a server has. */
+export const warehousePid = (server: number): number | undefined => {
+  const [child] = readFileSync(`/proc/${server}/task/${server}/children`, "utf8").split(" ");
+  return child === undefined || child === "" ? undefined : Number(child);
+};
+
+/** MB resident now and at most so far, of the server and of its warehouse. Linux only. */
+export const memoryOf = (server: number) => {
+  const warehouse = warehousePid(server);
+  const both = (pid: number) => ({ now: statusOf(pid, "VmRSS"), most: statusOf(pid, "VmHWM") });
+  return { server: both(server), warehouse: warehouse === undefined ? undefined : both(warehouse) };
+};
+
+const TICKS_PER_SECOND = 100;
+/** Seconds of processor a process has used. */
+export const processorOf = (pid: number): number => {
+  const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ").at(-1)?.split(" ") ?? [];
+  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
+};
