@@ -24,8 +24,8 @@ export type Dialect = {
 export type Subscriber = {
   readonly tenant: string;
   readonly dialect: Dialect;
-  /** A frame is due; its alerts are those that arrived since the last one. */
-  readonly send: (frame: Buffer, alerts: number, at: Tail) => void;
+  /** A frame is due; its alerts are those that arrived since the last one. False: it was not sent. */
+  readonly send: (frame: Buffer, alerts: number, at: Tail) => boolean;
 };
 
 export interface Subscription {
@@ -120,6 +120,8 @@ export const startLive = (core: Core): Live => {
   const used = new Set<Root>();
   let due: Entry[] = [];
   let scheduled = false;
+  /** Since the meter was last told: telling it of each would cost as much as sending. */
+  let delivered = 0;
   /** Numbers the alerts: an entry remembers the last it was told, however many of its wants meet it. */
   let serial = 0;
 
@@ -131,7 +133,7 @@ export const startLive = (core: Core): Live => {
     return root;
   };
 
-  const push = (entry: Entry, delivered: Delivered): void => {
+  const push = (entry: Entry, alert: Delivered): void => {
     if (entry.pending === undefined) {
       entry.pending = entry.root.pack;
       used.add(entry.root);
@@ -142,7 +144,7 @@ export const startLive = (core: Core): Live => {
       entry.pending = entry.root.pack;
       used.add(entry.root);
     }
-    entry.pending = entry.pending.with(delivered);
+    entry.pending = entry.pending.with(alert);
   };
 
   const send = (entry: Entry, at: Tail): void => {
@@ -150,7 +152,7 @@ export const startLive = (core: Core): Live => {
     entry.pending = undefined;
     if (pending === undefined || pending.length === 0 || !entry.open) return;
     const built = pending.frame(texts, subscriber.dialect, subscriber.tenant, at);
-    subscriber.send(built.frame, pending.length, built.at);
+    if (subscriber.send(built.frame, pending.length, built.at)) delivered += pending.length;
   };
 
   const flush = (): void => {
@@ -161,6 +163,8 @@ export const startLive = (core: Core): Live => {
     const round = due.length > SENDS_A_TURN ? due.slice(0, SENDS_A_TURN) : due;
     due = due.length > SENDS_A_TURN ? due.slice(SENDS_A_TURN) : [];
     for (const entry of round) send(entry, heard);
+    core.meter.count("tallywire_deliveries_total", delivered);
+    delivered = 0;
     if (due.length > 0) schedule();
   };
 

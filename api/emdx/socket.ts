@@ -23,6 +23,7 @@ const CLOSE = { badFilter: 4400, token: 4401, noFilter: 4408, tooSlow: 4008 } as
 /** What a close frame has room for. */
 const REASON_BYTES = 123;
 
+const textFrame = { binary: false } as const;
 const present = (alert: Alert): string => JSON.stringify(alertBody(alert));
 
 export type Dialects = { readonly plain: Dialect; readonly v1: Dialect };
@@ -129,9 +130,7 @@ class Connection {
       {
         tenant: this.#tenant,
         dialect: this.#dialect,
-        send: (frame, alerts, at) => {
-          if (this.#catchUp === undefined) this.#send(frame, alerts, at);
-        },
+        send: (frame, _, at) => this.#catchUp === undefined && this.#send(frame, at),
       },
       this.#wanted,
     );
@@ -150,7 +149,9 @@ class Connection {
       tenant: this.#tenant,
       dialect: this.#dialect,
       wanted: () => this.#wanted,
-      send: (frame, alerts, at) => this.#send(frame, alerts, at),
+      send: (frame, alerts, at) => {
+        if (this.#send(frame, at)) this.#core.meter.count("tallywire_deliveries_total", alerts);
+      },
       gap: (gapFrom, to) => this.#gap(this.#text(gapFrom), to),
       drained: () => this.#drained(),
       done: (at) => {
@@ -187,11 +188,11 @@ class Connection {
     this.#gap(from, this.#cursor);
   }
 
-  #send(frame: Buffer, alerts: number, at: Tail): void {
-    if (!this.#guard()) return;
+  #send(frame: Buffer, at: Tail): boolean {
+    if (!this.#guard()) return false;
     this.#cursor = at;
-    this.#socket.send(frame, { binary: false });
-    this.#core.meter.count("tallywire_deliveries_total", alerts);
+    this.#socket.send(frame, textFrame);
+    return true;
   }
 
   /** False: the socket is closing, or was too slow and is closed with the cursor of the last frame it was given. */
