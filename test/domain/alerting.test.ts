@@ -153,6 +153,9 @@ describe("ids", () => {
         ordinal: n,
       });
     expect([idAfter(0), idAfter(63), idAfter(64)]).toEqual([ordinal(1), ordinal(1), ordinal(0)]);
+    const others = (from: number) => Array.from({ length: 40 }, (_, i) => crossing(from + i, "b"));
+    const again = [crossing(5, "a"), ...others(1000), crossing(5, "a"), ...others(2000), crossing(5, "a")];
+    expect(run(machine, again).at(-1)?.id).toBe(ordinal(2));
   });
 });
 

@@ -57,6 +57,11 @@ describe("a notify rule", () => {
     ]);
   });
 
+  it("hears of the next stay what it was told of the one before", () => {
+    const inputs = [entered(1000, "a", red), left(2000, "a"), entered(3000, "a", blue), noticed(4000, "a", red)];
+    expect(briefly(redRule, inputs).map(([, , , , end]) => end)).toEqual([1000, 4000]);
+  });
+
   it("needs the name and the value together, wherever they stand", () => {
     const other = {
       info: [
