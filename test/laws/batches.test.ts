@@ -41,7 +41,8 @@ describe("batches", () => {
     let repeated = 0;
     await fc.assert(
       fc.asyncProperty(worlds, cuts, async (world, shares) => {
-        const facts = factsOf(world);
+        // Across a clock set back only the door knows a repeat: to the engine the old frames are ahead of the new time.
+        const facts = factsOf({ ...world, mishaps: world.mishaps.filter(({ what }) => what !== "set-back") });
         const batches = batchesOf(facts, shares);
         const twice = batches.flatMap((batch) => {
           // It comes again at once: every repeat arrives when the last of the batch did.
