@@ -20,6 +20,7 @@ import type { Moment } from "./sensor-time.ts";
 
 /** `side`: 0 p1's, 1 p2's, -1 none yet. `points`: x and y of the anchor, or of the four corners, when last seen. */
 class Track {
+  readonly id: string;
   side: number;
   seen: Instant;
   points: number[];
@@ -32,7 +33,8 @@ class Track {
   met: number[];
   /** The frame it was last counted in, among those of this memory. */
   counted: number;
-  constructor(side: number, seen: Instant, points: number[], old: FrameRef, counted: number) {
+  constructor(id: string, side: number, seen: Instant, points: number[], old: FrameRef) {
+    this.id = id;
     this.side = side;
     this.seen = seen;
     this.points = points;
@@ -40,11 +42,14 @@ class Track {
     this.others = 0;
     this.far = false;
     this.met = NOT_MET;
-    this.counted = counted;
+    this.counted = 0;
   }
 }
 
-export type WireTracks = { readonly tracks: Map<string, Track>; frames: number; sweepAt: Instant };
+/** `order` is a shortcut past the table: the tracks of the last frame, as they stood there. Emptied when the table loses one. */
+export type WireTracks = { readonly tracks: Map<string, Track>; order: Track[]; frames: number; sweepAt: Instant };
+
+const none = (tracks: Map<string, Track> = new Map()): WireTracks => ({ tracks, order: [], frames: 0, sweepAt: Number.NEGATIVE_INFINITY });
 
 const NOTHING: readonly Crossing[] = [];
 /** Shared by all tracks whose path is not being followed; never written to. */
@@ -59,18 +64,13 @@ export const crossing = (tripwire: Tripwire, key?: CameraKey, epoch = 0): Machin
     version: 1,
     keyOf: keyedBy(key),
     at: atOf,
-    initial: () => ({ tracks: new Map(), frames: 0, sweepAt: Number.NEGATIVE_INFINITY }),
+    initial: () => none(),
     step: (state, moment) => {
       if (moment.kind === "frame") return [state, onFrame(watch, state, moment)];
-      if (moment.kind === "ended" && moment.reason !== "sensor_lost") {
-        state.tracks.clear();
-        state.sweepAt = Number.NEGATIVE_INFINITY;
-      }
-      return [state, NOTHING];
+      return [moment.kind === "ended" && moment.reason !== "sensor_lost" ? none() : state, NOTHING];
     },
     save: ({ tracks }) => Array.from(tracks, saveTrack),
-    load: (saved, version) =>
-      version === 1 ? { tracks: new Map((saved as Json[]).map(loadTrack)), frames: 0, sweepAt: Number.NEGATIVE_INFINITY } : undefined,
+    load: (saved, version) => (version === 1 ? none(new Map((saved as Json[]).map(loadTrack))) : undefined),
   };
 };
 
@@ -86,22 +86,29 @@ const watchOf = (tripwire: Tripwire, key: CameraKey | undefined, epoch: number) 
 });
 
 const onFrame = (watch: Watch, state: WireTracks, frame: Frame): readonly Crossing[] => {
-  const { tracks } = state;
+  const { tracks, order } = state;
   const { wire, anchor, timeout } = watch;
   const { objects, timestamp } = frame;
   const ref = refOf(frame);
   const count = ++state.frames;
   let found: Crossing[] | undefined;
+  let n = 0; // of usable objects
   for (let i = 0; i < objects.length; i++) {
     const object = objects[i] as DetectedObject;
     if (object.id === "") continue;
-    const track = tracks.get(object.id);
-    if (track === undefined || timestamp - track.seen >= timeout) {
-      tracks.set(object.id, firstSeen(watch, object, ref, count));
-      continue;
+    let track = n < order.length ? order[n] : undefined;
+    if (track === undefined || track.id !== object.id) {
+      track = tracks.get(object.id) ?? firstSeen(watch, state, object, ref);
+      order[n] = track;
     }
+    n++;
     if (track.counted === count) continue;
     track.counted = count;
+    if (timestamp - track.seen >= timeout) {
+      const points = pointsOf(watch, object);
+      settle(track, sideOf(wire, points), points, ref);
+      continue;
+    }
     if (!anchor.corners && track.others === 0) {
       const x = anchorX(anchor, object.bbox);
       const y = anchorY(anchor, object.bbox);
@@ -127,7 +134,12 @@ const onFrame = (watch: Watch, state: WireTracks, frame: Frame): readonly Crossi
 /** Forgetting is decided where a track is looked up; this only frees what nobody will look up again. */
 const sweep = (state: WireTracks, now: Instant, timeout: number): void => {
   state.sweepAt = now + timeout;
-  for (const [id, track] of state.tracks) if (now - track.seen >= timeout) state.tracks.delete(id);
+  for (const [id, track] of state.tracks) if (now - track.seen >= timeout) forget(state, id);
+};
+
+const forget = (state: WireTracks, id: string): void => {
+  state.tracks.delete(id);
+  state.order = [];
 };
 
 const pointsOf = ({ anchor }: Watch, { bbox }: DetectedObject): number[] =>
@@ -150,9 +162,11 @@ const isFar = ({ wire, buffer2 }: Watch, points: readonly number[]): boolean => 
   return true;
 };
 
-const firstSeen = (watch: Watch, object: DetectedObject, ref: FrameRef, count: number): Track => {
+const firstSeen = (watch: Watch, { tracks }: WireTracks, object: DetectedObject, ref: FrameRef): Track => {
   const points = pointsOf(watch, object);
-  return new Track(sideOf(watch.wire, points), ref.timestamp, points, ref, count);
+  const track = new Track(object.id, sideOf(watch.wire, points), ref.timestamp, points, ref);
+  tracks.set(object.id, track);
+  return track;
 };
 
 /** The object is, or may be, off its confirmed side: its path is followed from there. */
@@ -226,7 +240,7 @@ const saveTrack = ([id, track]: [string, Track]): Json => [
 
 const loadTrack = (saved: Json): [string, Track] => {
   const [id, side, seen, points, oldAt, oldId, others, far, met] = saved as unknown as SavedTrack;
-  const track = new Track(side, seen, points.slice(), { timestamp: oldAt, id: oldId }, 0);
+  const track = new Track(id, side, seen, points.slice(), { timestamp: oldAt, id: oldId });
   track.others = others;
   track.far = far;
   if (met.length > 0) track.met = met.map((at) => at ?? Number.NaN);

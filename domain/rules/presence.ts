@@ -11,7 +11,7 @@
  */
 import type { Roi, SensorSettings } from "../camera.ts";
 import type { CameraKey, Instant, Json } from "../envelope.ts";
-import type { DetectedObject, EndReason, Frame, FrameRef, Info, PlaceRef, Presence } from "../event.ts";
+import type { Box, DetectedObject, EndReason, Frame, FrameRef, Info, PlaceRef, Presence } from "../event.ts";
 import { type AnchorAt, anchorAt, anchorX, anchorY, inside, type Region, regionOf } from "../geometry.ts";
 import type { Machine } from "../machine.ts";
 import { loadObject, saveObject } from "./frame-saving.ts";
@@ -20,8 +20,9 @@ import { atOf, byText, placeOf, refOf } from "./place.ts";
 import type { Noticed } from "./rule.ts";
 import type { Moment } from "./sensor-time.ts";
 
-/** Only of objects that are present or about to be. */
+/** One is kept for everybody seen lately; who is outside and not present is idle, and its `object`, `seen`, `first`, `away` mean nothing. */
 class Track {
+  readonly id: string;
   object: DetectedObject;
   seen: FrameRef;
   /** The first frame of the run inside that made, or will make, it present. */
@@ -32,8 +33,10 @@ class Track {
   away: FrameRef;
   present: boolean;
   start: Instant;
+  /** The frame it was last counted in, among those of this memory. */
   counted: number;
   constructor(object: DetectedObject, seen: FrameRef, counted: number) {
+    this.id = object.id;
     this.object = object;
     this.seen = seen;
     this.first = seen;
@@ -45,14 +48,29 @@ class Track {
   }
 }
 
-/** `wakeAt` is at or before the next timeout: a ring that finds none reckons it anew. Undefined: nobody is present. */
+/**
+ * `wakeAt` is at or before the next timeout: a ring that finds none reckons it anew. Undefined: nobody is present.
+ * `order` is a shortcut past the table: the tracks of the last frame, as they stood there. Emptied when the table loses one.
+ */
 export type Attendance = {
   readonly tracks: Map<string, Track>;
+  order: Track[];
   present: number;
   frames: number;
   wakeAt: Instant | undefined;
   sweepAt: Instant;
+  sweptFrames: number;
 };
+
+const noneYet = (): Attendance => ({
+  tracks: new Map(),
+  order: [],
+  present: 0,
+  frames: 0,
+  wakeAt: undefined,
+  sweepAt: Number.NEGATIVE_INFINITY,
+  sweptFrames: 0,
+});
 
 export type PresenceMachine = Machine<Moment, Attendance, Presence | Noticed>;
 type Found = Presence | Noticed;
@@ -65,6 +83,7 @@ type Area = {
   readonly place: (key: CameraKey) => PlaceRef;
 };
 
+const SWEEP_MS = 1000;
 const NOTHING: readonly Found[] = [];
 
 /** Presence in a region. Without a key, each camera has one like it. */
@@ -87,18 +106,15 @@ export const presenceInView = ({ minFrames, exitAfter }: SensorSettings["fov"], 
     place: placeOf("fov", key?.camera, key, 0).place,
   });
 
-const isInside = (region: Region, anchor: AnchorAt, { bbox }: DetectedObject): boolean => {
-  if (!anchor.corners) return inside(region, anchorX(anchor, bbox), anchorY(anchor, bbox));
-  const { leftX, topY, rightX, bottomY } = bbox;
-  return inside(region, leftX, topY) && inside(region, rightX, topY) && inside(region, rightX, bottomY) && inside(region, leftX, bottomY);
-};
+const allInside = (region: Region, { leftX, topY, rightX, bottomY }: Box): boolean =>
+  inside(region, leftX, topY) && inside(region, rightX, topY) && inside(region, rightX, bottomY) && inside(region, leftX, bottomY);
 
 const machine = (name: string, key: CameraKey | undefined, area: Area): PresenceMachine => ({
   name: `presence in ${name}`,
   version: 1,
   keyOf: keyedBy(key),
   at: atOf,
-  initial: () => ({ tracks: new Map(), present: 0, frames: 0, wakeAt: undefined, sweepAt: Number.NEGATIVE_INFINITY }),
+  initial: noneYet,
   step: (state, moment) => {
     if (moment.kind === "frame") return [state, onFrame(area, state, moment)];
     if (moment.kind === "ended") return [state, endAll(area, state, moment, moment.reason)];
@@ -106,43 +122,54 @@ const machine = (name: string, key: CameraKey | undefined, area: Area): Presence
   },
   due: (state) => state.wakeAt,
   ring: (state, at, _key, by) => [state, timeOut(area, state, at, by)],
-  save: ({ tracks }) => Array.from(tracks, saveTrack),
+  save: ({ tracks }) =>
+    Array.from(tracks.values())
+      .filter(({ present, run }) => present || run > 0)
+      .map(saveTrack),
   load: (saved, version) => (version === 1 ? loadAttendance(saved, area) : undefined),
 });
 
 const onFrame = (area: Area, state: Attendance, frame: Frame): readonly Found[] => {
-  const { tracks } = state;
   const { region, anchor, exitAfter, minFrames } = area;
   const { objects, timestamp } = frame;
   const ref = refOf(frame);
   const count = ++state.frames;
+  const { order } = state;
   let found: Found[] | undefined;
+  let n = 0; // of usable objects
   for (let i = 0; i < objects.length; i++) {
     const object = objects[i] as DetectedObject;
     if (object.id === "") continue;
-    const isIn = region === undefined || isInside(region, anchor, object);
-    let track = tracks.get(object.id);
-    if (track === undefined || (!track.present && timestamp - track.seen.timestamp >= exitAfter)) {
-      if (!isIn) continue;
-      track = new Track(object, ref, count);
-      tracks.set(object.id, track);
-    } else {
-      if (track.counted === count) continue;
-      track.counted = count;
-      // Outside, but not for long enough to have left: still present, so what it gains there must not be lost.
-      const stays = track.present && (isIn || track.run + 1 < minFrames);
-      if (stays && object.info !== undefined && changed(track.object.info, object.info)) {
-        found ??= [];
-        found.push(noticed(area, track, object, frame, ref));
-      }
-      track.object = object;
-      track.seen = ref;
-      if (track.present && isIn) {
+    let track = n < order.length ? order[n] : undefined;
+    if (track === undefined || track.id !== object.id) {
+      track = trackOf(state, object, ref);
+      order[n] = track;
+    }
+    n++;
+    if (track.counted === count) continue;
+    track.counted = count;
+    const isIn =
+      region === undefined ||
+      (anchor.corners ? allInside(region, object.bbox) : inside(region, anchorX(anchor, object.bbox), anchorY(anchor, object.bbox)));
+    if (!track.present) {
+      if (!isIn) {
         track.run = 0;
         continue;
       }
+      if (track.run > 0 && timestamp - track.seen.timestamp >= exitAfter) track.run = 0;
+      if (track.run === 0) track.first = ref;
+    } else if ((isIn || track.run + 1 < minFrames) && object.info !== undefined && changed(track.object.info, object.info)) {
+      // Also outside, but not for long enough to have left: still present, so what it gains there must not be lost.
+      found ??= [];
+      found.push(noticed(area, track, object, frame, ref));
     }
-    const change = turn(area, state, track, isIn, frame, ref);
+    track.object = object;
+    track.seen = ref;
+    if (track.present && isIn) {
+      track.run = 0;
+      continue;
+    }
+    const change = turn(area, state, track, frame, ref);
     if (change !== undefined) {
       found ??= [];
       found.push(change);
@@ -153,29 +180,33 @@ const onFrame = (area: Area, state: Attendance, frame: Frame): readonly Found[] 
   return found.length === 1 ? found : found.sort((a, b) => rank(a) - rank(b) || byText(a.object.id, b.object.id));
 };
 
-/** A frame that speaks against what the object is: inside while not present, or outside. */
-const turn = (area: Area, state: Attendance, track: Track, isIn: boolean, frame: Frame, ref: FrameRef): Presence | undefined => {
-  if (!isIn && !track.present) {
-    state.tracks.delete(track.object.id);
-    return undefined;
-  }
+const trackOf = ({ tracks }: Attendance, object: DetectedObject, ref: FrameRef): Track => {
+  const known = tracks.get(object.id);
+  if (known !== undefined) return known;
+  const track = new Track(object, ref, -1);
+  tracks.set(object.id, track);
+  return track;
+};
+
+/** A frame that speaks against what the object is: inside while not present, outside while present. */
+const turn = (area: Area, state: Attendance, track: Track, frame: Frame, ref: FrameRef): Presence | undefined => {
   track.run++;
   if (track.present && track.run === 1) track.away = ref;
   if (track.run < area.minFrames) return undefined;
+  track.run = 0;
   if (track.present) {
-    state.tracks.delete(track.object.id);
-    absent(state);
+    absent(state, track);
     return left(area, track, frame, ref.timestamp, "left", { from: track.away, to: ref });
   }
   track.present = true;
-  track.run = 0;
   track.start = ref.timestamp;
   state.present++;
   state.wakeAt = Math.min(state.wakeAt ?? Number.POSITIVE_INFINITY, ref.timestamp + area.exitAfter);
   return { ...told(area, track, frame), change: "entered", at: ref.timestamp, reason: undefined, cause: { from: track.first, to: ref } };
 };
 
-const absent = (state: Attendance): void => {
+const absent = (state: Attendance, track: Track): void => {
+  track.present = false;
   state.present--;
   if (state.present === 0) state.wakeAt = undefined;
 };
@@ -224,14 +255,15 @@ const timeOut = (area: Area, state: Attendance, now: Instant, by: Moment): reado
   let gone: Presence[] | undefined;
   let wakeAt: Instant | undefined;
   for (const [id, track] of state.tracks) {
+    if (!track.present) continue;
     const due = track.seen.timestamp + area.exitAfter;
     if (due <= now) {
-      state.tracks.delete(id);
-      if (!track.present) continue;
-      absent(state);
       gone ??= [];
       gone.push(left(area, track, by, due, "timeout", { from: track.seen, to: track.seen }));
-    } else if (track.present && (wakeAt === undefined || due < wakeAt)) wakeAt = due;
+      absent(state, track);
+      state.tracks.delete(id);
+      state.order = [];
+    } else if (wakeAt === undefined || due < wakeAt) wakeAt = due;
   }
   state.wakeAt = wakeAt;
   return gone === undefined ? NOTHING : gone.sort((a, b) => byText(a.object.id, b.object.id));
@@ -243,20 +275,22 @@ const endAll = (area: Area, state: Attendance, by: Moment, reason: EndReason): r
   for (const track of state.tracks.values()) {
     if (track.present) gone.push(left(area, track, by, at, reason, { from: track.seen, to: track.seen }));
   }
-  state.tracks.clear();
-  state.present = 0;
-  state.wakeAt = undefined;
-  state.sweepAt = Number.NEGATIVE_INFINITY;
+  Object.assign(state, noneYet());
   return gone.sort((a, b) => byText(a.object.id, b.object.id));
 };
 
-/** Forgetting is decided where a track is looked up; this only frees what nobody will look up again. */
+/** Frees those not present who were in no frame since the last sweep and whose run inside, if any, is too old to go on. */
 const sweep = (state: Attendance, now: Instant, exitAfter: number): void => {
-  state.sweepAt = now + exitAfter;
-  for (const [id, track] of state.tracks) if (!track.present && now - track.seen.timestamp >= exitAfter) state.tracks.delete(id);
+  for (const [id, track] of state.tracks) {
+    if (track.present || track.counted > state.sweptFrames || (track.run > 0 && now - track.seen.timestamp < exitAfter)) continue;
+    state.tracks.delete(id);
+    state.order = [];
+  }
+  state.sweepAt = now + Math.max(exitAfter, SWEEP_MS);
+  state.sweptFrames = state.frames;
 };
 
-const saveTrack = ([, track]: [string, Track]): Json => [
+const saveTrack = (track: Track): Json => [
   saveObject(track.object),
   track.seen.timestamp,
   track.seen.id,
@@ -272,7 +306,7 @@ const saveTrack = ([, track]: [string, Track]): Json => [
 type SavedTrack = [Json, number, string, number, string, number, number, string, boolean, number];
 
 const loadAttendance = (saved: Json, { exitAfter }: Area): Attendance => {
-  const state: Attendance = { tracks: new Map(), present: 0, frames: 0, wakeAt: undefined, sweepAt: Number.NEGATIVE_INFINITY };
+  const state = noneYet();
   for (const one of saved as Json[]) {
     const [object, seenAt, seenId, firstAt, firstId, run, awayAt, awayId, present, start] = one as unknown as SavedTrack;
     const track = new Track(loadObject(object), { timestamp: seenAt, id: seenId }, 0);
