@@ -6,7 +6,10 @@ import type { AlertCount, Page, PageKey, Questions, Scope } from "./questions.ts
 import { isMaybe, maybe, OF_CAMERA, OF_EPOCH, rangeParams, scopeParams } from "./scope.ts";
 import { CAUSE, type CauseRow, causeOf, causeRow, sightingJson, sightingsOfJson } from "./sighting.ts";
 
-/** `byEnd`, the engine's own second order of the rows, finds the latest alerts without reading the others. */
+/**
+ * `byEnd`, the engine's own second order of the rows, finds the latest alerts without reading the others.
+ * The month of the end stands in the partition too: so a part knows its least and greatest end, and most parts need not be opened.
+ */
 export const alerts: Projection<"derived"> = {
   name: "alerts",
   version: 1,
@@ -23,7 +26,8 @@ export const alerts: Projection<"derived"> = {
   description String CODEC(ZSTD), objects String CODEC(ZSTD),${CAUSE},${WHENCE},
   INDEX byId id TYPE bloom_filter(0.001) GRANULARITY 1,
   PROJECTION byEnd (SELECT tenant, camera, endTimestamp, id, start, analytic, placeId, placeEpoch ORDER BY tenant, camera, endTimestamp, id)
-) ENGINE = MergeTree PARTITION BY ${monthOf("start")} ORDER BY (tenant, camera, start, id, revision, position) ${KEPT}`,
+) ENGINE = MergeTree PARTITION BY (${monthOf("start")}, ${monthOf("endTimestamp")})
+ORDER BY (tenant, camera, start, id, revision, position) ${KEPT}`,
   rows: (event: Derived) => (event.kind === "alert" ? [rowOf(event)] : []),
 };
 
@@ -109,21 +113,28 @@ const COLUMNS = `tenant, camera, id, revision, retracted, ruleId, ruleName, rule
 /**
  * First the names of the rows that come next by their end, from `byEnd` alone; then, of those ids only, the newest revision.
  * Only rows no further than the last name may be shown: a newer revision can lie further down, behind names not read yet.
+ * Opening a part costs more than reading it, so the search looks back from the newest end a `window` at a time.
  */
 const LATEST = `
-WITH (
+WITH (SELECT max(endTimestamp) FROM alerts) AS newest,
+(
   SELECT groupArray((start, id, endTimestamp)) FROM (
     SELECT start, id, endTimestamp FROM alerts
-    WHERE ${OF_CAMERA} AND endTimestamp > {from:Int64} AND endTimestamp <= {to:Int64} AND endTimestamp <= {at:Int64}
+    WHERE ${OF_CAMERA} AND endTimestamp > greatest({from:Int64}, least({at:Int64}, {to:Int64}, newest) - {window:Int64})
+      AND endTimestamp <= {to:Int64} AND endTimestamp <= {at:Int64}
       AND (endTimestamp, id) < ({at:Int64}, {id:String}) AND ${isMaybe("analytic", "analytic")} AND ${OF_EPOCH}
     ORDER BY endTimestamp DESC, id DESC LIMIT {names:UInt32}
   )
 ) AS names
 SELECT ${COLUMNS}, length(names) AS found, tupleElement(names[-1], 3) AS lastAt, tupleElement(names[-1], 2) AS lastId
 FROM alerts
-WHERE ${OF_CAMERA} AND (start, id) IN (SELECT tupleElement(name, 1), tupleElement(name, 2) FROM (SELECT arrayJoin(names) AS name))
+WHERE ${OF_CAMERA} AND start >= arrayMin(tupleElement(names, 1)) AND start <= arrayMax(tupleElement(names, 1))
+  AND (start, id) IN (SELECT tupleElement(name, 1), tupleElement(name, 2) FROM (SELECT arrayJoin(names) AS name))
 ORDER BY start, id, revision DESC, position
 LIMIT 1 BY start, id`;
+const DAY = 86_400_000;
+/** Windows grow eightfold; one beyond this many milliseconds reaches back to the beginning. */
+const WIDEST = 8 ** 4 * DAY;
 type Named = AlertRow & { readonly found: number; readonly lastAt: number; readonly lastId: string };
 
 const isAfter = (row: { readonly endTimestamp: number; readonly id: string }, at: number, id: string): boolean =>
@@ -136,30 +147,31 @@ export const listAlerts = async (warehouse: Reader, scope: Scope, asked: Paramet
   const names = limit + 1;
   const rows: AlertRow[] = [];
   let after: PageKey = asked.after ?? { at: LAST, id: "" };
-  for (let more = true; more && rows.length <= limit; ) {
+  let window = DAY;
+  while (rows.length <= limit) {
+    const isWhole = window > WIDEST;
+    const { at, id } = after;
     const found = await warehouse.select<Named>(LATEST, {
       ...scopeParams(scope),
       ...maybe("analytic", asked.analytic),
       from,
       to,
-      at: after.at,
-      id: after.id,
+      at,
+      id,
+      window: isWhole ? LAST : window,
       names,
     });
     const [first] = found;
-    if (first === undefined) break;
-    const { at, id } = after;
-    const fits = found.filter(
-      (row) =>
-        !row.retracted &&
-        row.endTimestamp > from &&
-        row.endTimestamp <= to &&
-        isAfter(row, at, id) &&
-        !isAfter(row, first.lastAt, first.lastId),
-    );
-    rows.push(...fits.sort(latestFirst));
-    more = first.found === names;
-    after = { at: first.lastAt, id: first.lastId };
+    if (first !== undefined) {
+      const isHere = (row: Named): boolean => isAfter(row, at, id) && !isAfter(row, first.lastAt, first.lastId);
+      const fits = found.filter((row) => !row.retracted && row.endTimestamp > from && row.endTimestamp <= to && isHere(row));
+      rows.push(...fits.sort(latestFirst));
+      after = { at: first.lastAt, id: first.lastId };
+    }
+    if (first?.found === names) continue;
+    // Nothing more in this window: the next one is wider, until it has covered what was asked for.
+    if (isWhole || Math.min(at, to) - window <= from) break;
+    window *= 8;
   }
   const shown = rows.slice(0, limit);
   const last = shown.at(-1);
@@ -174,15 +186,27 @@ export const oneAlert = async (warehouse: Reader, tenant: string, id: string): P
   return row === undefined || row.retracted ? undefined : alertOf(row);
 };
 
-/** The name of a rule is that of its latest alert in the range. An alert's rule, place and direction are those of all its revisions. */
+/**
+ * The name of a rule is that of its latest alert in the range. The same id and revision is the same alert, whichever row of it is taken.
+ * An alert that counts has a row in the range, and all its revisions have one start: so the range bounds the starts to look through.
+ */
 const COUNTS = `
-SELECT analytic, ruleType, ruleId, placeId, direction, count() AS n, argMax(tupleElement(newest, 3), (tupleElement(newest, 2), id)) AS name
+WITH (
+  SELECT (min(start), max(start)) FROM alerts WHERE ${OF_CAMERA} AND endTimestamp > {from:Int64} AND endTimestamp <= {to:Int64}
+) AS starts
+SELECT analytic, ruleType, ruleId, placeId, direction, sum(n) AS n, argMax(ruleName, (latest, ruleName)) AS name
 FROM (
-  SELECT id, analytic, ruleType, ruleId, placeId, direction, argMax(tuple(retracted, endTimestamp, ruleName), (revision, -position)) AS newest
-  FROM alerts WHERE ${OF_CAMERA} AND ${isMaybe("analytic", "analytic")} AND ${OF_EPOCH}
-  GROUP BY start, id, analytic, ruleType, ruleId, placeId, direction
+  SELECT analytic, ruleType, ruleId, placeId, direction, ruleName, count() AS n, max(endTimestamp) AS latest
+  FROM (
+    SELECT id, retracted, endTimestamp, analytic, ruleType, ruleId, placeId, direction, ruleName
+    FROM alerts
+    WHERE ${OF_CAMERA} AND start >= tupleElement(starts, 1) AND start <= tupleElement(starts, 2)
+      AND ${isMaybe("analytic", "analytic")} AND ${OF_EPOCH}
+    ORDER BY revision DESC LIMIT 1 BY id
+  )
+  WHERE NOT retracted AND endTimestamp > {from:Int64} AND endTimestamp <= {to:Int64}
+  GROUP BY analytic, ruleType, ruleId, placeId, direction, ruleName
 )
-WHERE NOT tupleElement(newest, 1) AND tupleElement(newest, 2) > {from:Int64} AND tupleElement(newest, 2) <= {to:Int64}
 GROUP BY analytic, ruleType, ruleId, placeId, direction
 ORDER BY ruleId, placeId, analytic, ruleType, direction NULLS FIRST
 LIMIT {rows:UInt32}`;

@@ -9,6 +9,8 @@ export class Progress {
   readonly #passed = new Map<string, Position>();
   readonly #waiting = new Map<string, Set<Waiting>>();
   readonly #behind = new Map<string, number>();
+  /** One a projector. */
+  readonly #hurry = new Map<string, () => void>();
 
   constructor(meter: Meter) {
     this.#meter = meter;
@@ -40,7 +42,18 @@ export class Progress {
       };
       all.add(one);
       stop.addEventListener("abort", stopped, { once: true });
+      this.#hurry.get(`${log}/${partition}`)?.();
     });
+  }
+
+  /** Whether somebody waits for this projector: it is not to dawdle then. */
+  wanted(log: LogKind, partition: number): boolean {
+    return (this.#waiting.get(`${log}/${partition}`)?.size ?? 0) > 0;
+  }
+
+  /** Called whenever somebody begins to wait for this projector. */
+  onWanted(log: LogKind, partition: number, hurry: () => void): void {
+    this.#hurry.set(`${log}/${partition}`, hurry);
   }
 
   advance(log: LogKind, partition: number, to: Position): void {

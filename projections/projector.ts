@@ -70,14 +70,25 @@ const countsAfter = ({ projections, kind }: Source, before: Counts, { rows }: Ga
       .map(({ name }) => [name, (before[name] ?? 0) + (rows.get(name)?.length ?? 0)]),
   );
 
-/** Holds what was read while the batch before is inserted: an idle feed is brought in at once, a busy one in large batches. */
+/**
+ * Milliseconds between the beginnings of two batches. An insert costs the warehouse as much for one row as for a thousand, and a
+ * part to merge: without a pace, a steady load made inserts of a few rows one after another and took more of the machine than
+ * everything else together.
+ */
+const PACE_MS = 1000;
+
+/**
+ * Holds what was read until it is taken. An idle feed is brought in at once, and so is one that somebody waits for or that has a
+ * full batch; a steady one at a pace.
+ */
 const pump = (source: Projecting, from: Position) => {
-  const { kind, log, partition, projections, stop } = source;
+  const { kind, log, partition, projections, stop, clock, progress } = source;
   const gather = gathering(tablesOf(projections, kind), { epoch: log.epoch, partition });
   let waiting = gather.empty(from);
   let ended = false;
   let failure: unknown;
   let wakeWriter = (): void => undefined;
+  let takenAt = Number.NEGATIVE_INFINITY;
   let wakeReader = (): void => undefined;
   const reading = async (): Promise<void> => {
     for await (const batch of log.read(partition, from, { follow: true, signal: stop })) {
@@ -102,7 +113,26 @@ const pump = (source: Projecting, from: Position) => {
       ended = true;
       wakeWriter();
     });
-  stop.addEventListener("abort", () => wakeReader(), { once: true });
+  stop.addEventListener(
+    "abort",
+    () => {
+      wakeReader();
+      wakeWriter();
+    },
+    { once: true },
+  );
+  progress.onWanted(kind, partition, () => wakeWriter());
+  const isUrgent = (): boolean => ended || stop.aborted || gather.isFull(waiting) || progress.wanted(kind, partition);
+  const pace = async (): Promise<void> => {
+    // A clock that was set back must not hold a batch for longer than the pace.
+    const early = Math.min(PACE_MS, takenAt + PACE_MS - clock.now());
+    if (early <= 0 || isUrgent()) return;
+    const due = new AbortController();
+    wakeWriter = () => {
+      if (isUrgent()) due.abort();
+    };
+    await clock.sleep(early, due.signal);
+  };
   return {
     done,
     /** Undefined when the feed has ended. Throws what the feed threw. */
@@ -114,6 +144,9 @@ const pump = (source: Projecting, from: Position) => {
       }
       if (failure !== undefined) throw failure;
       if (waiting.end === waiting.begin) return undefined;
+      await pace();
+      if (failure !== undefined) throw failure;
+      takenAt = clock.now();
       const taken = waiting;
       waiting = gather.empty(taken.end);
       wakeReader();

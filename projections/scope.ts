@@ -9,7 +9,7 @@ export const OF_CAMERA = "tenant = {tenant:String} AND camera = {camera:String}"
 
 /** Rows from before a place's history was deleted are left out. The first epoch, 0, is that of places the camera says nothing of. */
 export const OF_EPOCH =
-  "placeEpoch >= arrayElement({epochs:Array(Int64)}, 1 + indexOf({places:Array(String)}, concat(analytic, '/', placeId)))";
+  "(empty({places:Array(String)}) OR placeEpoch >= arrayElement({epochs:Array(Int64)}, 1 + indexOf({places:Array(String)}, concat(analytic, '/', placeId))))";
 
 export const scopeParams = ({ tenant, camera, epochs }: Scope): Params => ({
   tenant,

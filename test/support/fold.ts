@@ -137,7 +137,7 @@ export const fold = (facts: readonly Fact[], derived: readonly Derived[]) => {
       groups(alertsOf(scope, analytic, from, to), (a) => [a.place.analytic, a.ruleType, a.ruleId, a.place.id, a.direction ?? ""])
         .map((all) => {
           const [{ place, ruleType, ruleId, direction }] = all as [Alert];
-          const { ruleName } = all.reduce((last, a) => (compare([a.end, a.id], [last.end, last.id]) > 0 ? a : last));
+          const { ruleName } = all.reduce((last, a) => (compare([a.end, a.ruleName], [last.end, last.ruleName]) > 0 ? a : last));
           return { analytic: place.analytic, ruleType, ruleId, ruleName, placeId: place.id, direction, count: all.length };
         })
         .sort((a, b) =>

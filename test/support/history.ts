@@ -22,6 +22,8 @@ export const WIRES = ["gate", "dock's", "w\\3"];
 export const ROIS = ["yard", "lobby"];
 export const BEGIN = 1_520_785_000_000;
 export const SPAN = 120_000;
+/** How long before `BEGIN` the oldest alerts lie: two years. */
+export const EARLIER = 730 * 86_400_000;
 
 const ref = (timestamp: number): FrameRef => ({ timestamp, id: `f${timestamp}` });
 const objectOf = (d: Dice, id = d.one(IDS)): DetectedObject => {
@@ -118,6 +120,8 @@ const presences = (d: Dice, place: PlaceRef, start: number, envelope: Envelope, 
 const revisions = (d: Dice, id: string, place: PlaceRef, start: number, envelope: Envelope, into: Derived[]): void => {
   const ruleType = d.one<RuleType>(["increment", "occupancy", "occupancy_threshold_switch", "flowrate", "notify"]);
   const rule = d.upTo(3);
+  // Some lie long before the others: the search for the latest looks back in steps.
+  if (d.chance(0.4)) start -= d.upTo(EARLIER / 3_600_000) * 3_600_000;
   const direction = place.analytic === "tripwire" ? d.one<Alert["direction"]>(["entry", "exit", undefined]) : undefined;
   for (let revision = 0; revision <= (d.chance(0.3) ? 1 + d.upTo(2) : 0); revision++) {
     const end = start + d.upTo(80) * 250;
