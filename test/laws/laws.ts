@@ -6,7 +6,7 @@ import type { Derived, Fact } from "../../domain/event.ts";
 import type { Saved } from "../../domain/ports.ts";
 
 /** Few by default: the suite runs on a shared machine. `LAWS_RUNS=2000` before a release. `LAWS_SEED` repeats a failure. */
-const runs = Number(process.env.LAWS_RUNS ?? 60);
+const runs = Number(process.env.LAWS_RUNS ?? 150);
 const seed = process.env.LAWS_SEED === undefined ? 20_260_103 : Number(process.env.LAWS_SEED);
 export const thorough = (share = 1) => ({ numRuns: Math.max(1, Math.round(runs * share)), seed });
 

@@ -40,6 +40,13 @@ export const mutants: readonly Mutant[] = [
     tests: LAWS,
   },
   {
+    name: "what is gained outside, before having left, is lost",
+    file: "domain/rules/presence.ts",
+    find: "track.present && (isIn || track.run + 1 < minFrames)",
+    replace: "track.present && isIn",
+    tests: ["test/laws/found.test.ts"],
+  },
+  {
     name: "an equal timestamp is late",
     file: "domain/rules/sensor-time.ts",
     find: "frame.timestamp < time.until) return onLate",
