@@ -127,11 +127,12 @@ const pump = (source: Projecting, from: Position) => {
     // A clock that was set back must not hold a batch for longer than the pace.
     const early = Math.min(PACE_MS, takenAt + PACE_MS - clock.now());
     if (early <= 0 || isUrgent()) return;
-    const due = new AbortController();
-    wakeWriter = () => {
-      if (isUrgent()) due.abort();
-    };
-    await clock.sleep(early, due.signal);
+    const hurried = new Promise<void>((resolve) => {
+      wakeWriter = () => {
+        if (isUrgent()) resolve();
+      };
+    });
+    await Promise.race([clock.sleep(early, stop), hurried]);
   };
   return {
     done,
