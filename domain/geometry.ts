@@ -131,7 +131,7 @@ const meetsPiece = (piece: Piece, x0: number, y0: number, x1: number, y1: number
   const one = cross(way, piece.x, piece.y);
   const other = cross(way, piece.endX, piece.endY);
   if ((one > 0 && other > 0) || (one < 0 && other < 0)) return -1;
-  const part = start / (start - end);
+  const part = start === 0 ? 0 : start / (start - end);
   return part >= 0 && part <= 1 ? part : -1; // not a number where coordinates overflow
 };
 
