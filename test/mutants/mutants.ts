@@ -42,8 +42,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: "what is gained outside, before having left, is lost",
     file: "domain/rules/presence.ts",
-    find: "track.present && (isIn || track.run + 1 < minFrames)",
-    replace: "track.present && isIn",
+    find: "(isIn || track.run + 1 < minFrames) && object.info",
+    replace: "isIn && object.info",
     tests: ["test/laws/found.test.ts"],
   },
   {
