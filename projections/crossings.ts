@@ -119,10 +119,14 @@ const ONCE = `SELECT ${KEY}, argMin(crossings.objectType, position) AS objectTyp
 /** `bucket` is the first edge at or below, as the edges are given. */
 const counting = (mode: CountMode, bucket: string): string => {
   const each = `SELECT ${bucket} AS bucket, placeId, direction, objectId, objectType, ${TYPES_OF("objectType")} AS type FROM (${ONCE})`;
-  if (mode === "raw" || mode === "distinct") {
-    const count = mode === "raw" ? "count()" : "uniqExact(objectId)";
-    return `SELECT bucket, placeId, direction, type, ${count} AS n FROM (${each}) WHERE ${IS_ASKED_TYPE}
+  if (mode === "raw") {
+    return `SELECT bucket, placeId, direction, type, count() AS n FROM (${each}) WHERE ${IS_ASKED_TYPE}
 GROUP BY bucket, placeId, direction, type ORDER BY placeId, bucket, direction, type`;
+  }
+  if (mode === "distinct") {
+    return `SELECT bucket, placeId, way AS direction, type, uniqExact(objectId) AS n
+FROM (SELECT *, arrayJoin([toString(direction), 'either']) AS way FROM (${each})) WHERE ${IS_ASKED_TYPE}
+GROUP BY bucket, placeId, way, type ORDER BY placeId, bucket, way, type`;
   }
   const balance = `SELECT bucket, placeId, type, objectId, objectType, sum(if(direction = 'entry', 1, -1)) AS balance FROM (${each})
 WHERE ${IS_ASKED_TYPE} GROUP BY bucket, placeId, type, objectId, objectType HAVING balance != 0`;
@@ -133,7 +137,7 @@ GROUP BY bucket, placeId, direction, type ORDER BY placeId, bucket, direction, t
 type CountRow = {
   readonly bucket: number;
   readonly placeId: string;
-  readonly direction: Direction;
+  readonly direction: TripwireCount["direction"];
   readonly type: string;
   readonly n: number;
 };

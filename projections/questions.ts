@@ -17,7 +17,7 @@ export type PageKey = { readonly at: Instant; readonly id: string };
 export type Page<T> = { readonly rows: readonly T[]; readonly more: PageKey | undefined };
 export type Paged = { readonly limit: number; readonly after: PageKey | undefined };
 
-/** Raw: every crossing. Distinct: objects that crossed in that direction at least once. Net: per object and type, entries minus exits; its sign is one entry or exit. */
+/** Raw: every crossing. Distinct: objects that crossed in that direction at least once, and in either direction. Net: per object and type, entries minus exits; its sign is one entry or exit. */
 export type CountMode = "raw" | "distinct" | "net";
 
 export type AlertCount = {
@@ -29,7 +29,13 @@ export type AlertCount = {
   readonly direction: string | undefined;
   readonly count: number;
 };
-export type TripwireCount = { readonly tripwireId: string; readonly direction: Direction; readonly type: string; readonly count: number };
+/** `either` with distinct only: an object that crossed in both directions is counted there once. */
+export type TripwireCount = {
+  readonly tripwireId: string;
+  readonly direction: Direction | "either";
+  readonly type: string;
+  readonly count: number;
+};
 export type TripwireBucket = TripwireCount & { readonly bucket: number };
 /** `placeId` is the camera's for fov. Weighted by time, empty time included. */
 export type OccupancyBucket = {

@@ -95,7 +95,12 @@ export const fold = (facts: readonly Fact[], derived: readonly Derived[]) => {
         const balance = passages.reduce((sum, c) => sum + (c.direction === "entry" ? 1 : -1), 0);
         if (balance !== 0) add(first.place.id, balance > 0 ? "entry" : "exit", first.object.type, first.object.id);
       }
-    } else for (const c of crossed) add(c.place.id, c.direction, c.object.type, c.object.id);
+    } else {
+      for (const c of crossed) {
+        add(c.place.id, c.direction, c.object.type, c.object.id);
+        if (mode === "distinct") add(c.place.id, "either", c.object.type, c.object.id);
+      }
+    }
     return [...counts.values()].map(({ row, ids }) => ({ ...row, count: mode === "distinct" ? new Set(ids).size : ids.length }));
   };
 
