@@ -59,7 +59,7 @@ const flood = async ({ url, connections, framesPerBody, seconds = Number.POSITIV
 
 process.on("message", (order: Order) => {
   flood(order).then(
-    (flooded: Flooded) => process.send?.({ flooded }),
+    (flooded: Flooded) => process.send?.({ done: flooded }),
     (error: unknown) => process.send?.({ failed: String(error) }),
   );
 });

@@ -4,22 +4,27 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { Flooded, Order } from "./flood.ts";
+import type { Paced, Pacing } from "./pace.ts";
 
 const here = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 
 /** A sender in a process of its own. */
-export const startFlood = () => {
-  const child = fork(here("./flood.ts"), [], { stdio: ["ignore", "inherit", "inherit", "ipc"] });
-  return {
-    run: async (order: Order): Promise<Flooded> => {
-      child.send(order);
-      const [told] = (await once(child, "message")) as [{ readonly flooded?: Flooded; readonly failed?: string }];
-      if (told.flooded === undefined) throw new Error(`the load failed: ${told.failed}`);
-      return told.flooded;
-    },
-    close: (): void => child.disconnect(),
+const sender =
+  <Asked extends object, Done>(program: string) =>
+  () => {
+    const child = fork(here(program), [], { stdio: ["ignore", "inherit", "inherit", "ipc"] });
+    return {
+      run: async (asked: Asked): Promise<Done> => {
+        child.send(asked);
+        const [told] = (await once(child, "message")) as [{ readonly done?: Done; readonly failed?: string }];
+        if (told.done === undefined) throw new Error(`the load failed: ${told.failed}`);
+        return told.done;
+      },
+      close: (): void => child.disconnect(),
+    };
   };
-};
+export const startFlood = sender<Order, Flooded>("./flood.ts");
+export const startPace = sender<Pacing, Paced>("./pace.ts");
 
 export const startBare = async (file: string) => {
   const child = fork(here("./bare-server.ts"), [file], { stdio: ["ignore", "pipe", "inherit", "ipc"] });
