@@ -1,6 +1,6 @@
 import { Subject } from "rxjs";
 import type { Derived, Fact } from "../domain/event.ts";
-import type { Clock, Journal, Logs, Meter, Owned, Position } from "../domain/ports.ts";
+import type { Batch, Clock, Feed, Journal, Logs, Meter, Owned, Position } from "../domain/ports.ts";
 import { createBaseWriter } from "./bases.ts";
 import { engine, type Watch } from "./engine.ts";
 import { dueHeartbeats } from "./heartbeats.ts";
@@ -79,27 +79,73 @@ const follow = async (run: Run, step: (events: readonly Fact[]) => readonly Deri
   const checkpointDue = (): boolean =>
     framesSince >= options.checkpointFrames || (framesSince > 0 && clock.now() - savedAt >= options.checkpointMs);
 
-  const feed = logs.facts.read(owned.partition, driven.position, { follow: true, signal: ending.signal })[Symbol.asyncIterator]();
-  let pulled = feed.next();
-  let ticked = clock.sleep(TICK_MS, ending.signal);
+  const { next: happened, pull } = firstOf(logs.facts.read(owned.partition, driven.position, { follow: true, signal: ending.signal }), () =>
+    clock.sleep(TICK_MS, ending.signal),
+  );
   for (;;) {
-    const won = await Promise.race([pulled, ticked]);
-    if (won === undefined) {
-      if (ending.signal.aborted) break;
+    const batch = await happened();
+    if (batch === "ended" || (batch === "ticked" && ending.signal.aborted)) break;
+    if (batch === "ticked") {
       if (checkpointDue()) await commit([], driven.position, true);
       const beats = dueHeartbeats(memory, clock.now());
       if (beats.length > 0) await logs.facts.append(beats);
       await writeBases(driven.position, clock.now());
-      ticked = clock.sleep(TICK_MS, ending.signal);
-    } else if (won.done === true) break;
-    else {
-      const work = step(won.value.events);
-      framesSince += won.value.events.length;
-      await commit(work, won.value.next, checkpointDue());
-      pulled = feed.next();
+    } else {
+      const work = step(batch.events);
+      framesSince += batch.events.length;
+      await commit(work, batch.next, checkpointDue());
+      pull();
     }
   }
   if (framesSince > 0) await lastCheckpoint(commit, run);
+};
+
+/**
+ * The next batch or the next tick, whichever comes first. One reaction a promise: racing the same waiting promise again at
+ * every tick would keep a reaction for each, for as long as a partition is idle.
+ */
+const firstOf = (feed: Feed<Fact>, sleep: () => Promise<void>) => {
+  const batches = feed[Symbol.asyncIterator]();
+  let batch: Batch<Fact> | "ended" | undefined;
+  let ticked = false;
+  let failure: { readonly error: unknown } | undefined;
+  let wake = (): void => undefined;
+  const failed = (error: unknown): void => {
+    failure = { error };
+    wake();
+  };
+  const pull = (): void => {
+    batch = undefined;
+    batches.next().then((result) => {
+      batch = result.done === true ? "ended" : result.value;
+      wake();
+    }, failed);
+  };
+  const tick = (): void => {
+    ticked = false;
+    sleep().then(() => {
+      ticked = true;
+      wake();
+    }, failed);
+  };
+  pull();
+  tick();
+  return {
+    pull,
+    next: async (): Promise<Batch<Fact> | "ended" | "ticked"> => {
+      for (;;) {
+        if (failure !== undefined) throw failure.error;
+        if (ticked) {
+          tick();
+          return "ticked";
+        }
+        if (batch !== undefined) return batch;
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+      }
+    },
+  };
 };
 
 /** On release. An owner that was fenced meanwhile may not write: the next one steps again from the checkpoint before. */
