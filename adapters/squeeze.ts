@@ -4,17 +4,21 @@
  * rate of bare LMDB. So a steady load is kept small and a flood is kept fast.
  */
 import { promisify } from "node:util";
-import { constants, zstdCompress } from "node:zlib";
+import { constants, zstdCompress, zstdCompressSync } from "node:zlib";
 import { HEADER } from "./seal.ts";
 
 /** Below this many bytes there is nothing to be won. */
 const WORTH_SQUEEZING = 1024;
+/** Up to so many bytes handing a record to another thread and back takes more processor, and far more time, than compressing it here. */
+const SQUEEZED_AT_ONCE = 16 * 1024;
+const SETTINGS = { params: { [constants.ZSTD_c_compressionLevel]: 1 } };
 const compress = promisify(zstdCompress);
 
-/** The record with its payload compressed, on another thread; undefined where that is not worth it. */
+/** The record with its payload compressed, a large one on another thread; undefined where that is not worth it. */
 export const squeeze = async (record: Buffer): Promise<Buffer | undefined> => {
   if (record.length < WORTH_SQUEEZING) return undefined;
-  const small = await compress(record.subarray(HEADER), { params: { [constants.ZSTD_c_compressionLevel]: 1 } });
+  const payload = record.subarray(HEADER);
+  const small = payload.length <= SQUEEZED_AT_ONCE ? zstdCompressSync(payload, SETTINGS) : await compress(payload, SETTINGS);
   return small.length + HEADER < record.length ? Buffer.concat([Buffer.alloc(HEADER), small]) : undefined;
 };
 
