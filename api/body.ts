@@ -28,8 +28,15 @@ const readIncoming = (incoming: IncomingMessage, most: number): Promise<Uint8Arr
         reject(tooLarge(most));
       } else chunks.push(chunk);
     });
-    incoming.once("end", () => resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, bytes)));
-    const brokenOff = () => reject(new Problem(400, "The body broke off."));
+    let whole = false;
+    incoming.once("end", () => {
+      whole = true;
+      resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, bytes));
+    });
+    // A request is closed after every answer too, and an error costs its stack.
+    const brokenOff = () => {
+      if (!whole) reject(new Problem(400, "The body broke off."));
+    };
     incoming.once("error", brokenOff);
     incoming.once("close", brokenOff);
   });
