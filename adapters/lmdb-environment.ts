@@ -10,6 +10,7 @@
  */
 import { statfsSync } from "node:fs";
 import { join } from "node:path";
+import { setImmediate as turn } from "node:timers/promises";
 import { type Database, open, type RootDatabase } from "lmdb";
 import { AdapterError } from "../domain/ports.ts";
 import { lockDirectory } from "./directory-lock.ts";
@@ -145,6 +146,10 @@ export class Environment {
       const group = this.#waiting;
       this.#waiting = [];
       await this.#commit(await prepared(group));
+      // Who was answered has more to write, and so has the engine, which reads what was written: two turns of the loop and they
+      // share the next commit instead of taking one each.
+      await turn();
+      await turn();
     }
     this.#committing = undefined;
   }

@@ -13,6 +13,9 @@ const NOTHING: Extent = { first: 0, next: 0, bytes: 0, high: 0 };
 /** Events packed but not yet numbered. */
 export type Packed = { readonly record: Buffer; readonly count: number; readonly newest: Instant; readonly squeezed: boolean };
 
+/** Of packed bytes a partition; unpacked it is some five times as much. */
+const UNPACKED_BYTES = 512 * 1024;
+
 export type BatchLimits = { readonly events: number; readonly bytes: number };
 
 /** What to do about a record that fails its checksum: said wherever one is met. */
@@ -34,6 +37,30 @@ export const at = <T>(environment: Environment, name: string, read: () => T): T 
   }
 };
 
+/** What was unpacked last. The readers of a partition follow each other closely, and unpacking is most of what reading costs. */
+class Unpacked<E> {
+  readonly #blocks = new Map<number, readonly E[]>();
+  #bytes = 0;
+  readonly #sizes = new Map<number, number>();
+
+  get(record: number): readonly E[] | undefined {
+    return this.#blocks.get(record);
+  }
+
+  keep(record: number, events: readonly E[], bytes: number): void {
+    if (bytes > UNPACKED_BYTES / 2 || this.#blocks.has(record)) return;
+    this.#blocks.set(record, events);
+    this.#sizes.set(record, bytes);
+    this.#bytes += bytes;
+    for (const [oldest, size] of this.#sizes) {
+      if (this.#bytes <= UNPACKED_BYTES) return;
+      this.#blocks.delete(oldest);
+      this.#sizes.delete(oldest);
+      this.#bytes -= size;
+    }
+  }
+}
+
 export const newestOf = (events: readonly { readonly receivedAt: Instant }[]): Instant => {
   let newest = 0;
   for (const event of events) if (event.receivedAt > newest) newest = event.receivedAt;
@@ -49,6 +76,7 @@ export class Records<E extends { readonly receivedAt: Instant }> implements Part
   readonly #environment: Environment;
   readonly #state: Table;
   readonly #limits: BatchLimits;
+  readonly #unpacked = new Unpacked<E>();
   /** What is durable: the only thing readers are told. */
   #extent: Extent;
 
@@ -149,7 +177,9 @@ export class Records<E extends { readonly receivedAt: Instant }> implements Part
       if (stored === undefined) return { events: [], bytes: 0 };
       const { count } = this.checked(record, () => headerOf(stored));
       if (events > 0 && (events + count > this.#limits.events || bytes + stored.length > this.#limits.bytes)) return undefined;
-      return { events: this.checked(record, () => this.codec.unpack(stored)), bytes: stored.length };
+      const unpacked = this.#unpacked.get(record) ?? this.checked(record, () => this.codec.unpack(stored));
+      this.#unpacked.keep(record, unpacked, stored.length);
+      return { events: unpacked, bytes: stored.length };
     } catch (error) {
       // What stands before the damage is given first; the next pull meets it again, with nothing before it.
       if (events > 0 && error instanceof AdapterError) return undefined;
