@@ -5,7 +5,7 @@ import { EVENTS_PER_RECORD, type Log, type Position } from "../domain/ports.ts";
 import { feed } from "./feed.ts";
 import type { Environment } from "./lmdb-environment.ts";
 import { newestOf, type Packed, type Records } from "./lmdb-records.ts";
-import { Allowance, squeeze } from "./squeeze.ts";
+import { Allowance, LEAST_SQUEEZED, squeeze } from "./squeeze.ts";
 
 /** A block is read and dropped as a whole: bounded in facts and in objects, so that it stays near 512 kB (a frame of 10,000 objects is one too). */
 const BLOCK_FACTS = 512;
@@ -118,7 +118,7 @@ export class LmdbFacts implements Log<Fact> {
 
   async #pack({ facts }: Gathering): Promise<Packed> {
     const plain = this.#at(0).codec.pack(facts);
-    const small = this.#squeezable.take(plain.length) ? await squeeze(plain) : undefined;
+    const small = this.#squeezable.take(Math.max(plain.length, LEAST_SQUEEZED)) ? await squeeze(plain) : undefined;
     return { record: small ?? plain, squeezed: small !== undefined, count: facts.length, newest: newestOf(facts) };
   }
 

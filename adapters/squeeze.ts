@@ -11,6 +11,8 @@ import { HEADER } from "./seal.ts";
 const WORTH_SQUEEZING = 1024;
 /** Up to so many bytes handing a record to another thread and back takes more processor, and far more time, than compressing it here. */
 const SQUEEZED_AT_ONCE = 16 * 1024;
+/** A compressor must be set up for each record: that costs as much as compressing so many bytes, and they count as such. */
+export const LEAST_SQUEEZED = 16 * 1024;
 const SETTINGS = { params: { [constants.ZSTD_c_compressionLevel]: 1 } };
 const compress = promisify(zstdCompress);
 
