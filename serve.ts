@@ -7,9 +7,6 @@ import { createApp } from "./api/app.ts";
 import { compose, type Openers } from "./compose.ts";
 import type { Config } from "./config.ts";
 
-/** Milliseconds that open requests and sockets are given on SIGTERM. */
-const DRAIN_MS = 5000;
-
 /** Serves until SIGTERM or SIGINT, or until a defect ends the process. */
 export const serve = async (config: Config, openers?: Openers): Promise<void> => {
   const journal = openJournal(config.LOG_LEVEL);
@@ -20,7 +17,7 @@ export const serve = async (config: Config, openers?: Openers): Promise<void> =>
     strict: config.EMDX_STRICT,
     metricsAuth: config.METRICS_AUTH === "" ? undefined : config.METRICS_AUTH,
   });
-  const server = createServer(getRequestListener(app.fetch));
+  const server = createServer(app.serverOptions, getRequestListener(app.fetch));
   app.attach(server);
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
@@ -34,7 +31,7 @@ export const serve = async (config: Config, openers?: Openers): Promise<void> =>
   const end = (why: string): Promise<void> => {
     ending ??= (async () => {
       journal.info({ why }, "stopping");
-      await app.close(DRAIN_MS);
+      await app.close(house.core.limits.drainMs);
       await house.close();
       journal.info({}, "stopped");
     })();

@@ -9,6 +9,9 @@ import type { Env, Surface } from "./surface.ts";
 export const opsRoutes = (core: Core, surfaces: readonly Surface[], metricsAuth: string | undefined): Hono<Env> => {
   const routes = new Hono<Env>();
 
+  const [first] = surfaces;
+  if (first !== undefined) routes.get("/", (c) => c.redirect(`/reference/${first.name}`));
+
   routes.get("/healthz", (c) => c.json({ status: "ok" }));
 
   routes.get("/readyz", async (c) => {

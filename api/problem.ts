@@ -2,7 +2,7 @@
 import { STATUS_CODES } from "node:http";
 import type { NotReceived, Rejected } from "./core.ts";
 
-export type ProblemStatus = 400 | 401 | 403 | 404 | 405 | 408 | 409 | 413 | 415 | 422 | 429 | 500 | 503;
+export type ProblemStatus = 400 | 401 | 403 | 404 | 405 | 408 | 409 | 413 | 415 | 422 | 426 | 429 | 500 | 503;
 
 /** What a route throws when it refuses; the surface sends it as it stands. */
 export class Problem extends Error {
@@ -24,6 +24,13 @@ export class Problem extends Error {
     this.rejected = more.rejected;
   }
 }
+
+/** 404; where the older version of emdx is called, with the path of the newer one. */
+export const nothingAt = (path: string): Problem => {
+  const v1 = /^(\/emdx|\/ws-emdx)?\/api\/(?!v2(?:\/|$))(?:v1\/)?(.+)$/.exec(path);
+  if (v1 === null) return new Problem(404, "There is nothing at this path.");
+  return new Problem(404, `The older version of this interface is not served here. See ${v1[1] ?? ""}/api/v2/${v1[2]}.`);
+};
 
 /** 422 naming the place in what was sent. */
 export const unprocessable = (path: string, detail: string): Problem => new Problem(422, path === "" ? detail : `${path}: ${detail}`);

@@ -4,7 +4,7 @@ import type { Duplex } from "node:stream";
 import { type WebSocket, WebSocketServer } from "ws";
 import { admit } from "./access.ts";
 import type { Core } from "./core.ts";
-import { Problem, problemBody, unavailable } from "./problem.ts";
+import { nothingAt, Problem, problemBody, unavailable } from "./problem.ts";
 import type { Authenticate, SocketRoute } from "./surface.ts";
 
 /** Pings are spread over so many turns, lest ten thousand go out at once. */
@@ -53,9 +53,10 @@ export const createSockets = (core: Core, routes: readonly SocketRoute[], authen
   };
 
   const upgrade = async (request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> => {
-    const url = new URL(request.url ?? "/", "http://socket");
+    const url = URL.parse(request.url ?? "/", "http://socket");
+    if (url === null) throw new Problem(400, "This is no address.");
     const route = byPath.get(url.pathname);
-    if (route === undefined) throw new Problem(404, `There is no socket at ${url.pathname}.`);
+    if (route === undefined) throw nothingAt(url.pathname);
     if (server.clients.size >= core.limits.sockets) throw unavailable(`No more than ${core.limits.sockets} sockets.`);
     const asked = { authorization: request.headers.authorization, token: url.searchParams.get("token") ?? undefined };
     const caller = await admit(authenticate, asked, route.scope);

@@ -31,6 +31,17 @@ export const limits = {
   afterMs: 5000,
   /** Seconds a question may compute. */
   querySeconds: 30,
+  /** Bytes of a request's head, its address with a `?filter=` included. */
+  headBytes: 64 * 1024,
+  /** Milliseconds a client may take to send the head, and the whole of a request: then 408. */
+  headMs: 10_000,
+  requestMs: 60_000,
+  /** Milliseconds a kept connection may stay idle. */
+  idleMs: 65_000,
+  /** Milliseconds between looks at connections that are past their time. */
+  connectionLookMs: 1000,
+  /** Milliseconds that open requests and sockets are given when the server stops. */
+  drainMs: 5000,
   sockets: 20_000,
   /** Bytes of one message from a socket. */
   socketMessageBytes: 64 * 1024,

@@ -6,13 +6,12 @@ import * as wire from "./config-schemas.ts";
 import { camelFields, type Path, pathText } from "./naming.ts";
 
 /** JSON in UTF-8, in camelCase. Throws Problem 422. */
-export const readJson = (body: Uint8Array, known: ReadonlySet<string> = wire.knownFields): unknown => camelFields(parse(body), known);
-
-const parse = (body: Uint8Array): unknown => {
+export const readJson = (body: Uint8Array, known: ReadonlySet<string> = wire.knownFields): unknown => {
   try {
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body));
+    return camelFields(JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body)), known);
   } catch (error) {
     if (error instanceof SyntaxError || error instanceof TypeError) throw unprocessable("", "The body is no JSON in UTF-8.");
+    if (error instanceof RangeError) throw unprocessable("", "The body is nested too deeply.");
     throw error;
   }
 };

@@ -1,7 +1,7 @@
 /** GET /metrics/tripwire, its histogram, and the occupancy histograms. */
 import type { Direction } from "../../domain/camera.ts";
 import type { Instant } from "../../domain/envelope.ts";
-import type { OccupancyBucket, TripwireCount, Types } from "../../projections/questions.ts";
+import type { CountMode, OccupancyBucket, TripwireCount, Types } from "../../projections/questions.ts";
 import { formatInstant } from "../instant.ts";
 import { unprocessable } from "../problem.ts";
 import { bucketEdges } from "./buckets.ts";
@@ -38,18 +38,16 @@ export const countRoutes = (emdx: Emdx): void => {
         ask.tripwireCounts(scope, { ...range, tripwireId: asked.tripwireId, types: asked.objectType, mode: asked.countMode ?? "raw" }),
         ask.uptime(scope, range),
       ]);
+      const found = Map.groupBy(rows, (row) => row.tripwireId);
       const tripwireKpis = placesOf(camera.tripwires, asked.tripwireId, rows, (row) => row.tripwireId).map((id) => ({
         id,
-        events: crossingEvents(
-          rows.filter((row) => row.tripwireId === id),
-          asked.objectType,
-        ),
+        ...crossingCounts(found.get(id) ?? [], asked),
       }));
       return {
         body: { tripwireKpis, uptime },
         table: {
           columns: ["sensorId", "tripwireId", "direction", "objectType", "count"],
-          rows: tripwireKpis.flatMap(({ id, events }) => crossingCells(events).map((cells) => [key.camera, id, ...cells])),
+          rows: tripwireKpis.flatMap(({ id, ...counts }) => crossingCells(counts).map((cells) => [key.camera, id, ...cells])),
         },
         empty: rows.length === 0,
       };
@@ -72,14 +70,14 @@ export const countRoutes = (emdx: Emdx): void => {
       const found = byBucket(rows, (row) => row.tripwireId);
       const tripwires = placesOf(camera.tripwires, asked.tripwireId, rows, (row) => row.tripwireId).map((id) => ({
         id,
-        histogram: bucketsOf(edges, (bucket) => ({ events: crossingEvents(found(id, bucket), asked.objectType) })),
+        histogram: bucketsOf(edges, (bucket) => crossingCounts(found(id, bucket), asked)),
       }));
       return {
         body: { bucketSizeInSec: asked.bucketSizeInSec, tripwires, uptime },
         table: {
           columns: ["sensorId", "tripwireId", "start", "end", "direction", "objectType", "count"],
           rows: tripwires.flatMap(({ id, histogram }) =>
-            histogram.flatMap(({ start, end, events }) => crossingCells(events).map((cells) => [key.camera, id, start, end, ...cells])),
+            histogram.flatMap(({ start, end, ...counts }) => crossingCells(counts).map((cells) => [key.camera, id, start, end, ...cells])),
           ),
         },
         empty: rows.length === 0,
@@ -178,17 +176,24 @@ const typesOf = (rows: readonly { readonly type: string }[], types: Types): stri
   return [...new Set(named.filter((type) => type !== "*")), "*"];
 };
 
-const crossingEvents = (rows: readonly TripwireCount[], types: Types) =>
-  directions.map((direction) => {
-    const mine = rows.filter((row) => row.direction === direction);
-    return {
-      type: direction,
-      objects: typesOf(mine, types).map((type) => ({ type, count: mine.find((row) => row.type === type)?.count ?? 0 })),
-    };
-  });
+type Counting = { readonly objectType: Types; readonly countMode: CountMode | undefined };
 
-const crossingCells = (events: ReturnType<typeof crossingEvents>) =>
-  events.flatMap(({ type: direction, objects }) => objects.map(({ type, count }) => [direction, type, count] as const));
+/** Entries and exits; with distinct also `distinctObjects`: who crossed in either direction, once, which the two do not tell. */
+const crossingCounts = (rows: readonly TripwireCount[], { objectType, countMode }: Counting) => {
+  const of = (direction: TripwireCount["direction"]) => {
+    const mine = rows.filter((row) => row.direction === direction);
+    return typesOf(mine, objectType).map((type) => ({ type, count: mine.find((row) => row.type === type)?.count ?? 0 }));
+  };
+  return {
+    events: directions.map((direction) => ({ type: direction, objects: of(direction) })),
+    ...(countMode === "distinct" ? { distinctObjects: of("either") } : {}),
+  };
+};
+
+const crossingCells = ({ events, distinctObjects = [] }: ReturnType<typeof crossingCounts>) =>
+  [...events, { type: "either", objects: distinctObjects }].flatMap(({ type: direction, objects }) =>
+    objects.map(({ type, count }) => [direction, type, count] as const),
+  );
 
 const occupancies = (rows: readonly OccupancyBucket[], types: Types) =>
   typesOf(rows, types).map((type) => {

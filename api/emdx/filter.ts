@@ -10,7 +10,9 @@ import { camelFields, pathText } from "./naming.ts";
 export type FilterFault = { readonly path: string; readonly detail: string };
 export type Filter = { readonly entries: number; readonly wants: readonly Want[] };
 
-const id = z.union([z.string().min(1), z.int().transform(String)]).refine((value) => !value.includes("\0"), { error: "contains NUL" });
+const id = z
+  .union([z.string().min(1), z.int().transform(String)])
+  .refine((value) => !value.includes("\0") && value.isWellFormed(), { error: "contains NUL or half a character" });
 const lineTypes = z.array(z.enum(["*", "increment", "flowrate"]));
 const areaTypes = z.array(z.enum(["*", "increment", "occupancy", "occupancy_threshold_switch", "notify"]));
 

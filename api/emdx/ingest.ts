@@ -94,6 +94,20 @@ const readVendor = ({ event: { change } }: z.output<typeof vendor>, now: Instant
   reason: undefined,
 });
 
+/** Decoded here: hono leaves a name that is no UTF-8 as it came, and `%25` would then name the same camera as `%`. */
+const cameraOf = (url: string, most: number): string => {
+  const segment = new URL(url).pathname.split("/").at(-2) ?? "";
+  let camera: string;
+  try {
+    camera = decodeURIComponent(segment);
+  } catch (error) {
+    if (error instanceof URIError) throw unprocessable("id", "is not percent-encoded UTF-8");
+    throw error;
+  }
+  if (camera.includes("\0") || camera.length > most) throw unprocessable("id", "contains NUL or is too long");
+  return camera;
+};
+
 const stateRoute = (emdx: Emdx): void => {
   const { core, cursors } = emdx.house;
   const { routes } = emdx;
@@ -110,8 +124,7 @@ const stateRoute = (emdx: Emdx): void => {
   });
   routes.post("/cameras/:id/state", async (c) => {
     const tenant = await emdx.tenantOf(c, "frames:write");
-    const camera = c.req.param("id");
-    if (camera.includes("\0") || camera.length > core.limits.idLength) throw unprocessable("id", "contains NUL or is too long");
+    const camera = cameraOf(c.req.url, core.limits.idLength);
     // Not camelCased: the vendor's fields are snake_case, and others may stand beside them.
     const sent = readJson(await readBody(c, core.limits.configBytes), new Set());
     const isVendor = typeof sent === "object" && sent !== null && "alert_type" in sent;

@@ -66,15 +66,20 @@ export const alertCounts = z
 
 const typeCounts = z.array(z.strictObject({ type: z.string(), count }));
 const events = z.array(z.strictObject({ type: direction, objects: typeCounts }));
+const distinctObjects = typeCounts
+  .optional()
+  .openapi({ description: "With countMode=distinct: objects that crossed in either direction at least once." });
 
 export const tripwireKpis = z
-  .strictObject({ tripwireKpis: z.array(z.strictObject({ id: z.string(), events })), uptime: share })
+  .strictObject({ tripwireKpis: z.array(z.strictObject({ id: z.string(), events, distinctObjects })), uptime: share })
   .openapi("TripwireKpis");
 
 export const tripwireHistogram = z
   .strictObject({
     bucketSizeInSec: z.int(),
-    tripwires: z.array(z.strictObject({ id: z.string(), histogram: z.array(z.strictObject({ start: instant, end: instant, events })) })),
+    tripwires: z.array(
+      z.strictObject({ id: z.string(), histogram: z.array(z.strictObject({ start: instant, end: instant, events, distinctObjects })) }),
+    ),
     uptime: share,
   })
   .openapi("TripwireHistogram");

@@ -137,7 +137,8 @@ class Connection {
     this.#subscription = subscription;
     this.#cursor = subscription.at;
     if (since === null || from === undefined) return;
-    if (!from.ok || from.value.length !== subscription.at.length) {
+    // Ahead of the log: an older copy of it was put back. Waiting until it has grown so far would lose what comes meanwhile.
+    if (!from.ok || from.value.some((position, partition) => position > (subscription.at[partition] ?? 0))) {
       this.#foreign = since;
       return;
     }

@@ -15,7 +15,7 @@ export type Served = { readonly url: string; readonly app: App; readonly server:
 
 export const serveCore = async (core: FakeCore, options: Partial<AppOptions> = {}): Promise<Served> => {
   const app = createApp(core, { tenant: "default", strict: false, metricsAuth: undefined, ...options });
-  const server = createServer(getRequestListener(app.fetch));
+  const server = createServer(app.serverOptions, getRequestListener(app.fetch));
   app.attach(server);
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;
