@@ -1,0 +1,67 @@
+import { Validator } from "@seriousme/openapi-schema-validator";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { cursors } from "../../api/cursor.ts";
+import { emdx } from "../../api/emdx/routes.ts";
+import { startLive } from "../../api/live.ts";
+import { FakeCore } from "../support/core.ts";
+import { json, type Loose, type Served, serveCore } from "../support/surface.ts";
+
+const core = new FakeCore();
+const surface = emdx(
+  { core, cursors: cursors("e", 2), live: startLive(core), authenticate: undefined },
+  { tenant: "default", strict: false },
+);
+const document = surface.document() as Loose;
+let served: Served;
+beforeAll(async () => {
+  served = await serveCore(core);
+});
+afterAll(() => served.close());
+
+const operations: [string, Loose][] = Object.entries<Loose>(document.paths).flatMap(([path, methods]) =>
+  Object.entries<Loose>(methods).map(([method, operation]): [string, Loose] => [`${method.toUpperCase()} ${path}`, operation]),
+);
+
+describe("the OpenAPI document", () => {
+  it("is valid OpenAPI 3.1", async () => {
+    const { valid, errors } = await new Validator().validate(JSON.parse(JSON.stringify(document)));
+    expect(errors ?? []).toEqual([]);
+    expect(valid).toBe(true);
+    const broken = { ...JSON.parse(JSON.stringify(document)), paths: { nowhere: { get: { responses: 5 } } } };
+    expect((await new Validator().validate(broken)).valid).toBe(false);
+  });
+
+  it("has the paths and methods that are answered, and no others", () => {
+    const routed = surface.routes.routes
+      .filter(({ method }) => method !== "ALL")
+      .map(({ method, path }) => `${method} ${path.replace(/:(\w+)/g, "{$1}")}`);
+    expect([...new Set(routed)].sort()).toEqual(operations.map(([name]) => name).sort());
+    expect(operations.length).toBeGreaterThan(30);
+  });
+
+  it("is what is served, under every base that it names", async () => {
+    expect(await json(await fetch(`${served.url}/openapi/emdx.json`))).toEqual(JSON.parse(JSON.stringify(document)));
+    for (const { url } of document.servers) expect((await fetch(`${served.url}${url}/alerts?sensorId=a`)).status).toBe(200);
+  });
+
+  it("declares a table for every list, count and histogram, and a next page for every list that is cut off", () => {
+    for (const [name, operation] of operations.filter(([name]) => name.startsWith("GET"))) {
+      expect(Object.keys(operation.responses["200"].content), name).toEqual(["application/json", "text/csv"]);
+      const parameters = operation.parameters.map((parameter: Loose) => parameter.name);
+      expect(parameters, name).toContain("sensorId");
+      if (!name.includes("/config/")) expect(operation.responses["200"].headers, name).toHaveProperty("Link");
+    }
+    const paged = operations.filter(([, { parameters }]) => parameters?.some(({ name }: Loose) => name === "cursor")).map(([name]) => name);
+    expect(paged.sort()).toEqual(
+      ["/alerts", "/alerts/fov", "/alerts/roi", "/alerts/tripwire", "/behavior", "/crossings", "/frames", "/stays"].map(
+        (path) => `GET ${path}`,
+      ),
+    );
+  });
+
+  it("is reached from the root by way of its page", async () => {
+    const root = await fetch(served.url, { redirect: "manual" });
+    expect([root.status, root.headers.get("location")]).toEqual([302, "/reference/emdx"]);
+    expect(await (await fetch(served.url)).text()).toContain("/alerts/count");
+  });
+});
