@@ -68,11 +68,15 @@ export const createCameraMemory = (tenant: string, camera: string): CameraMemory
   return one;
 };
 
-/** What was put aside because its definition changed. */
-export type PutAside = { readonly places: readonly PlaceRun[]; readonly rules: readonly RuleRun[] };
+/** What was put aside because its definition changed; and the rules that began, each at its place, by ruleId. */
+export type Refitted = {
+  readonly places: readonly PlaceRun[];
+  readonly rules: readonly RuleRun[];
+  readonly begun: readonly { readonly place: PlaceRun; readonly rule: RuleRun }[];
+};
 
 /** Makes the machines follow the definition. What did not change keeps its state, the rest starts afresh. */
-export const fitToDefinition = (one: CameraMemory): PutAside => {
+export const fitToDefinition = (one: CameraMemory): Refitted => {
   const before = { places: one.places, rules: one.rules };
   const places = placesOf(one).map((fresh) => before.places.find((old) => sameRun(old, fresh) && old.id === fresh.id) ?? fresh.make());
   const rules: RuleRun[] = [];
@@ -89,6 +93,9 @@ export const fitToDefinition = (one: CameraMemory): PutAside => {
   return {
     places: before.places.filter((old) => !places.includes(old)),
     rules: before.rules.filter((old) => !rules.includes(old)),
+    begun: one.rules
+      .filter((rule) => !before.rules.includes(rule))
+      .map((rule) => ({ place: places.find((place) => place.rules.includes(rule)) as PlaceRun, rule })),
   };
 };
 

@@ -194,11 +194,16 @@ const redefine = (one: CameraMemory, fact: Definition, out: Derived[]): void => 
   }
   one.definition = evolveCamera(one.definition, fact.decision);
   one.stopped = undefined;
-  const { places, rules } = fitToDefinition(one);
+  const { places, rules, begun } = fitToDefinition(one);
   const at = one.time.told;
   if (at === undefined) return;
   const { tenant, camera, receivedAt } = fact;
   const ended: Ended = { kind: "ended", tenant, camera, receivedAt, at, reason: "redefined", frame: lastFrame(one.time, at) };
   for (const place of places) tellAll(place, place.machine.step(place.state, ended)[1], at, out);
   for (const rule of rules) hear(rule, ended, at, out);
+  // The stays of a place go on when a rule begins there: what it does not hear now it would be blind to until they leave.
+  for (const { place, rule } of begun) {
+    for (const present of place.machine.present?.(place.state, ended) ?? []) hear(rule, present, at, out);
+    one.nextDue = Math.min(one.nextDue, rule.due);
+  }
 };

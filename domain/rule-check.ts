@@ -1,4 +1,4 @@
-/** Thresholds and ranges of a rule (docs/rules.md), whatever the camera has. Paths are the API's. */
+/** Thresholds and ranges of a rule, whatever the camera has. Paths are the API's. */
 import type { Analytic, Rule, RuleType, Schedule } from "./camera.ts";
 import { type Refusal, refuse } from "./decider.ts";
 import { limits } from "./limits.ts";

@@ -3,10 +3,11 @@
  *
  * 1. At a wire the crossings count; at a region or the field of view an `entered` is an entry, a `left` an exit.
  * 2. A stay that was cut off (sensor_lost, clock_reset, redefined) is no exit: nobody was seen walking out.
- * 3. With a direction only that one counts; without, each direction counts on its own and tells its own alerts.
- * 4. The nth raises: count n, start and end the least and greatest `at` of the n. Then it starts again from zero.
- * 5. `countMode: distinct` counts an object once a round; the set of objects empties with each round.
- * 6. A clock set back or a new definition starts again from zero; a lost camera does not: what was counted stays counted.
+ * 3. Whoever is present when the rule begins is no entry. Selected then, as last seen, that one's leaving is an exit like any other.
+ * 4. With a direction only that one counts; without, each direction counts on its own and tells its own alerts.
+ * 5. The nth raises: count n, start and end the least and greatest `at` of the n. Then it starts again from zero.
+ * 6. `countMode: distinct` counts an object once a round; the set of objects empties with each round.
+ * 7. A clock set back or a new definition starts again from zero; a lost camera does not: what was counted stays counted.
  */
 import type { Direction, IncrementRule } from "../camera.ts";
 import type { Instant, Json } from "../envelope.ts";
@@ -25,7 +26,7 @@ import {
 } from "./conclusion.ts";
 import { judge, loadVerdicts, saveVerdicts, selects, type Verdicts } from "./selection.ts";
 
-/** Since the last alert of this direction. `objects`: each once, as first counted. */
+/** Since the last alert of this direction. `objects`: each once, as last counted. */
 type Round = { count: number; start: Instant; end: Instant; from: FrameRef; to: FrameRef; readonly objects: Map<string, Sighting> };
 type Counting = { rounds: Map<Direction, Round>; verdicts: Verdicts };
 
@@ -56,7 +57,7 @@ export const increment = (rule: IncrementRule): RuleLogic<Counting> => {
     round.end = Math.max(round.end, at);
     round.from = earlier(round.from, cause.from);
     round.to = later(round.to, cause.to);
-    if (!round.objects.has(object.id)) round.objects.set(object.id, copyOf(object));
+    round.objects.set(object.id, copyOf(object));
     if (round.count < rule.countThreshold) {
       rounds.set(direction, round);
       return nothing;
@@ -90,6 +91,7 @@ export const increment = (rule: IncrementRule): RuleLogic<Counting> => {
         state.verdicts.clear();
         return nothing;
       }
+      if (input.kind === "present" && remembers) state.verdicts.set(input.object.id, selected(input.object));
       if (input.kind !== "crossing" && input.kind !== "presence") return nothing;
       if (!takes(state.verdicts, input)) return nothing;
       const direction = directionOf(input);

@@ -4,7 +4,8 @@
  * 1. Without an attribute: when an object of these types and this confidence is confirmed present. count 1, start first seen, end confirmed.
  * 2. With one: once a stay, at the confirmation if the object has the attribute by then, else when it is noticed on it. That frame is then
  *    the confirming one: type and confidence are judged there.
- * 3. The cooldown is per object. A stay whose alert was dropped by it is not told of later.
+ * 3. Whoever is present when the rule begins is judged then, as last seen; end is that instant.
+ * 4. The cooldown is per object. A stay whose alert was dropped by it is not told of later.
  */
 import type { NotifyRule } from "../camera.ts";
 import type { Sighting } from "../event.ts";
@@ -29,7 +30,7 @@ export const notify = (rule: NotifyRule): RuleLogic<Told> => {
         told.clear();
         return nothing;
       }
-      if (input.kind !== "presence" && input.kind !== "noticed") return nothing;
+      if (input.kind !== "presence" && input.kind !== "present" && input.kind !== "noticed") return nothing;
       const { kind, object, at, firstSeen, cause } = input;
       if (kind === "presence" && input.change === "left") {
         told.delete(object.id);

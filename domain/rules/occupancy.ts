@@ -14,7 +14,8 @@
  * 5. `of: dwell`: more than n objects of those present have each stayed d (a stay that ends and a new one of the same object are two).
  *    start is the entry of the last of these n + 1, so that end is d later; dips of g or less do not end it.
  * 6. With d = 0 it is raised by the very entry.
- * 7. A lost camera, a clock set back and a new definition end the run at once: where the dip began, or else then.
+ * 7. Whoever is present when the rule begins is counted from then on, as if entering at that instant.
+ * 8. A lost camera, a clock set back and a new definition end the run at once: where the dip began, or else then.
  */
 import type { OccupancyRule } from "../camera.ts";
 import type { Instant, Json } from "../envelope.ts";
@@ -30,6 +31,7 @@ import {
   saveFrame,
   saveSighting,
 } from "./conclusion.ts";
+import type { Present } from "./rule.ts";
 import { selects } from "./selection.ts";
 
 type Stay = { readonly object: Sighting; readonly entered: Instant; readonly from: FrameRef };
@@ -109,7 +111,7 @@ export const occupancy = (rule: OccupancyRule): RuleLogic<Occupied> => {
         state.present.clear();
         return close(state, state.run?.dip ?? input.at, input.at);
       }
-      if (input.kind !== "presence" || !change(state, input, selected)) return nothing;
+      if ((input.kind !== "presence" && input.kind !== "present") || !change(state, input, selected)) return nothing;
       state.to = input.cause.to;
       return settle(state, input.at);
     },
@@ -137,9 +139,9 @@ export const occupancy = (rule: OccupancyRule): RuleLogic<Occupied> => {
 };
 
 /** False where nothing changed: an object not selected, or one that was not counted in. */
-const change = ({ present }: Occupied, input: Presence, selected: (object: Sighting) => boolean): boolean => {
+const change = ({ present }: Occupied, input: Presence | Present, selected: (object: Sighting) => boolean): boolean => {
   const { object, at, cause } = input;
-  if (input.change === "left") return present.delete(object.id);
+  if (input.kind === "presence" && input.change === "left") return present.delete(object.id);
   if (present.has(object.id) || !selected(object)) return false;
   present.set(object.id, { object: copyOf(object), entered: at, from: cause.from });
   return true;

@@ -3,12 +3,16 @@ import type { Analytic } from "../camera.ts";
 import type { CameraKey } from "../envelope.ts";
 import type { Crossing, Fact, FrameRef, PlaceRef, Presence } from "../event.ts";
 import { andThen, type Machine } from "../machine.ts";
-import type { Heard, Noticed, Passed } from "./rule.ts";
+import type { Ended, Heard, Noticed, Passed, Present } from "./rule.ts";
 import { type Moment, type SensorTime, sensorTime } from "./sensor-time.ts";
 
 /** What a place finds. At one instant: leavings, entries, what was noticed, crossings. */
 export type Found = Crossing | Presence | Noticed;
-export type PlaceMachine<S = unknown> = Machine<Moment, S, Found>;
+export type PlaceMachine<S = unknown> = Machine<Moment, S, Found> & {
+  /** Whose stay is open, by id: what a rule that begins now is told first. `now` is where the camera's time stands. */
+  readonly present?: (state: S, now: Now) => readonly Present[];
+};
+export type Now = Pick<Ended, "tenant" | "camera" | "receivedAt" | "at" | "frame">;
 
 /** `camera`: whose place it is; without it, each camera has one like it. */
 export type PlaceOf = { readonly key: CameraKey | undefined; readonly place: (key: CameraKey) => PlaceRef };

@@ -16,8 +16,8 @@ import { type AnchorAt, anchorAt, anchorX, anchorY, inside, type Region, regionO
 import type { Machine } from "../machine.ts";
 import { loadObject, saveObject } from "./frame-saving.ts";
 import { keyedBy } from "./keyed.ts";
-import { atOf, byText, placeOf, refOf } from "./place.ts";
-import type { Noticed } from "./rule.ts";
+import { atOf, byText, type Now, type PlaceMachine, placeOf, refOf } from "./place.ts";
+import type { Noticed, Present } from "./rule.ts";
 import type { Moment } from "./sensor-time.ts";
 
 /** One is kept for everybody seen lately; who is outside and not present is idle, and its `object`, `seen`, `first`, `away` mean nothing. */
@@ -72,7 +72,7 @@ const noneYet = (): Attendance => ({
   sweptFrames: 0,
 });
 
-export type PresenceMachine = Machine<Moment, Attendance, Presence | Noticed>;
+export type PresenceMachine = Machine<Moment, Attendance, Presence | Noticed> & Required<Pick<PlaceMachine<Attendance>, "present">>;
 type Found = Presence | Noticed;
 type Area = {
   /** Undefined: the field of view, where to be seen is to be inside. */
@@ -121,6 +121,7 @@ const machine = (name: string, key: CameraKey | undefined, area: Area): Presence
     return [state, NOTHING];
   },
   due: (state) => state.wakeAt,
+  present: (state, now) => presentIn(area, state, now),
   ring: (state, at, _key, by) => [state, timeOut(area, state, at, by)],
   save: ({ tracks }) =>
     Array.from(tracks.values())
@@ -278,6 +279,16 @@ const endAll = (area: Area, state: Attendance, by: Moment, reason: EndReason): r
   Object.assign(state, noneYet());
   return gone.sort((a, b) => byText(a.object.id, b.object.id));
 };
+
+const presentIn = (area: Area, { tracks }: Attendance, { tenant, camera, receivedAt, at, frame }: Now): readonly Present[] =>
+  Array.from(tracks.values())
+    .filter(({ present }) => present)
+    .map(({ object, start, first }): Present => {
+      const cause = { from: first, to: frame };
+      const place = area.place({ tenant, camera });
+      return { kind: "present", tenant, camera, receivedAt, place, object, at, start, firstSeen: first.timestamp, cause };
+    })
+    .sort((a, b) => byText(a.object.id, b.object.id));
 
 /** Frees those not present who were in no frame since the last sweep and whose run inside, if any, is too old to go on. */
 const sweep = (state: Attendance, now: Instant, exitAfter: number): void => {

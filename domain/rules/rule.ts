@@ -13,6 +13,20 @@ export type Noticed = Envelope & {
   readonly cause: { readonly from: FrameRef; readonly to: FrameRef };
 };
 
+/**
+ * An object was present already when the rule's life began: told of at once, at the camera's time so far, before anything else. It is
+ * no entry. `object` is as it was last seen there, `start` the beginning of its stay; `cause.to` is the newest frame of the camera.
+ */
+export type Present = Envelope & {
+  readonly kind: "present";
+  readonly place: PlaceRef;
+  readonly object: Sighting;
+  readonly at: Instant;
+  readonly start: Instant;
+  readonly firstSeen: Instant;
+  readonly cause: { readonly from: FrameRef; readonly to: FrameRef };
+};
+
 /** The rule's life or its camera's time ends here: close what is open, start afresh. Comes after the leavings of the same instant. */
 export type Ended = Envelope & { readonly kind: "ended"; readonly at: Instant; readonly reason: EndReason; readonly frame: FrameRef };
 
@@ -22,8 +36,8 @@ export type Ended = Envelope & { readonly kind: "ended"; readonly at: Instant; r
  */
 export type Passed = Envelope & { readonly kind: "passed"; readonly at: Instant };
 
-/** What a rule hears, in the order of rules.md: leavings, entries, crossings; crossings by confirmedAt, at, object id. */
-export type Heard = Crossing | Presence | Noticed | Ended | Passed;
+/** What a rule hears: first who is present, then in the order of rules.md leavings, entries, crossings; crossings by confirmedAt, at, object id. */
+export type Heard = Crossing | Presence | Present | Noticed | Ended | Passed;
 
 /** Keyed by camera (keyText). */
 export type RuleMachine<S = unknown> = Machine<Heard, S, Alert>;

@@ -9,7 +9,7 @@ export const selects = ({ objectTypes, minConfidence }: Pick<Rule, "objectTypes"
   return ({ type, confidence }) => (types === undefined || types.has(type)) && (minConfidence <= 0 || (confidence ?? 0) >= minConfidence);
 };
 
-/** Objects that are present, by id, with what was found when they entered. */
+/** Objects that are present, by id, with what was found when they entered, or when the rule began. */
 export type Verdicts = Map<string, boolean>;
 
 /**

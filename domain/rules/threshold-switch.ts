@@ -1,5 +1,5 @@
 /**
- * occupancy_threshold_switch: tells the change only. It begins at the lower level, with nobody present.
+ * occupancy_threshold_switch: tells the change only. It begins at the lower level; whoever is present then comes in at that instant.
  *
  * 1. `up` when the count goes above n and has stayed above n for `hold`; `down` when it comes back to n - band or less and has stayed
  *    there for `hold`. Coming back over the line before `hold` has passed cancels the change. Between n - band and n nothing changes.
@@ -56,10 +56,11 @@ export const thresholdSwitch = (rule: ThresholdSwitchRule): RuleLogic<Level> => 
         if (input.reason !== "sensor_lost") Object.assign(state, initial());
         return nothing;
       }
-      if (input.kind !== "presence") return nothing;
+      if (input.kind !== "presence" && input.kind !== "present") return nothing;
       const { present } = state;
-      const { object, at, cause, change, reason } = input;
-      if (change === "left") {
+      const { object, at, cause } = input;
+      if (input.kind === "presence" && input.change === "left") {
+        const { reason } = input;
         if (!present.delete(object.id) || reason === "clock_reset" || reason === "redefined") return nothing;
       } else {
         if (present.has(object.id) || !selected(object)) return nothing;

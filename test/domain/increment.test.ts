@@ -65,12 +65,12 @@ describe("an increment rule", () => {
     expect(alert.cause).toEqual({ from: frame(0), to: frame(1200) });
   });
 
-  it("counts an object as often as it crosses, and names it once", () => {
+  it("counts an object as often as it crosses, and names it once, as last counted", () => {
     const inputs = [crossing(1, "a", { confidence: 0.4 }), crossing(2, "b"), crossing(3, "a", { confidence: 0.8 })];
     const alert = only(told(incrementRule, inputs));
     expect(alert.count).toBe(3);
     expect(idsOf(alert)).toEqual(["a", "b"]);
-    expect(alert.objects?.[0]?.confidence).toBe(0.4);
+    expect(alert.objects?.[0]?.confidence).toBe(0.8);
   });
 
   it("counts an object once a round with countMode distinct", () => {

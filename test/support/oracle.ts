@@ -7,7 +7,7 @@ import type { Analytic, Rule, Schedule, SensorSettings } from "../../domain/came
 import type { Instant } from "../../domain/envelope.ts";
 import type { Alert, Coverage, Crossing, EndReason, Fact, PlaceRef, Presence } from "../../domain/event.ts";
 import { coverageOf } from "./oracle/coverage.ts";
-import { crossingsOf, inOrder, type Known, LEFT, type Stay, type Stretch, staysOf } from "./oracle/places.ts";
+import { crossingsOf, ENTERED, inOrder, type Known, LEFT, type Seen, type Stay, type Stretch, staysOf } from "./oracle/places.ts";
 import { type Raised, raisedBy } from "./oracle/rules.ts";
 import { type InForce, type Moment, timeline } from "./oracle/timeline.ts";
 
@@ -122,8 +122,18 @@ type PlaceTold = { readonly events: readonly Known<Told>[]; readonly stays: read
 /** Leavings that are the end of the rule's own time, too: nobody walked out. */
 const CLOSING: readonly (EndReason | undefined)[] = ["clock_reset", "redefined"];
 
+/** A stay that was open when a rule began, as that rule sees it: it begins then, with the object as it was last seen there. */
+const openAt = (stay: Stay, began: Moment): Stay => {
+  const { at, seq, fact, last } = began;
+  const newest = stay.seen.findLast((sight) => sight.moment.seq < seq) as Seen;
+  const cause = { from: stay.entered.cause.from, to: last ?? stay.entered.cause.to };
+  const known = { at, byTimer: false, seq, phase: ENTERED };
+  const entered = { ...stay.entered, object: newest.object, at, receivedAt: fact.receivedAt, cause, known };
+  return { ...stay, entered, seen: [{ ...newest, at, moment: began }, ...stay.seen.filter((sight) => sight.moment.seq > seq)] };
+};
+
 /** What became known inside a stretch of a rule's life: after it began, and up to the leavings with which it ends. */
-const heardIn = ({ events, stays }: PlaceTold, stretch: Stretch, after: number) => {
+const heardIn = ({ events, stays }: PlaceTold, stretch: Stretch, after: number, began: Moment) => {
   const until = stretch.end?.moment.seq ?? Number.POSITIVE_INFINITY;
   const inside = (event: Known<Told>): boolean =>
     event.known.seq > after && (event.known.seq < until || (event.known.seq === until && event.known.phase === LEFT));
@@ -135,9 +145,12 @@ const heardIn = ({ events, stays }: PlaceTold, stretch: Stretch, after: number) 
   return {
     stretch,
     events: events.filter(inside),
-    stays: stays.filter(({ entered }) => inside(entered)).map(within),
-    already: stays.filter(({ entered, left }) => entered.known.seq <= after && (left === undefined || left.known.seq > after)).map(within),
-    after,
+    stays: [
+      ...stays
+        .filter(({ entered, left }) => entered.known.seq <= after && (left === undefined || left.known.seq > after))
+        .map((stay) => openAt(within(stay), began)),
+      ...stays.filter(({ entered }) => inside(entered)).map(within),
+    ],
   };
 };
 
@@ -180,7 +193,9 @@ export const expected = (facts: readonly Fact[], initial: SensorSettings): Expec
       const cooling = new Map<string | undefined, Instant>();
       return stretchesOf(life, endsOf(rule)).flatMap((stretch) => {
         const place = told.get(placeKey(rule.analytic, rule.placeId)) as PlaceTold;
-        const raised = [...raisedBy(rule, heardIn(place, stretch, after))].sort((a, b) => a.raisedAt - b.raisedAt || a.order - b.order);
+        const raised = [...raisedBy(rule, heardIn(place, stretch, after, life.moments[0] as Moment))].sort(
+          (a, b) => a.raisedAt - b.raisedAt || a.order - b.order,
+        );
         after = stretch.end?.moment.seq ?? after;
         const raisedInTime = admitted(rule, raised, cooling);
         if (stretch.end?.reason === "clock_reset") cooling.clear();

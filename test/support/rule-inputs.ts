@@ -14,7 +14,7 @@ import type { Json } from "../../domain/envelope.ts";
 import type { Alert, Crossing, EndReason, FrameRef, Presence, Sighting } from "../../domain/event.ts";
 import { advance, run, type States } from "../../domain/machine.ts";
 import { compileRule } from "../../domain/rules/compile.ts";
-import type { Ended, Heard, Noticed, Passed, RuleMachine } from "../../domain/rules/rule.ts";
+import type { Ended, Heard, Noticed, Passed, Present, RuleMachine } from "../../domain/rules/rule.ts";
 
 export const key = { tenant: "acme", camera: "cam-1" };
 
@@ -99,6 +99,17 @@ export const noticed = (at: number, id: string, seen: Seen): Noticed => ({
   at,
   firstSeen: at - 100,
   cause: cause(at),
+});
+/** Present since a second when the rule begins. */
+export const present = (at: number, id: string, seen?: Seen): Present => ({
+  kind: "present",
+  ...arrived(at),
+  place,
+  object: sighting(id, seen),
+  at,
+  start: at - 1000,
+  firstSeen: at - 1100,
+  cause: { from: frame(at - 1100), to: frame(at) },
 });
 export const crossing = (
   at: number,

@@ -32,15 +32,11 @@ export type Raised = {
 };
 
 type Event = Known<Crossing | Presence>;
-/**
- * What a rule heard in one stretch of its life. `stays` began in it; `already` are those of before, `after` the moment it began with.
- */
+/** What a rule heard in one stretch of its life. `stays` began in it, or were open as the rule began and begin with it. */
 export type Heard = {
   readonly stretch: Stretch;
   readonly events: readonly Event[];
   readonly stays: readonly Stay[];
-  readonly already: readonly Stay[];
-  readonly after: number;
 };
 
 /** By type and confidence; an object without confidence satisfies only 0. */
@@ -66,9 +62,11 @@ const counted = (rule: Rule, { events, stays }: Heard, direction: Direction | un
 
 /** As an alert keeps it: without attributes. */
 const bare = ({ id, type, bbox, confidence }: DetectedObject): DetectedObject => ({ id, type, bbox, confidence, info: undefined });
-/** Each object once, as it was when first counted. */
+/** Each object once, in the order of first being counted, as it was when last counted. */
 const once = (events: readonly Event[]): readonly DetectedObject[] =>
-  events.filter(({ object }, i) => events.findIndex((other) => other.object.id === object.id) === i).map(({ object }) => bare(object));
+  [...new Set(events.map(({ object }) => object.id))].map((id) =>
+    bare((events.findLast(({ object }) => object.id === id) as Event).object),
+  );
 /** The earliest and the latest frame that any of them names; of equal ones the first heard and the last heard. */
 const spanOf = (events: readonly Event[]): Raised["cause"] => ({
   from: events.map(({ cause }) => cause.from).reduce((known, next) => (next.timestamp < known.timestamp ? next : known)),
@@ -126,7 +124,7 @@ const flowrates = (rule: FlowrateRule, heard: Heard): readonly Raised[] => {
       end: crossing.at,
       raisedAt: crossing.confirmedAt,
       receivedAt: crossing.receivedAt,
-      objects: once(window).map(({ id }) => bare((window.findLast(({ object }) => object.id === id) as Event).object)),
+      objects: once(window),
       cause: spanOf(window),
       cooldownOf: undefined,
       order: i,
@@ -321,7 +319,7 @@ const switches = (rule: ThresholdSwitchRule, heard: Heard): readonly Raised[] =>
 const gained = (before: Seen, now: Seen): boolean =>
   (now.object.info ?? []).some(([name, value]) => !(before.object.info ?? []).some(([old, was]) => old === name && was === value));
 
-const notifications = (rule: NotifyRule, { stays, already, after }: Heard): readonly Raised[] => {
+const notifications = (rule: NotifyRule, { stays }: Heard): readonly Raised[] => {
   const wanted = rule.attribute;
   const matches = ({ object }: Seen): boolean =>
     selects(rule, object) &&
@@ -343,15 +341,10 @@ const notifications = (rule: NotifyRule, { stays, already, after }: Heard): read
     };
   };
   const noticed = ({ seen }: Stay): Seen | undefined =>
-    wanted === undefined
-      ? undefined
-      : seen.find((sight, i) => i > 0 && sight.moment.seq > after && gained(seen[i - 1] as Seen, sight) && matches(sight));
-  return [
-    // Confirmed when the rule was there already: then, or once it has what is wanted.
-    ...stays.map((stay) => ({ stay, told: matches(stay.seen[0] as Seen) ? stay.seen[0] : noticed(stay) })),
-    // Present before the rule was: only what it gains from now on is heard of.
-    ...already.map((stay) => ({ stay, told: noticed(stay) })),
-  ]
+    wanted === undefined ? undefined : seen.find((sight, i) => i > 0 && gained(seen[i - 1] as Seen, sight) && matches(sight));
+  // When confirmed, or when the rule began: then, or once it has what is wanted.
+  return stays
+    .map((stay) => ({ stay, told: matches(stay.seen[0] as Seen) ? stay.seen[0] : noticed(stay) }))
     .sort((a, b) => (a.stay.object < b.stay.object ? -1 : 1))
     .flatMap(({ stay, told }) => (told === undefined ? [] : [tell(stay, told)]))
     .sort((a, b) => a.order - b.order);
