@@ -1,19 +1,23 @@
 /**
  * How many were present, by sweeping over the stays: +1 where one begins, -1 where it ends, and a mark at each edge of a bucket.
- * A stay that nobody was told has ended lasts until the camera's known time: the greatest of its coverage and its entries and leavings.
+ * A stay that nobody was told has ended lasts until the camera's known time: the greatest of its coverage, its entries and leavings,
+ * and of the frames after these that nobody was told of yet.
  */
 import { STAYS } from "./presence.ts";
 import type { Reader } from "./projection.ts";
 import type { OccupancyBucket, Questions, Scope } from "./questions.ts";
+import { firstFrameFrom, isUntold } from "./recent.ts";
 import { IS_ASKED_TYPE, maybe, OF_CAMERA, rangeParams, scopeParams, TYPES_OF, typeParams } from "./scope.ts";
 
-const KNOWN = `(SELECT greatest(
+const TOLD = `(SELECT greatest(
   (SELECT max(end) FROM coverage WHERE ${OF_CAMERA}),
   (SELECT max(at) FROM presence WHERE ${OF_CAMERA})))`;
 
 /** Clipped to the buckets. Between two neighbouring instants the number present does not change, and no edge lies there. */
 const SWEEP = `
-WITH ${KNOWN} AS known,
+WITH ${TOLD} AS told,
+${firstFrameFrom("told")} AS first_frame,
+greatest(told, (SELECT max(timestamp) FROM frames WHERE ${isUntold("told", "first_frame")})) AS known,
 clipped AS (
   SELECT placeId, type, greatest(start, {from:Int64}) AS since, least(coalesce(end, known), {to:Int64}) AS until
   FROM (SELECT *, ${TYPES_OF("objectType")} AS type FROM (${STAYS}))

@@ -12,8 +12,9 @@ import { keyedBy } from "./keyed.ts";
 import { atOf } from "./place.ts";
 import type { Moment } from "./sensor-time.ts";
 
-const COVERED_MS = 5000;
-const TELL_MS = 60_000;
+/** What one frame covers, and how often an open interval is told: read models bridge what was not told yet by both. */
+export const COVERED_MS = 5000;
+export const TELL_MS = 60_000;
 
 /** `start`: of the open interval. `until`: the end of what frames cover so far. `tellAt`: when it is told next while open. */
 export type Watching = { start: Instant | undefined; until: Instant; tellAt: Instant; gone: boolean };

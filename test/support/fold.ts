@@ -16,6 +16,7 @@ type Asked<Q extends keyof Questions> = Parameters<Questions[Q]>[1];
 
 /** Text as the warehouse orders it: by the bytes of its UTF-8. */
 const byBytes = (a: string, b: string): number => Buffer.compare(Buffer.from(a), Buffer.from(b));
+type Interval = Pick<Coverage, "start" | "end" | "open">;
 type Key = readonly (string | number)[];
 const compare = (a: Key, b: Key): number => {
   for (const [i, x] of a.entries()) {
@@ -128,6 +129,24 @@ export const fold = (facts: readonly Fact[], derived: readonly Derived[]) => {
       .filter((f) => within(f.timestamp, from, to))
       .sort((a, b) => compare([a.timestamp, a.id], [b.timestamp, b.id]));
 
+  /** The first frame at or after an instant and those of the 65 s from it on: a minute's silence of the engine, and what one frame covers. */
+  const untold = (scope: Scope, since: number): Frame[] => {
+    const after = framesOf(scope, since, undefined);
+    return after.filter((f) => f.timestamp < (after[0] as Frame).timestamp + 65_000);
+  };
+
+  /** What frames cover beyond the newest interval told, unless the camera's state, and not silence, ended that one. */
+  const toBeTold = (scope: Scope, watched: readonly Interval[]): Interval[] => {
+    const covering = (all: readonly Frame[], from: number): Interval[] =>
+      all
+        .map(({ timestamp }) => ({ start: Math.max(timestamp, from), end: timestamp + 5000, open: true }))
+        .filter(({ start, end }) => end > start);
+    if (watched.length === 0) return covering(untold(scope, Number.NEGATIVE_INFINITY), Number.NEGATIVE_INFINITY);
+    const end = Math.max(...watched.map((c) => c.end));
+    if (watched.every((c) => c.end < end || c.open)) return covering(untold(scope, end - 5000), end);
+    return framesOf(scope, end - 4999, end).length > 0 ? [] : covering(untold(scope, end), end);
+  };
+
   return {
     alerts: (scope: Scope, { from, to, analytic }: Omit<Asked<"alerts">, "limit" | "after">): Alert[] =>
       alertsOf(scope, analytic, from, to).sort((a, b) => compare([b.end, b.id], [a.end, a.id])),
@@ -178,7 +197,8 @@ export const fold = (facts: readonly Fact[], derived: readonly Derived[]) => {
 
     occupancyHistogram: (scope: Scope, { analytic, placeId, edges, types }: Asked<"occupancyHistogram">): OccupancyBucket[] => {
       const events = ofCamera(derived, scope);
-      const known = events.reduce((most, e) => Math.max(most, e.kind === "coverage" ? e.end : e.kind === "presence" ? e.at : 0), 0);
+      const told = events.reduce((most, e) => Math.max(most, e.kind === "coverage" ? e.end : e.kind === "presence" ? e.at : 0), 0);
+      const known = Math.max(told, ...untold(scope, told).map((f) => f.timestamp));
       const stays = staysOf(scope, analytic, placeId).map((s) => ({ ...s, end: s.end ?? known }));
       const rows: OccupancyBucket[] = [];
       for (let bucket = 0; bucket + 1 < edges.length; bucket++) {
@@ -205,7 +225,8 @@ export const fold = (facts: readonly Fact[], derived: readonly Derived[]) => {
     },
 
     uptime: (scope: Scope, { from, to }: Asked<"uptime">): number => {
-      const watched = ofCamera(derived, scope).filter((e): e is Coverage => e.kind === "coverage");
+      const watched: Interval[] = ofCamera(derived, scope).filter((e): e is Coverage => e.kind === "coverage");
+      watched.push(...toBeTold(scope, watched));
       if (watched.length === 0) return 0;
       const lo = from ?? Math.min(...watched.map((c) => c.start));
       const hi = to ?? Math.max(...watched.map((c) => c.end));

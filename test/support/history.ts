@@ -53,6 +53,10 @@ export const historyOf = (seed: number, tenant: string, camera: string, size: nu
     epoch: d.upTo(3),
   });
   const envelope = () => ({ tenant, camera, receivedAt: BEGIN + d.upTo(10 * SPAN) });
+  // The word of coverage and of stays ends early in some histories, while frames go on: the minute nobody was told of yet.
+  const heard = d.one([SPAN, SPAN, SPAN / 4]);
+  const isWatched = heard === SPAN || d.chance(0.7);
+  const toldMoment = (): number => BEGIN + d.upTo(heard / 250) * 250;
   const facts: Fact[] = [];
   const derived: Derived[] = [];
   for (let i = 0; i < size; i++) {
@@ -78,9 +82,9 @@ export const historyOf = (seed: number, tenant: string, camera: string, size: nu
       late: d.chance(0.1),
       cause: { from: ref(at), to: ref(at + 250) },
     });
-    presences(d, place(d.one<Analytic>(["fov", "roi"])), moment(), envelope, derived);
-    if (d.chance(0.5)) {
-      const start = moment();
+    presences(d, place(d.one<Analytic>(["fov", "roi"])), toldMoment(), envelope, derived);
+    if (isWatched && d.chance(0.5)) {
+      const start = toldMoment();
       for (let told = 0; told <= d.upTo(3); told++) {
         derived.push({ ...envelope(), kind: "coverage", start, end: start + d.upTo(20) * 250, open: d.chance(0.5) });
       }
@@ -94,6 +98,11 @@ export const historyOf = (seed: number, tenant: string, camera: string, size: nu
       derived,
     );
   }
+  // Where silence ended the last interval there are no frames in the 5 s before its end; elsewhere the camera's state did.
+  const last = derived.reduce((most, e) => (e.kind === "coverage" ? Math.max(most, e.end) : most), 0);
+  const isSilent = d.chance(0.6);
+  const isKept = (fact: Fact): boolean => !(isSilent && fact.kind === "frame" && fact.timestamp > last - 5000 && fact.timestamp < last);
+  facts.splice(0, facts.length, ...facts.filter(isKept));
   const repeats = <E>(all: E[]): E[] => all.flatMap((e, i) => (d.chance(0.05) && i > 0 ? [e, all[d.upTo(i)] as E] : [e]));
   return { facts: repeats(facts), derived: repeats(derived) };
 };
