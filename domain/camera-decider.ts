@@ -87,7 +87,9 @@ const checkTripwire = (path: string, tripwire: Tripwire): Check => {
     text(`${path}.direction.entry.name`, direction.entryName) ??
     text(`${path}.direction.exit.name`, direction.exitName) ??
     whole(`${path}.minFrames`, tripwire.minFrames, 1) ??
-    (tripwire.bufferPx >= 0 && Number.isFinite(tripwire.bufferPx) ? undefined : invalid(`${path}.bufferPx`, "must be pixels, 0 or more")) ??
+    (tripwire.bufferPx >= 0 && tripwire.bufferPx <= limits.pointPx
+      ? undefined
+      : invalid(`${path}.bufferPx`, `must be pixels, from 0 to ${limits.pointPx}`)) ??
     seconds(`${path}.trackTimeout`, tripwire.trackTimeout, true)
   );
 };
@@ -192,11 +194,8 @@ const removeRules = ({ analytic, placeId, ruleIds }: Of<"remove-rules">, camera:
   return [...new Set(ruleIds ?? found)].map((ruleId): CameraEvent => ({ type: "rule-removed", ruleId }));
 };
 
-/** Longer than a minute a frame is not held back. */
-const longestReorderMs = 60_000;
-
 const setSensor = ({ settings }: Of<"set-sensor">, camera: Camera): Decision =>
-  whole("reorderMs", settings.reorderMs, 0, longestReorderMs) ??
+  whole("reorderMs", settings.reorderMs, 0, limits.reorderMs) ??
   whole("fov.minFrames", settings.fov.minFrames, 1) ??
   seconds("fov.exitAfter", settings.fov.exitAfter, true) ??
   (sameDefinition(camera.settings, settings) ? [] : [{ type: "sensor-set", settings }]);

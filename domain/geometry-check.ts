@@ -1,17 +1,15 @@
 /** What a wire or a region must be before it is defined. Undefined: it may. */
 import type { Point } from "./camera.ts";
 import { arrowFits } from "./geometry.ts";
+import { limits } from "./limits.ts";
 
 /** `at` follows the field's path: `[2].x`, or "" for the whole. */
 export type Flaw = { readonly at: string; readonly detail: string };
 
-/** Beyond this products of coordinates lose the last pixel; no picture is that large. */
-const farthest = 1_000_000;
-
 const coordinate = (value: number, at: string): Flaw | undefined =>
-  Number.isFinite(value) && Math.abs(value) <= farthest
+  Number.isFinite(value) && Math.abs(value) <= limits.pointPx
     ? undefined
-    : { at, detail: `must be a number of pixels between -${farthest} and ${farthest}` };
+    : { at, detail: `must be a number of pixels between -${limits.pointPx} and ${limits.pointPx}` };
 
 export const pointFlaw = ({ x, y }: Point): Flaw | undefined => coordinate(x, ".x") ?? coordinate(y, ".y");
 

@@ -16,6 +16,14 @@ export const limits = {
   rulesPerCamera: 1024,
   objectTypesPerRule: 64,
   windowsPerSchedule: 64,
+  /** The largest `countThreshold`: as many sightings does an increment keep. */
+  countThreshold: 10_000,
+  /** The longest time a definition may name, in seconds: a year and a day, longer than anything a rule waits for. */
+  ruleSeconds: 366 * 86_400,
+  /** Pixels from 0 to the farthest point of a wire or a region: beyond, products of coordinates lose the last pixel. */
+  pointPx: 1_000_000,
+  /** Milliseconds frames may be held back to be sorted. */
+  reorderMs: 60_000,
   /** Milliseconds a frame may be ahead of its arrival. */
   aheadMs: 10_000,
   /** Unacknowledged ingest bytes before requests are answered 429. */

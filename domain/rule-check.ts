@@ -15,14 +15,11 @@ const allowed: Readonly<Record<RuleType, readonly Analytic[]>> = {
 export type Check = Refusal | undefined;
 export const invalid = (path: string, detail: string): Refusal => refuse("invalid", path, detail);
 
-/** A year and a day: longer than anything a rule waits for, and safe as milliseconds. */
-const longestSeconds = 366 * 86_400;
-
 /** Seconds may be fractions, to the millisecond. `above`: 0 itself is refused. */
 export const seconds = (path: string, value: number, above = false): Check => {
-  const detail = `must be seconds ${above ? "above" : "from"} 0 to ${longestSeconds}`;
+  const detail = `must be seconds ${above ? "above" : "from"} 0 to ${limits.ruleSeconds}`;
   // Below half a millisecond there is nothing left.
-  return value >= (above ? 0.0005 : 0) && value <= longestSeconds ? undefined : invalid(path, detail);
+  return value >= (above ? 0.0005 : 0) && value <= limits.ruleSeconds ? undefined : invalid(path, detail);
 };
 
 export const whole = (path: string, value: number, least: number, most = Number.MAX_SAFE_INTEGER): Check => {
@@ -73,7 +70,7 @@ const checkSchedule = (path: string, { timezone, windows }: Schedule): Check =>
 
 const checkParameters = (path: string, rule: Rule): Check => {
   const threshold = (least: number): Check =>
-    whole(`${path}.countThreshold`, rule.ruleType === "notify" ? least : rule.countThreshold, least);
+    whole(`${path}.countThreshold`, rule.ruleType === "notify" ? least : rule.countThreshold, least, limits.countThreshold);
   switch (rule.ruleType) {
     case "increment":
       return threshold(1);

@@ -110,11 +110,16 @@ const dropMeaningless = (fields: Map<string, unknown>): void => {
   for (const name of wire.publishedParameters) if (!(name in own.shape) || fields.get(name) === null) fields.delete(name);
 };
 
+/** A camera has one field of view, of its own name: a decider is not told the camera's, so it is looked at here. */
+export const fovOf = (id: string | undefined, path: string, camera: string): void => {
+  if (id !== undefined && id !== camera) throw unprocessable(path, "of a fov rule is the sensorId, or left out");
+};
+
 const placeOf = (id: string | undefined, at: Path, analytic: Analytic, camera: string): string => {
   if (analytic !== "fov") {
     if (id === undefined) throw unprocessable(pathText([...at, "id"]), `is required: the ${analytic}`);
     return id;
   }
-  if (id !== undefined && id !== camera) throw unprocessable(pathText([...at, "id"]), "of a fov rule is the sensorId, or left out");
+  fovOf(id, pathText([...at, "id"]), camera);
   return camera;
 };

@@ -25,7 +25,7 @@ type Config<P extends Parameters, B> = {
   readonly answer: z.ZodType;
   readonly removal: P;
   readonly define: (sent: B, camera: string) => CameraCommand;
-  readonly remove: (asked: Values<P>) => CameraCommand;
+  readonly remove: (asked: Values<P>, camera: string) => CameraCommand;
   readonly present: (camera: Camera, sensorId: string) => object;
   readonly table: (camera: Camera, sensorId: string) => Table;
 };
@@ -84,7 +84,10 @@ const ruleConfig = (emdx: Emdx, analytic: Analytic): void => {
       placeId: parameter.placeId("The place; all of the sensor's when left out.", ...(analytic === "fov" ? [] : [placeName])),
     },
     define: (sent, camera) => ({ type: "define-rules", rules: read.readRules(sent, analytic, camera) }),
-    remove: ({ ruleId, placeId }) => ({ type: "remove-rules", analytic, placeId, ruleIds: ruleId }),
+    remove: ({ ruleId, placeId }, camera) => {
+      if (analytic === "fov") read.fovOf(placeId, "placeId", camera);
+      return { type: "remove-rules", analytic, placeId, ruleIds: ruleId };
+    },
     present: (camera, sensorId) => present.rulesBody(camera, sensorId, analytic),
     table: (camera, sensorId) => present.listTable(sensorId, present.rulesBody(camera, sensorId, analytic).rules),
   });
@@ -118,7 +121,7 @@ const config = <P extends Parameters, B extends { readonly sensorId?: string | u
   emdx.routes.delete(path, async (c) => {
     const tenant = await emdx.writerOf(c, "cameras:write");
     const asked = queryOf(c, removing) as Values<P> & { readonly sensorId: string };
-    return written(c, tenant, asked.sensorId, own.remove(asked));
+    return written(c, tenant, asked.sensorId, own.remove(asked, asked.sensorId));
   });
 
   emdx.routes.get(path, async (c) => {

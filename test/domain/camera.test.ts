@@ -231,6 +231,7 @@ describe("what cannot be is refused with its path", () => {
     ["invalid tripwires[0].wire[1].x", { wire: [p(0, 0), p(Number.NaN, 1)] }],
     ["invalid tripwires[0].wire[0].y", { wire: [p(0, Number.POSITIVE_INFINITY), p(1, 1)] }],
     ["invalid tripwires[0].wire[1].x", { wire: [p(0, 0), p(1e300, 0)] }],
+    ["invalid tripwires[0].wire[1].x", { wire: [p(0, 100), p(-limits.pointPx - 1, 100)] }],
     ["invalid tripwires[0].wire[2]", { wire: [p(0, 100), p(50, 100), p(50, 100), p(99, 100)] }],
     ["too-many tripwires[0].wire", { wire: Array.from({ length: limits.pointsPerPlace + 1 }, (_, i) => p(i, 100)) }],
     ["invalid tripwires[0].direction.p1.x", { direction: arrow(p(Number.NaN, 0), p(0, 150)) }],
@@ -245,6 +246,7 @@ describe("what cannot be is refused with its path", () => {
     ["invalid tripwires[0].minFrames", { minFrames: 1.5 }],
     ["invalid tripwires[0].bufferPx", { bufferPx: -1 }],
     ["invalid tripwires[0].bufferPx", { bufferPx: Number.NaN }],
+    ["invalid tripwires[0].bufferPx", { bufferPx: limits.pointPx + 1 }],
     ["invalid tripwires[0].trackTimeout", { trackTimeout: 0 }],
     ["invalid tripwires[0].trackTimeout", { trackTimeout: 1e12 }],
   ])("%s: %j", (refusal, over) => {
@@ -285,6 +287,11 @@ describe("what cannot be is refused with its path", () => {
     ["invalid rules[1].countThreshold", { ...occupancyRule, countThreshold: -1 }],
     ["invalid rules[1].countThreshold", { ...switchRule, countThreshold: 1.5 }],
     ["invalid rules[1].countThreshold", { ...switchRule, countThreshold: Number.NaN }],
+    ["invalid rules[1].countThreshold", { ...incrementRule, countThreshold: limits.countThreshold + 1 }],
+    ["invalid rules[1].countThreshold", { ...flowrateRule, countThreshold: limits.countThreshold + 1 }],
+    ["invalid rules[1].countThreshold", { ...occupancyRule, countThreshold: limits.countThreshold + 1 }],
+    ["invalid rules[1].countThreshold", { ...switchRule, countThreshold: limits.countThreshold + 1 }],
+    ["invalid rules[1].timeInterval", { ...occupancyRule, timeInterval: limits.ruleSeconds + 1 }],
     ["invalid rules[1].timeInterval", { ...flowrateRule, timeInterval: 0 }],
     ["invalid rules[1].timeInterval", { ...flowrateRule, timeInterval: 0.0004 }],
     ["invalid rules[1].timeInterval", { ...occupancyRule, timeInterval: -1 }],
@@ -323,7 +330,7 @@ describe("what cannot be is refused with its path", () => {
   it.each<[string, SensorSettings]>([
     ["invalid reorderMs", { ...sensorDefaults, reorderMs: -1 }],
     ["invalid reorderMs", { ...sensorDefaults, reorderMs: 0.5 }],
-    ["invalid reorderMs", { ...sensorDefaults, reorderMs: 60_001 }],
+    ["invalid reorderMs", { ...sensorDefaults, reorderMs: limits.reorderMs + 1 }],
     ["invalid fov.minFrames", { ...sensorDefaults, fov: { minFrames: 0, exitAfter: 1 } }],
     ["invalid fov.exitAfter", { ...sensorDefaults, fov: { minFrames: 1, exitAfter: 0 } }],
   ])("%s: %j", (refusal, settings) => {
@@ -361,6 +368,7 @@ describe("what can be is decided", () => {
     ["a window of half a second", { ...flowrateRule, timeInterval: 0.5, countThreshold: 1 }],
     ["a night", scheduled({ from: "22:00", to: "06:00" }, "Europe/Berlin")],
     ["a whole day", scheduled({ from: "00:00", to: "00:00", days: ["sat", "sun"] })],
+    ["a count, a time and a switch as large as may be", { ...switchRule, countThreshold: limits.countThreshold, hold: limits.ruleSeconds }],
     ["a confidence of 1", { ...incrementRule, minConfidence: 1 }],
     ["the field of view, whatever the camera is called", { ...notifyRule, analytic: "fov", placeId: "anything" }],
   ])("%s", (_, rule) => {
@@ -372,6 +380,7 @@ describe("what can be is decided", () => {
     ["an arrow that starts on the wire", { direction: arrow(p(100, 100), p(100, 150)) }],
     ["an arrow against the drawing", { direction: arrow(p(100, 150), p(100, 50)) }],
     ["points outside the picture", { wire: [p(-50, 100), p(2000, 100)] }],
+    ["points as far as may be", { wire: [p(-limits.pointPx, 100), p(limits.pointPx, 100)], bufferPx: limits.pointPx }],
   ])("%s", (_, over) => {
     expect(follows(wires({ ...door, ...over }), initialCamera())).toEqual(["tripwire-defined door"]);
   });

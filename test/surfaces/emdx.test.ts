@@ -280,11 +280,20 @@ describe("configuration", () => {
     ],
     ["rules[0].type", { rules: [{ ruleId: "1", ruleType: "notify", type: "roi" }] }, "rule/alerts/fov"],
     ["rules[0].id", { rules: [{ ruleId: "1", ruleType: "notify" }] }, "rule/alerts/roi"],
+    ["rules[0].id", { rules: [{ ruleId: "1", ruleType: "notify", id: "b" }] }, "rule/alerts/fov"],
   ])("refuses %s with its path", async (path, body, config) => {
     const answer = await asDeclared("POST", `/config/${config}`, await post(`/config/${config}?sensorId=a`, body));
     expect(answer).toMatchObject({ status: 422 });
     expect(answer.detail.split(":")[0]).toBe(path);
     expect(core.commands).toEqual([]);
+  });
+
+  it("refuses to remove the rules of a field of view that is another sensor's", async () => {
+    const remove = (placeId: string) =>
+      fetch(`${served.url}/api/v2/config/rule/alerts/fov?sensorId=a&placeId=${placeId}`, { method: "DELETE", headers: admin });
+    const refused = await asDeclared("DELETE", "/config/rule/alerts/fov", await remove("b"));
+    expect([refused.status, refused.detail.split(":")[0], core.commands]).toEqual([422, "placeId", []]);
+    expect((await remove("a")).status).toBe(200);
   });
 
   it("refuses __proto__ as a field", async () => {
