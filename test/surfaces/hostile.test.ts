@@ -271,6 +271,25 @@ describe("a server that stops", () => {
     expect(failures).toBeGreaterThan(0);
   });
 
+  it("says goodbye with its last answer to a client that always has a request under way", async () => {
+    const core = await start();
+    const { camera } = core;
+    core.camera = async (key) => {
+      await sleep(20);
+      return camera(key);
+    };
+    const request = "GET /api/v2/alerts?sensorId=a HTTP/1.1\r\nhost: x\r\n\r\n";
+    const { socket, ended } = byHand(request.repeat(3));
+    socket.on("data", (data) => socket.write(request.repeat(data.toString().split("HTTP/1.1 200").length - 1)));
+    await sleep(200);
+    const begin = performance.now();
+    await served.app.close(5000);
+    expect(performance.now() - begin).toBeLessThan(1000);
+    const answers = (await ended).text.split("HTTP/1.1 ").slice(1);
+    expect(answers.length).toBeGreaterThan(3);
+    expect(answers.map((answer) => /^200 .*connection: close/is.test(answer)).indexOf(true)).toBe(answers.length - 1);
+  });
+
   it("does not wait longer than it may for a socket whose peer does not answer and a body that does not end", async () => {
     await start();
     byHand(`GET /api/v2/alerts/ws?filter=%5B%5D HTTP/1.1\r\nhost: x\r\n${upgrade}`);
