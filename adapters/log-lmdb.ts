@@ -22,7 +22,7 @@ export type LmdbLogsOptions = {
   readonly skipCorrupt?: readonly string[];
   /** Bytes of facts that are compressed in a second at most; what comes beyond is stored as it is. 0: none. */
   readonly squeezedPerSecond?: number;
-  /** Bounds of a batch of facts; a batch has at least one block. */
+  /** Bounds of a batch of facts; a batch has at least one block. It is unpacked in one go, and everybody else waits meanwhile. */
   readonly factsPerBatch?: number;
   /** Bounds of a batch of derived events. */
   readonly derivedPerBatch?: number;
@@ -114,7 +114,7 @@ export const openLmdbLogs = async (options: LmdbLogsOptions): Promise<Logs> => {
     dir,
     partitions,
     skipCorrupt = [],
-    factsPerBatch = 10_000,
+    factsPerBatch = 2000,
     derivedPerBatch = 1000,
     squeezedPerSecond = SQUEEZED_PER_SECOND,
   } = options;
