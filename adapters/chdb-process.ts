@@ -1,10 +1,10 @@
 /** Starts the embedded engine's process, watches it and starts it again when it dies. */
 import { type ChildProcess, fork } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { rmSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { AdapterError, type Journal, type Meter } from "../domain/ports.ts";
+import { removeLeftovers, removeSocket, socketFor } from "./chdb-socket.ts";
+import { MISSES, PING_MS, pings, watching } from "./chdb-watch.ts";
 
 export type ChdbOptions = {
   readonly dir: string;
@@ -14,11 +14,17 @@ export type ChdbOptions = {
   readonly memoryBytes?: number;
   /** How long another process may still hold the folder: one that was killed takes a moment to let go. */
   readonly lockWaitMs?: number;
+  /** Seconds a question may compute. */
+  readonly querySeconds?: number;
+  /** Milliseconds between two looks whether the engine still turns, while statements wait for it. */
+  readonly pingMs?: number;
 };
 
 const MEMORY_BYTES = 1_500_000_000;
 const LOCK_WAIT_MS = 10_000;
 const CLOSE_WAIT_MS = 10_000;
+/** Opening many parts takes a while; what takes longer hangs. */
+const START_WAIT_MS = 10 * 60_000;
 const BACKOFF_MS = { first: 100, most: 5_000 };
 /** Alive for so long, it starts from the first backoff again. */
 const HEALTHY_MS = 60_000;
@@ -29,7 +35,6 @@ const isLock = (message: string): boolean => /lock|another server instance|alrea
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 export class ChdbProcess {
-  /** Only this user can enter the folder the socket lies in. */
   readonly socketPath: string;
   readonly #options: ChdbOptions;
   #child: ChildProcess | undefined;
@@ -38,23 +43,34 @@ export class ChdbProcess {
   #ready: Promise<void>;
   #backoff = BACKOFF_MS.first;
 
-  private constructor(options: ChdbOptions) {
+  /** Runs a statement and watches the engine meanwhile: one that hangs is killed, and started again as after any other death. */
+  readonly watched: <T>(statement: () => Promise<T>) => Promise<T>;
+
+  private constructor(options: ChdbOptions, socketPath: string) {
     this.#options = options;
-    this.socketPath = join(mkdtempSync(join(tmpdir(), "tallywire-")), "engine.sock");
+    this.socketPath = socketPath;
     this.#ready = Promise.resolve();
+    const everyMs = options.pingMs ?? PING_MS;
+    this.watched = watching({
+      pid: () => this.pid,
+      ping: () => pings(socketPath, everyMs),
+      kill: () => this.kill(`did not answer ${MISSES} times in a row`),
+      everyMs,
+    });
   }
 
   /** Throws AdapterError `in-use` when another process holds the folder, `unavailable` when the engine does not start. */
   static async start(options: ChdbOptions): Promise<ChdbProcess> {
-    const made = new ChdbProcess(options);
+    const made = new ChdbProcess(options, await socketFor(options.dir));
     for (let waited = 0; ; waited += 250) {
       try {
         await made.#spawn();
+        removeLeftovers(made.socketPath);
         return made;
       } catch (error) {
         const locked = error instanceof AdapterError && error.code === "in-use";
         if (!locked || waited >= (options.lockWaitMs ?? LOCK_WAIT_MS)) {
-          made.#removeSocket();
+          removeSocket(made.socketPath);
           throw error;
         }
         await pause(250);
@@ -96,11 +112,13 @@ export class ChdbProcess {
       await gone;
       clearTimeout(timer);
     }
-    this.#removeSocket();
+    removeSocket(this.socketPath);
   }
 
-  #removeSocket(): void {
-    rmSync(join(this.socketPath, ".."), { recursive: true, force: true });
+  /** Ends a process that is of no use any more; it is started again. */
+  kill(why: string): void {
+    this.#options.journal.error({ pid: this.pid, why }, "the warehouse's process hangs and is killed");
+    this.#child?.kill("SIGKILL");
   }
 
   async #spawn(): Promise<void> {
@@ -133,7 +151,8 @@ export class ChdbProcess {
         reject(new AdapterError(isLock(why) ? "in-use" : "unavailable", message, { retryable: false }));
       });
     });
-    await started;
+    const overdue = setTimeout(() => this.kill("did not start"), START_WAIT_MS);
+    await started.finally(() => clearTimeout(overdue));
     const since = performance.now();
     child.once("exit", (code, signal) => {
       if (this.#closing) return;

@@ -8,11 +8,12 @@
  * - Bound parameters race between Sessions in the library; it runs them one after another, and all of them go to one Session here.
  * - An orphan kills itself at once. What was answered is on the disk, and the next owner needs the folder's lock.
  */
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { Session } from "chdb";
 import { boundParams, type Statement, statementOf, textWithSettings } from "./chdb-dialect.ts";
+import { removeSocket } from "./chdb-socket.ts";
 
 /** The longest request line and headers: bucket edges travel in the address, as the stock client sends them. */
 const HEADER_BYTES = 8 * 1024 * 1024;
@@ -24,10 +25,12 @@ if (dir === undefined || socketPath === undefined || memoryBytes === undefined)
   throw new Error("usage: chdb-server <folder> <socket> <bytes>");
 
 const orphaned = (): void => {
-  rmSync(dirname(socketPath), { recursive: true, force: true });
+  removeSocket(socketPath);
   process.kill(process.pid, "SIGKILL");
 };
 process.on("disconnect", orphaned);
+// The owner may have died while this process was being loaded: nobody listened for it then.
+if (!process.connected) orphaned();
 // A terminal's Ctrl-C reaches the whole group; the parent still has batches to bring in and closes us itself.
 process.on("SIGINT", () => undefined);
 process.on("SIGTERM", () => undefined);
@@ -86,6 +89,7 @@ const serve = (sessions: readonly Session[]) => {
   };
 
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    if (request.url === "/ping") return void response.end("Ok.\n");
     try {
       const statement = statementOf(new URL(request.url ?? "/", "http://engine"), await bodyOf(request));
       const bytes = await run(statement);

@@ -39,6 +39,8 @@ export const limits = {
   afterMs: 5000,
   /** Seconds a question may compute. */
   querySeconds: 30,
+  /** Questions that wait for the embedded warehouse, none longer than `querySeconds`: more are answered 503. */
+  waitingQuestions: 100,
   /** Bytes of a request's head, its address with a `?filter=` included. */
   headBytes: 64 * 1024,
   /** Milliseconds a client may take to send the head, and the whole of a request: then 408. */

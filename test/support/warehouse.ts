@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { ChdbOptions } from "../../adapters/chdb-process.ts";
 import { openChdb } from "../../adapters/warehouse-clickhouse.ts";
 import type { Derived, Fact } from "../../domain/event.ts";
 import type { Clock, Journal, Log, Meter, Warehouse } from "../../domain/ports.ts";
@@ -46,8 +47,8 @@ export const tempDir = (): { readonly dir: string; readonly remove: () => void }
   return { dir, remove: () => rmSync(dir, { recursive: true, force: true }) };
 };
 
-export const embedded = async (dir: string, note = noted()) => ({
-  warehouse: await openChdb({ dir, lockWaitMs: 2_000, ...note }),
+export const embedded = async (dir: string, note = noted(), options: Pick<ChdbOptions, "querySeconds" | "pingMs"> = {}) => ({
+  warehouse: await openChdb({ dir, lockWaitMs: 2_000, ...note, ...options }),
   ...note,
 });
 
