@@ -1,21 +1,50 @@
 /**
  * emdx, base /api/v2.
  *
- * Quirks: where this surface differs from its document, or settles what the document leaves open. Each names in brackets the
- * test under test/surfaces that locks it.
+ * Quirks: where this surface differs from its document, or settles what the document leaves open. Under each stands the file under
+ * test/ and the title of the test that locks it.
  *
- * - Nothing found is 200 with an empty list; strict makes it 422. [nothing found]
- * - The socket's filter is not optional: without one within 5 s it is closed with 4408. [no filter]
- * - `direction` is absent, not null, where there is none. [direction absent]
- * - `duration` is end - start, whatever the document's examples say. [duration]
- * - Object ids go out as strings. [ids as strings]
- * - `enter` is accepted for `entry`. [enter]
- * - timeInterval, countThreshold and direction are accepted with every rule type and dropped where they mean nothing. [published parameters]
- * - DELETE /config/roi takes tripwireId for roiId. [roi by tripwireId]
- * - A place's name may be left out and is then its id. [name]
- * - A "+" of an offset that was not percent-encoded arrives as a space and is read as "+". [plus as space]
- * - Histograms cut their first and last bucket to the range. [cut buckets]
- * - A plain socket gets revision 0 of an alert only. [revision 0]
+ * - Nothing found is 200 with an empty list; strict makes it 422.
+ *   surfaces/emdx: "say 422 for nothing found where strict, 200 otherwise"
+ * - A sensor is asked for by exactly one sensorId; fromTimestamp and toTimestamp, "mandatory" in the document, may both be left out.
+ *   surfaces/emdx: "end now where no end is given"
+ * - `/alerts` takes the ends of alerts: from < endTimestamp <= to.
+ *   surfaces/examples: "take an end later than fromTimestamp, not the start, as the criterion"
+ * - The older version under /api is not served: 404, which names the newer path.
+ *   surfaces/emdx: "name the newer path where the older version is called"
+ * - `status` of an error is a number, where the document shows a text.
+ *   surfaces/examples: "the example of an error has the fields of the document, its status a number"
+ * - `direction` is absent, not null, where there is none.
+ *   surfaces/emdx: "leave direction out where there is none, and name tripwires"
+ * - `duration` is end - start, whatever the document's examples say; object ids go out as strings.
+ *   surfaces/emdx: "are shown as the document shows them"
+ * - A threshold switch names no objects; for fov its attributes are empty.
+ *   surfaces/emdx: "name nobody on a threshold switch"
+ * - `enter` is accepted for `entry`. timeInterval, countThreshold and direction are accepted with every rule type and dropped where
+ *   they mean nothing. Both spellings are accepted, snake_case and camelCase.
+ *   surfaces/emdx: "takes rules in both spellings, with parameters as name and value, and enter for entry"
+ * - DELETE /config/roi takes tripwireId for roiId.
+ *   surfaces/emdx: "is removed by id, a region also by tripwireId"
+ * - A place's name may be left out and is then its id.
+ *   surfaces/emdx: "is answered as GET answers it, defaults filled in, with a position that can be waited for"
+ * - A "+" of an offset that was not percent-encoded arrives as a space and is read as "+".
+ *   surfaces/emdx: "are asked in both spellings, with an offset, and unknown parameters are ignored"
+ * - Histograms list every bucket, empty ones too, and cut the first and last to the range.
+ *   surfaces/emdx: "in buckets list every bucket, empty ones too, aligned to the epoch and cut to the range"
+ * - With countMode=distinct each tripwire, and each of its buckets, also has `distinctObjects` beside `events`: objects that crossed in
+ *   either direction at least once, in CSV the direction `either`. The other modes do not have it.
+ *   surfaces/counts: "of distinct objects say beside entries and exits who crossed in either direction"
+ *   e2e/emdx: "are at least those of each direction and fewer than both together, and are those of the crossings"
+ * - A position or cursor is checked but not sealed: whoever makes one up is shown nothing more.
+ *   surfaces/cursor: "that are made up are believed only as far as they have a shape"
+ * - The socket's filter is not optional: without one within 5 s it is closed with 4408.
+ *   surfaces/socket: "is closed with 4408 where no filter comes in time"
+ * - A plain socket gets revision 0 of an alert only.
+ *   surfaces/socket: "is sent revision 0 only, tallywire.v1 each"
+ * - A socket's path asked without an upgrade is 426.
+ *   surfaces/hostile: "gets no upgrade where there is no socket, and is told where one is"
+ * - A cursor ahead of the log (an older copy of it was put back) is answered with a gap.
+ *   surfaces/hostile: "with a cursor ahead of the log, of which an older copy was put back, are told a gap"
  */
 import { OpenAPIHono } from "@hono/zod-openapi";
 import { AdapterError } from "../../domain/ports.ts";

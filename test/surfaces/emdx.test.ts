@@ -41,7 +41,7 @@ const wire = {
 };
 
 describe("alerts", () => {
-  it("are shown as the document shows them [duration] [ids as strings]", async () => {
+  it("are shown as the document shows them", async () => {
     core.raise(anAlert());
     const body = await asDeclared("GET", "/alerts", await get(`/alerts?sensorId=Amcrest_3&${range}`));
     expect(body.alerts[0]).toMatchObject({
@@ -61,7 +61,7 @@ describe("alerts", () => {
     });
   });
 
-  it("leave direction out where there is none, and name tripwires [direction absent]", async () => {
+  it("leave direction out where there is none, and name tripwires", async () => {
     core.raise(anAlert({ direction: undefined, place: { analytic: "tripwire", id: "TW1", epoch: 0 }, placeName: "door" }));
     const [alert] = (await json(await get(`/alerts/tripwire?sensorId=Amcrest_3&${range}`))).alerts;
     expect(alert).not.toHaveProperty("direction");
@@ -106,7 +106,7 @@ describe("alerts", () => {
     expect(body).toMatchObject({ status: 422, title: "Unprocessable Entity", type: "about:blank" });
   });
 
-  it("are asked in both spellings, with an offset, and unknown parameters are ignored [plus as space]", async () => {
+  it("are asked in both spellings, with an offset, and unknown parameters are ignored", async () => {
     await get("/alerts?sensor_id=a&from=2021-09-16T08:06:00+02:00&to_timestamp=2021-09-16T06:07:00.000Z&colour=red");
     expect(core.asked[0]?.asked).toMatchObject({
       from: Date.parse("2021-09-16T06:06:00Z"),
@@ -193,7 +193,7 @@ describe("counts", () => {
     });
   });
 
-  it("in buckets list every bucket, empty ones too, aligned to the epoch and cut to the range [cut buckets]", async () => {
+  it("in buckets list every bucket, empty ones too, aligned to the epoch and cut to the range", async () => {
     await post("/config/tripwire", { sensorId: "a", tripwires: [wire] });
     core.laid.tripwireHistogram = [{ tripwireId: "TW1", direction: "exit", type: "*", count: 2, bucket: 1 }];
     const path = "/metrics/tripwire/histogram";
@@ -242,7 +242,7 @@ describe("configuration", () => {
     });
   });
 
-  it("is answered as GET answers it, defaults filled in, with a position that can be waited for [name]", async () => {
+  it("is answered as GET answers it, defaults filled in, with a position that can be waited for", async () => {
     const { name: _, ...nameless } = wire;
     const response = await post("/config/tripwire?sensorId=a", { tripwires: [nameless] });
     const written = await asDeclared("POST", "/config/tripwire", response);
@@ -301,7 +301,7 @@ describe("configuration", () => {
     expect((await json(answer)).detail).toContain("fov.__proto__");
   });
 
-  it("takes rules in both spellings, with parameters as name and value, and enter for entry [enter] [published parameters]", async () => {
+  it("takes rules in both spellings, with parameters as name and value, and enter for entry", async () => {
     const rule = {
       ruleId: 7,
       rule_type: "increment",
@@ -328,7 +328,7 @@ describe("configuration", () => {
     expect((await post("/config/rule/alerts/fov", body)).status).toBe(200);
   });
 
-  it("is removed by id, a region also by tripwireId [roi by tripwireId]", async () => {
+  it("is removed by id, a region also by tripwireId", async () => {
     const response = await fetch(`${served.url}/api/v2/config/roi?sensorId=a&tripwireId=R1`, { method: "DELETE", headers: admin });
     expect(await asDeclared("DELETE", "/config/roi", response)).toEqual({ sensorId: "a", rois: [] });
     expect(core.commands).toEqual([{ type: "remove-rois", ids: ["R1"] }]);
@@ -443,7 +443,7 @@ describe("errors", () => {
     expect(body).toEqual({ detail: "Internal server error.", status: 500, title: "Internal Server Error", type: "about:blank" });
   });
 
-  it("say 422 for nothing found where strict, 200 otherwise [nothing found]", async () => {
+  it("say 422 for nothing found where strict, 200 otherwise", async () => {
     expect((await get("/alerts?sensorId=nobody")).status).toBe(200);
     const strict = await serveCore(core, { strict: true });
     const response = await fetch(`${strict.url}/api/v2/alerts?sensorId=nobody`);

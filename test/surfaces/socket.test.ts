@@ -83,7 +83,7 @@ describe("a plain socket", () => {
     expect(peer.messages[0].alerts[0]).toMatchObject({ id: alert.id, duration: 0.734, type: "fov" });
   });
 
-  it("is sent revision 0 only, tallywire.v1 each [revision 0]", async () => {
+  it("is sent revision 0 only, tallywire.v1 each", async () => {
     const plain = await open(asQuery(everything));
     const full = await v1(asQuery(everything));
     await full.until(() => full.messages.length === 1);
@@ -101,7 +101,7 @@ describe("a plain socket", () => {
     ]);
   });
 
-  it("is closed with 4408 where no filter comes in time [no filter]", async () => {
+  it("is closed with 4408 where no filter comes in time", async () => {
     await served.close();
     await start({ filterWaitMs: 50 });
     expect((await (await open()).closed).code).toBe(4408);
@@ -350,7 +350,7 @@ describe("limits", () => {
     expect((await peer.closed).code).toBe(1009);
   });
 
-  it("end a socket with its token [tokens]", async () => {
+  it("end a socket with its token", async () => {
     await served.close();
     const authenticate = async ({ token }: { token: string | undefined }) =>
       token === "good"
