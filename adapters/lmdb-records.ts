@@ -13,8 +13,8 @@ const NOTHING: Extent = { first: 0, next: 0, bytes: 0, high: 0 };
 /** Events packed but not yet numbered. */
 export type Packed = { readonly record: Buffer; readonly count: number; readonly newest: Instant; readonly squeezed: boolean };
 
-/** Of packed bytes a partition; unpacked it is some five times as much. */
-const UNPACKED_BYTES = 512 * 1024;
+/** Of packed bytes a partition, and the newest block whatever its size: readers follow each other closely, so little is enough. */
+const UNPACKED_BYTES = 128 * 1024;
 
 export type BatchLimits = { readonly events: number; readonly bytes: number };
 
@@ -48,12 +48,12 @@ class Unpacked<E> {
   }
 
   keep(record: number, events: readonly E[], bytes: number): void {
-    if (bytes > UNPACKED_BYTES / 2 || this.#blocks.has(record)) return;
+    if (this.#blocks.has(record)) return;
     this.#blocks.set(record, events);
     this.#sizes.set(record, bytes);
     this.#bytes += bytes;
     for (const [oldest, size] of this.#sizes) {
-      if (this.#bytes <= UNPACKED_BYTES) return;
+      if (this.#bytes <= UNPACKED_BYTES || oldest === record) return;
       this.#blocks.delete(oldest);
       this.#sizes.delete(oldest);
       this.#bytes -= size;
