@@ -19,7 +19,7 @@ import { projections } from "./projections/index.ts";
 import { openProjections } from "./projections/open.ts";
 import { Progress } from "./projections/progress.ts";
 import { project } from "./projections/projector.ts";
-import { createReadiness, createSettled } from "./readiness.ts";
+import { createReadiness, createSettled, watchWrites } from "./readiness.ts";
 
 /** What opens the outside. A test may put something between. */
 export type Openers = Pick<typeof adapters, "openLogs" | "openStore" | "openWarehouse">;
@@ -36,20 +36,28 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 const RETAIN_EVERY_MS = 60 * 60 * 1000;
 /** Milliseconds before an owner whose log failed for a while tries again. */
 const RETRY_MS = 1000;
+/** Milliseconds between two lines about the same trouble: a full disk must not fill the journal too. */
+const SAY_MS = 60_000;
 
 /** An owner whose log fails for a while (a full disk) starts over from the last commit; a fenced one lets go. */
-const owner =
+export const owner =
   (parts: DriveParts, config: Config, driven: readonly Driven[]) =>
   async (owned: Owned): Promise<void> => {
     const options = { checkpointMs: config.CHECKPOINT_SECONDS * 1000, checkpointFrames: config.CHECKPOINT_FRAMES };
-    for (;;) {
+    for (let said = Number.NEGATIVE_INFINITY; ; ) {
       try {
         return await drive(parts, options, owned, driven[owned.partition] as Driven);
       } catch (error) {
         if (!(error instanceof AdapterError)) throw error;
         if (error.code === "fenced") return parts.journal.warn({ partition: owned.partition }, "partition taken by another owner");
         if (!error.retryable) throw error;
-        parts.journal.error({ err: error, partition: owned.partition }, "the log cannot take what was derived; trying again");
+        if (parts.clock.now() - said >= SAY_MS) {
+          said = parts.clock.now();
+          parts.journal.error(
+            { err: error, partition: owned.partition },
+            "the log cannot take what was derived; it is tried until it does",
+          );
+        }
         await parts.clock.sleep(RETRY_MS);
       }
     }
@@ -65,7 +73,7 @@ const openReadModels = (
   { clock, journal, meter }: Ports,
   stop: AbortSignal,
 ) => {
-  const progress = new Progress(meter);
+  const progress = new Progress();
   const state: { warehouse: Warehouse | undefined; opened: boolean } = { warehouse: undefined, opened: false };
   let opened = (): void => undefined;
   const opening = new Promise<void>((resolve) => {
@@ -118,7 +126,8 @@ export const compose = async (config: Config, given: { readonly journal: Journal
   const ports: Ports = { clock: systemClock, journal: given.journal, meter };
   const dataDir = config.DATA;
   const skipCorrupt = config.SKIP_CORRUPT === "" ? [] : config.SKIP_CORRUPT.split(",");
-  const logs = await openLogs({ url: config.LOG, dataDir }, { partitions: config.PARTITIONS, skipCorrupt });
+  const opened = await openLogs({ url: config.LOG, dataDir }, { partitions: config.PARTITIONS, skipCorrupt });
+  const { logs, taking } = watchWrites(opened, ports.clock);
   const store = await openStore({ url: config.STORE, dataDir });
 
   const stopping = new AbortController();
@@ -150,7 +159,7 @@ export const compose = async (config: Config, given: { readonly journal: Journal
   const retaining = retention(logs, models.progress, config, ports, stop);
   for (const part of [relaying, models.done, retaining, tail.done]) part.catch(fail);
 
-  const ready = createReadiness({ logs, driven, models, meter });
+  const ready = createReadiness({ logs, taking, driven, models, meter });
   const core: Core = {
     limits,
     journal: ports.journal,

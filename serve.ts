@@ -1,11 +1,22 @@
 /** The running server: a composed house behind its doors, and its clean end. */
-import { createServer } from "node:http";
+import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { getRequestListener } from "@hono/node-server";
 import { openJournal } from "./adapters/journal-pino.ts";
 import { createApp } from "./api/app.ts";
 import { compose, type Openers } from "./compose.ts";
 import type { Config } from "./config.ts";
+import { AdapterError } from "./domain/ports.ts";
+
+/** Throws AdapterError `in-use`, `unavailable`: a port that is taken, an address this machine does not have. */
+const listen = (server: Server, port: number, host: string): Promise<void> =>
+  new Promise((resolve, reject) => {
+    server.once("error", (cause: NodeJS.ErrnoException) => {
+      const code = cause.code === "EADDRINUSE" ? "in-use" : "unavailable";
+      reject(new AdapterError(code, `The server cannot listen on ${host}, port ${port}: ${cause.message}`, { retryable: false, cause }));
+    });
+    server.listen(port, host, resolve);
+  });
 
 /** Serves until SIGTERM or SIGINT, or until a defect ends the process. */
 export const serve = async (config: Config, openers?: Openers): Promise<void> => {
@@ -19,10 +30,15 @@ export const serve = async (config: Config, openers?: Openers): Promise<void> =>
   });
   const server = createServer(app.serverOptions, getRequestListener(app.fetch));
   app.attach(server);
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(config.PORT, config.HOST, resolve);
-  });
+  // Heard from the start: one that comes before the doors are open would end the process without its word.
+  const defect = house.defect.catch((error: unknown) => ({ error }));
+  try {
+    await listen(server, config.PORT, config.HOST);
+  } catch (error) {
+    await app.close(0);
+    await house.close();
+    throw error;
+  }
   const { port } = server.address() as AddressInfo;
   const host = config.HOST.includes(":") ? `[${config.HOST}]` : config.HOST;
   journal.info({ url: `http://${host}:${port}`, data: config.DATA, ms: Math.round(performance.now() - startedAt) }, "listening");
@@ -48,9 +64,8 @@ export const serve = async (config: Config, openers?: Openers): Promise<void> =>
       );
     });
   // Principle 10: what is no bad input and no camera's own trouble ends the process; the log has everything.
-  await house.defect.catch((error: unknown) => {
-    if (ending !== undefined) return;
-    journal.fatal({ err: error }, "a defect: this process ends, its log is whole");
-    process.exit(70);
-  });
+  const { error } = await defect;
+  if (ending !== undefined) return;
+  journal.fatal({ err: error }, "a defect: this process ends, its log is whole");
+  process.exit(70);
 };
