@@ -1,5 +1,6 @@
 /** All surfaces of one Core behind one server. */
 import type { Server, ServerOptions } from "node:http";
+import type { Socket } from "node:net";
 import { Hono } from "hono";
 import { METHODS } from "hono/router";
 import type { Core } from "./core.ts";
@@ -58,6 +59,7 @@ export const createApp = (core: Core, options: AppOptions): App => {
   app.notFound((c) => problemResponse(missing(c.req.path, methodsAt(c.req.path), socketPaths.has(c.req.path))));
   const sockets = createSockets(core, socketRoutes, options.authenticate);
   let attached: Server | undefined;
+  const connections = new Set<Socket>();
 
   return {
     fetch: app.fetch,
@@ -70,6 +72,10 @@ export const createApp = (core: Core, options: AppOptions): App => {
     },
     attach: (server) => {
       attached = server;
+      server.on("connection", (connection) => {
+        connections.add(connection);
+        connection.once("close", () => connections.delete(connection));
+      });
       sockets.attach(server);
     },
     close: async (waitMs) => {
@@ -77,6 +83,8 @@ export const createApp = (core: Core, options: AppOptions): App => {
       live.close();
       const closed = new Promise<void>((resolve) => (attached === undefined ? resolve() : attached.close(() => resolve())));
       attached?.closeIdleConnections();
+      // Opened ahead, as browsers do, and silent so far: to Node these are busy, and would be waited for.
+      for (const connection of connections) if (connection.bytesRead === 0) connection.destroy();
       const late = setTimeout(() => attached?.closeAllConnections(), waitMs);
       await Promise.all([closed, sockets.close(waitMs)]);
       clearTimeout(late);

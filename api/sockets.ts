@@ -25,6 +25,7 @@ export const createSockets = (core: Core, routes: readonly SocketRoute[], authen
   const answered = new WeakSet<WebSocket>();
   const turns = Array.from({ length: TURNS }, () => new Set<WebSocket>());
   let turn = 0;
+  let closing = false;
   const pinging = setInterval(() => {
     turn = (turn + 1) % TURNS;
     for (const socket of turns[turn] ?? []) {
@@ -60,6 +61,7 @@ export const createSockets = (core: Core, routes: readonly SocketRoute[], authen
     if (server.clients.size >= core.limits.sockets) throw unavailable(`No more than ${core.limits.sockets} sockets.`);
     const asked = { authorization: request.headers.authorization, token: url.searchParams.get("token") ?? undefined };
     const caller = await admit(authenticate, asked, route.scope);
+    if (closing) throw unavailable("The server is stopping.");
     server.handleUpgrade(request, socket, head, (accepted) => {
       keep(accepted);
       route.take({ socket: accepted, request, query: url.searchParams, caller });
@@ -78,6 +80,7 @@ export const createSockets = (core: Core, routes: readonly SocketRoute[], authen
       });
     },
     close: async (waitMs) => {
+      closing = true;
       clearInterval(pinging);
       for (const socket of server.clients) socket.close(1001, "The server is stopping.");
       const until = Date.now() + waitMs;
