@@ -1,20 +1,16 @@
 /** How far the projectors of this process have come, and waiting for it. */
-import type { Meter, Position, Stop } from "../domain/ports.ts";
+import { EVENTS_PER_RECORD, type Position, type Stop } from "../domain/ports.ts";
 import type { LogKind } from "./projection.ts";
 
 type Waiting = { readonly position: Position; readonly reached: () => void };
 
 export class Progress {
-  readonly #meter: Meter;
   readonly #passed = new Map<string, Position>();
   readonly #waiting = new Map<string, Set<Waiting>>();
-  readonly #behind = new Map<string, number>();
+  /** What was read of each log by all its projectors. */
+  readonly #read = new Map<LogKind, { events: number; records: number }>();
   /** One a projector. */
   readonly #hurry = new Map<string, () => void>();
-
-  constructor(meter: Meter) {
-    this.#meter = meter;
-  }
 
   /** Everything before this position can be read. 0 where no projector has begun. */
   passed(log: LogKind, partition: number): Position {
@@ -61,11 +57,22 @@ export class Progress {
     for (const one of [...(this.#waiting.get(`${log}/${partition}`) ?? [])]) if (one.position <= to) one.reached();
   }
 
-  /** Events read from the log and not yet in the warehouse. */
-  behind(log: LogKind, partition: number, events: number): void {
-    this.#behind.set(`${log}/${partition}`, events);
-    let all = 0;
-    for (const n of this.#behind.values()) all += n;
-    this.#meter.set("tallywire_lag_frames", all, { stage: "projector" });
+  /** A projector has read so many events, the last of them in this record after that one. */
+  read(log: LogKind, events: number, after: Position, last: Position): void {
+    const sum = this.#read.get(log) ?? { events: 0, records: 0 };
+    sum.events += events;
+    sum.records += recordOf(last) - recordOf(after);
+    this.#read.set(log, sum);
+  }
+
+  /** Events between two positions, reckoned from the records between them and the mean size of those read so far; one each before any was. */
+  eventsBetween(log: LogKind, from: Position, to: Position): number {
+    const { events, records } = this.#read.get(log) ?? { events: 0, records: 0 };
+    return Math.ceil(recordsBetween(from, to) * (records === 0 ? 1 : events / records));
   }
 }
+
+const recordOf = (position: Position): number => Math.floor(position / EVENTS_PER_RECORD);
+
+/** One begun counts whole. */
+export const recordsBetween = (from: Position, to: Position): number => Math.max(0, Math.ceil((to - from) / EVENTS_PER_RECORD));

@@ -1,6 +1,6 @@
 /** Brings one partition of one log into the warehouse: feed, mark, batch, and on. */
 import type { Derived, Fact } from "../domain/event.ts";
-import { AdapterError, type Batch, type Log, type Position, type Warehouse } from "../domain/ports.ts";
+import { AdapterError, type Batch, EVENTS_PER_RECORD, type Log, type Position, type Warehouse } from "../domain/ports.ts";
 import { type Gathered, gathering, tablesOf, tokenOf } from "./batch.ts";
 import { type Counts, countRows, type Mark, readMark, writeMark } from "./marks.ts";
 import { type Patience, patiently } from "./patience.ts";
@@ -91,7 +91,12 @@ const pump = (source: Projecting, from: Position) => {
   let takenAt = Number.NEGATIVE_INFINITY;
   let wakeReader = (): void => undefined;
   const reading = async (): Promise<void> => {
+    // Before the first record there is none: the record of `from` itself is yet to be read.
+    let last = from - EVENTS_PER_RECORD;
     for await (const batch of log.read(partition, from, { follow: true, signal: stop })) {
+      const newest = batch.positions.at(-1) ?? last;
+      progress.read(kind, batch.events.length, last, newest);
+      last = newest;
       let i = 0;
       do {
         if (gather.isFull(waiting)) {
@@ -153,7 +158,6 @@ const pump = (source: Projecting, from: Position) => {
       wakeReader();
       return taken;
     },
-    held: (): number => waiting.events,
   };
 };
 
@@ -173,7 +177,6 @@ export const project = async (source: Projecting): Promise<void> => {
     const feed = pump(source, from);
     for (let work = await feed.next(); work !== undefined && !stop.aborted; work = await feed.next()) {
       const batch = work;
-      progress.behind(kind, partition, batch.events + feed.held());
       if (batch.rows.size > 0) {
         turn += 1;
         counts = countsAfter(source, counts, batch);
@@ -182,7 +185,6 @@ export const project = async (source: Projecting): Promise<void> => {
         await again(() => insertAll(source, batch, () => true));
       }
       progress.advance(kind, partition, batch.end);
-      progress.behind(kind, partition, feed.held());
     }
     await feed.done;
   } catch (error) {

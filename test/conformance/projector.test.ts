@@ -91,6 +91,26 @@ describe("the projector", () => {
     expect(rebuilds).toBe(0);
   });
 
+  it("reckons what waits in the logs from the records there and the mean of those read", async () => {
+    const { dir, logs, facts, derived, append } = await begin(120);
+    await append();
+    const { warehouse } = await embedded(dir);
+    const { progress, stop } = await projected(logs, warehouse);
+    const waiting = async (log: "facts" | "derived", from: (partition: number) => number): Promise<number> => {
+      const ends = await Promise.all([0, 1].map(async (partition) => (await logs[log].bounds(partition)).end));
+      return ends.reduce((sum, end, partition) => sum + progress.eventsBetween(log, from(partition), end), 0);
+    };
+    for (const [log, events] of [["facts", facts.length] as const, ["derived", derived.length] as const]) {
+      expect(await waiting(log, (partition) => progress.passed(log, partition))).toBe(0);
+      expect(Math.abs((await waiting(log, () => 0)) - events)).toBeLessThanOrEqual(2);
+    }
+    await stop();
+    // More than was read, seen by nobody yet.
+    await logs.facts.append(facts.slice(0, 20));
+    expect(await waiting("facts", (partition) => progress.passed("facts", partition))).toBe(20);
+    await warehouse.close();
+  });
+
   it("loses nothing and repeats nothing while the engine is killed again and again", async () => {
     const { dir, logs, facts, derived, append } = await begin(400);
     const note = noted();

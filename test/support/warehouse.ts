@@ -59,7 +59,7 @@ export const projected = async (logs: Both, warehouse: Warehouse, note = noted()
   const end = new AbortController();
   const parts = { clock, ...note, stop: end.signal };
   await openProjections({ ...logs, warehouse, projections, ...parts });
-  const progress = new Progress(note.meter);
+  const progress = new Progress();
   const running = (["facts", "derived"] as const).flatMap((kind) =>
     Array.from({ length: logs[kind].partitions }, (_, partition) =>
       project({ kind, log: logs[kind], partition, projections, warehouse, progress, ...parts }),
