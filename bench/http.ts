@@ -57,7 +57,8 @@ try {
       "catch-up s": round(lag, 1),
       "server cpu": round(used[0] / ours.seconds, 2),
       "warehouse cpu": round(used[1] / ours.seconds, 2),
-      "server MB": memory.now,
+      "server MB": memory.own,
+      "with maps": memory.now,
       "warehouse MB": its?.now ?? 0,
       load: load(),
     });

@@ -53,7 +53,8 @@ try {
       "max ms": most,
       "server cpu": round(used, 2),
       "catch-up s": round(lag, 1),
-      "server MB": memory.now,
+      "server MB": memory.own,
+      "with maps": memory.now,
       "warehouse MB": warehouse?.now,
       load: load(),
     });

@@ -44,10 +44,10 @@ export const warehousePid = (server: number): number | undefined => {
   return child === undefined || child === "" ? undefined : Number(child);
 };
 
-/** MB resident now and at most so far, of the server and of its warehouse. Linux only. */
+/** MB of the server and of its warehouse: resident now and at most so far, with the log's pages that are mapped; `own` without. Linux only. */
 export const memoryOf = (server: number) => {
   const warehouse = warehousePid(server);
-  const both = (pid: number) => ({ now: statusOf(pid, "VmRSS"), most: statusOf(pid, "VmHWM") });
+  const both = (pid: number) => ({ now: statusOf(pid, "VmRSS"), own: statusOf(pid, "RssAnon"), most: statusOf(pid, "VmHWM") });
   return { server: both(server), warehouse: warehouse === undefined ? undefined : both(warehouse) };
 };
 
