@@ -70,6 +70,10 @@ export const createSockets = (core: Core, routes: readonly SocketRoute[], authen
 
   return {
     attach: (http) => {
+      http.on("clientError", (error: NodeJS.ErrnoException, socket) => {
+        if (error.code === "ECONNRESET" || !socket.writable) socket.destroy();
+        else refuse(core, socket, unreadable(error.code));
+      });
       http.on("upgrade", (request, socket, head) => {
         const broken = () => socket.destroy();
         socket.on("error", broken);
@@ -91,6 +95,13 @@ export const createSockets = (core: Core, routes: readonly SocketRoute[], authen
   };
 };
 
+/** What Node could not read as a request, by its code. */
+const unreadable = (code: string | undefined): Problem => {
+  if (code === "ERR_HTTP_REQUEST_TIMEOUT") return new Problem(408, "The request did not come in time.");
+  if (code === "HPE_HEADER_OVERFLOW") return new Problem(431, "The head of the request is too large.");
+  return new Problem(400, "This is no HTTP request.");
+};
+
 const refuse = (core: Core, socket: Duplex, error: unknown): void => {
   const problem = error instanceof Problem ? error : new Problem(500, "Internal server error.");
   if (problem !== error) core.journal.error({ err: error }, "an upgrade failed");
@@ -102,5 +113,5 @@ const refuse = (core: Core, socket: Duplex, error: unknown): void => {
     "content-length": String(Buffer.byteLength(body)),
   };
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
-  socket.end(`HTTP/1.1 ${problem.status} ${problemBody(problem).title}\r\n${lines.join("\r\n")}\r\n\r\n${body}`);
+  socket.end(`HTTP/1.1 ${problem.status} ${problemBody(problem).title}\r\n${lines.join("\r\n")}\r\n\r\n${body}`, () => socket.destroy());
 };

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
 import { FakeCore } from "../support/core.ts";
-import { anAlert, connect, json, type Served, serveCore } from "../support/surface.ts";
+import { anAlert, connect, json, type Loose, type Served, serveCore } from "../support/surface.ts";
 
 let served: Served;
 const sockets: Socket[] = [];
@@ -35,6 +35,13 @@ const byHand = (head: string) => {
   socket.write(head);
   return { socket, ended };
 };
+/** The body of an answer as it came over the wire; whole, since its length is checked. */
+const problemIn = (text: string): Loose => {
+  const [head = "", body = ""] = text.split("\r\n\r\n");
+  expect(head).toContain("content-type: application/problem+json");
+  expect(head).toContain(`content-length: ${body.length}`);
+  return JSON.parse(body);
+};
 const upgrade =
   "connection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nsec-websocket-version: 13\r\n\r\n";
 const everything = encodeURIComponent('[{"sensorId":"*","fov":{"alertRuleTypes":["*"]}}]');
@@ -46,6 +53,7 @@ describe("a slow client", () => {
     await start({ headMs: 200, connectionLookMs: 50 });
     const { text, ms } = await byHand("GET /healthz HTTP/1.1\r\nhost: x\r\nx-slow: ").ended;
     expect(text).toContain("408 Request Timeout");
+    expect(problemIn(text)).toMatchObject({ status: 408, title: "Request Timeout", type: "about:blank" });
     expect(ms).toBeLessThan(2000);
   });
 
@@ -82,7 +90,7 @@ describe("a client that sends too much", () => {
   it("of a head is answered 431", async () => {
     const core = await start();
     const { text } = await byHand(`GET /healthz HTTP/1.1\r\nhost: x\r\nx: ${"y".repeat(core.limits.headBytes)}\r\n\r\n`).ended;
-    expect(text).toContain("431");
+    expect(problemIn(text)).toMatchObject({ status: 431, title: "Request Header Fields Too Large" });
   });
 
   it.each([
@@ -106,6 +114,12 @@ describe("a client that sends too much", () => {
     expect(sent).toBeLessThan(100);
     expect(ms).toBeLessThan(5000);
     expect(core.incoming).toEqual([]);
+  });
+
+  it("that is no HTTP is answered 400", async () => {
+    const core = await start();
+    expect(problemIn((await byHand("HELO there\r\n\r\n").ended).text)).toMatchObject({ status: 400, title: "Bad Request" });
+    expect(core.lines).toEqual([]);
   });
 
   it("nested without end is answered 422", async () => {
