@@ -3,7 +3,7 @@ import type { Derived, Fact } from "../domain/event.ts";
 import type { Batch, Clock, Feed, Journal, Logs, Meter, Owned, Position } from "../domain/ports.ts";
 import { createBaseWriter } from "./bases.ts";
 import { engine, type Watch } from "./engine.ts";
-import { dueHeartbeats } from "./heartbeats.ts";
+import { createHeartbeats } from "./heartbeats.ts";
 import { createMemory, type Memory, saveTouched, stoppedCameras } from "./memory.ts";
 import { restore } from "./restore.ts";
 import { createStop } from "./stop.ts";
@@ -58,6 +58,7 @@ const follow = async (run: Run, step: (events: readonly Fact[]) => readonly Deri
   const { parts, options, owned, driven, memory } = run;
   const { clock, logs } = parts;
   const writeBases = createBaseWriter(logs, memory, owned.partition);
+  const heartbeats = createHeartbeats(memory);
   const ending = createStop();
   void owned.lost.then(ending.stop);
   const backlog = (await logs.facts.bounds(owned.partition)).end;
@@ -82,20 +83,26 @@ const follow = async (run: Run, step: (events: readonly Fact[]) => readonly Deri
   const { next: happened, pull } = firstOf(logs.facts.read(owned.partition, driven.position, { follow: true, signal: ending.signal }), () =>
     clock.sleep(TICK_MS, ending.signal),
   );
-  for (;;) {
-    const batch = await happened();
-    if (batch === "ended" || (batch === "ticked" && ending.signal.aborted)) break;
-    if (batch === "ticked") {
-      if (checkpointDue()) await commit([], driven.position, true);
-      const beats = dueHeartbeats(memory, clock.now());
-      if (beats.length > 0) await logs.facts.append(beats);
-      await writeBases(driven.position, clock.now());
-    } else {
-      const work = step(batch.events);
-      framesSince += batch.events.length;
-      await commit(work, batch.next, checkpointDue());
-      pull();
+  try {
+    for (;;) {
+      const batch = await happened();
+      if (batch === "ended" || (batch === "ticked" && ending.signal.aborted)) break;
+      if (batch === "ticked") {
+        if (checkpointDue()) await commit([], driven.position, true);
+        // Before the backlog is done, what seems silent may have spoken long since.
+        const beats = driven.caughtUp ? heartbeats(clock.now()) : [];
+        if (beats.length > 0) await logs.facts.append(beats);
+        await writeBases(driven.position, clock.now());
+      } else {
+        const work = step(batch.events);
+        framesSince += batch.events.length;
+        await commit(work, batch.next, checkpointDue());
+        pull();
+      }
     }
+  } finally {
+    // Where a port threw, a feed that went on waiting would be left behind at every new try.
+    ending.stop();
   }
   if (framesSince > 0) await lastCheckpoint(commit, run);
 };

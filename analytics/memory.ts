@@ -1,6 +1,7 @@
 import { loadCameraDefinition, saveCameraDefinition } from "../domain/camera-saving.ts";
 import type { CameraKey, Instant, Json } from "../domain/envelope.ts";
 import type { Frame } from "../domain/event.ts";
+import { loaded } from "../domain/machine.ts";
 import type { Saved } from "../domain/ports.ts";
 import { loadTime, saveTime, TIME_VERSION } from "../domain/rules/sensor-time.ts";
 import { type CameraMemory, createCameraMemory, fitToDefinition, reckonDue } from "./camera-memory.ts";
@@ -91,15 +92,22 @@ type Form = {
   readonly rules: [string, number, Json][];
 };
 
-const load = (tenant: string, camera: string, saved: Json): CameraMemory | undefined => {
-  const form = saved as unknown as Form;
+/** Bases are kept for long, and a checkpoint may be a newer program's: what is in one is looked at before it is believed. */
+const load = (tenant: string, camera: string, saved: Json): CameraMemory | undefined =>
+  loaded<CameraMemory | undefined>(
+    saved,
+    (form) => read(tenant, camera, form as unknown as Form),
+    (one) => (one === undefined ? null : save(one)),
+  );
+
+const read = (tenant: string, camera: string, form: Form): CameraMemory | undefined => {
   if (form.version !== VERSION || form.time[0] !== TIME_VERSION) return undefined;
   const one = createCameraMemory(tenant, camera);
-  one.definition = loadCameraDefinition(form.definition);
-  one.time = loadTime(form.time[1]);
+  const definition = loadCameraDefinition(form.definition);
+  const time = loadTime(form.time[1]);
   const watching = one.coverage.load(form.coverage[1], form.coverage[0]);
-  if (watching === undefined) return undefined;
-  one.watching = watching;
+  if (definition === undefined || time === undefined || watching === undefined) return undefined;
+  Object.assign(one, { definition, time, watching });
   if (form.stopped !== null) {
     one.places = [];
     one.rules = [];
@@ -110,15 +118,15 @@ const load = (tenant: string, camera: string, saved: Json): CameraMemory | undef
   if (one.places.length !== form.places.length || one.rules.length !== form.rules.length) return undefined;
   for (const [i, place] of one.places.entries()) {
     const [analytic, id, version, state] = form.places[i] as Form["places"][number];
-    const loaded = place.analytic === analytic && place.id === id ? place.machine.load(state, version) : undefined;
-    if (loaded === undefined) return undefined;
-    place.state = loaded;
+    const known = place.analytic === analytic && place.id === id ? place.machine.load(state, version) : undefined;
+    if (known === undefined) return undefined;
+    place.state = known;
   }
   for (const [i, rule] of one.rules.entries()) {
     const [ruleId, version, state] = form.rules[i] as Form["rules"][number];
-    const loaded = rule.ruleId === ruleId ? rule.machine.load(state, version) : undefined;
-    if (loaded === undefined) return undefined;
-    rule.state = loaded;
+    const known = rule.ruleId === ruleId ? rule.machine.load(state, version) : undefined;
+    if (known === undefined) return undefined;
+    rule.state = known;
   }
   reckonDue(one);
   return one;

@@ -7,7 +7,7 @@ type Step = (facts: readonly Fact[]) => void;
 
 /**
  * The memory of an owned partition as it was at the committed position: the checkpoint, and what came after it stepped again
- * with the output discarded. A camera whose saved form is of another version is derived again from its newest base, or from
+ * with the output discarded. A camera whose saved form is of another version is derived again from the newest base that is of use, or from
  * the oldest fact kept. Gives the committed position.
  */
 export const restore = async (logs: Logs, owned: Owned, memory: Memory, step: Step, now: Instant): Promise<Position> => {
@@ -30,9 +30,11 @@ const deriveAgain = async (
   const { start } = await logs.facts.bounds(partition);
   const begins = new Map<string, Position>();
   for (const camera of cameras) {
-    const base = await logs.baseBefore(camera, now);
-    const usable = base !== undefined && base.position >= start && base.position <= to && restoreMemory(memory, [base]).length === 0;
-    begins.set(keyText(camera.tenant, camera.camera), usable ? base.position : start);
+    let base = await logs.baseBefore(camera, now);
+    // One written since the checkpoint is too new, and one of a form not known is of no use; an older one may be neither.
+    while (base !== undefined && !(base.position >= start && base.position <= to && restoreMemory(memory, [base]).length === 0))
+      base = await logs.baseBefore(camera, base.at - 1);
+    begins.set(keyText(camera.tenant, camera.camera), base?.position ?? start);
   }
   const from = [...begins.values()].reduce((least, begin) => Math.min(least, begin), to);
   for await (const { events, positions } of logs.facts.read(partition, from, { to }))

@@ -1,6 +1,7 @@
 /** A camera's definitions as JSON, for checkpoints and bases. Lists, not objects: ids come from outside, `__proto__` among them. */
 import type { Camera, Roi, Rule, SensorSettings, Tripwire, Versioned } from "./camera.ts";
 import type { Json } from "./envelope.ts";
+import { loaded } from "./machine.ts";
 
 /** JSON has no undefined: such a field is left out, and reads as undefined again. */
 const plain = (value: object): Json =>
@@ -19,8 +20,10 @@ export const saveCameraDefinition = ({ revision, settings, tripwires, rois, rule
   epochs: [...epochs],
 });
 
-/** Takes only what `saveCameraDefinition` gave. */
-export const loadCameraDefinition = (saved: Json): Camera => {
+/** Undefined for what `saveCameraDefinition` did not give. */
+export const loadCameraDefinition = (saved: Json): Camera | undefined => loaded(saved, readCameraDefinition, saveCameraDefinition);
+
+const readCameraDefinition = (saved: Json): Camera => {
   const { revision, settings, tripwires, rois, rules, epochs } = saved as unknown as {
     revision: number;
     settings: Versioned<SensorSettings>;

@@ -23,6 +23,20 @@ export type Machine<In, S, Out> = {
   readonly load: (saved: Json, version: number) => S | undefined;
 };
 
+/**
+ * What `read` makes of a saved form, undefined where it is not the form that `save` gives: it must be the same again when saved.
+ * A form of a version that is not known may have any shape, so what reading it throws is that answer, too.
+ */
+export const loaded = <S>(saved: Json, read: (saved: Json) => S, save: (state: S) => Json): S | undefined => {
+  try {
+    const state = read(saved);
+    return JSON.stringify(save(state)) === JSON.stringify(saved) ? state : undefined;
+  } catch (thrown) {
+    if (thrown instanceof TypeError || thrown instanceof RangeError) return undefined;
+    throw thrown;
+  }
+};
+
 /** States by key, held outside the machine. */
 export type States<S> = Map<string, S>;
 

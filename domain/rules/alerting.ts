@@ -15,7 +15,7 @@ import type { Rule } from "../camera.ts";
 import { type CameraKey, type Instant, type Json, keyText } from "../envelope.ts";
 import type { Alert, PlaceRef } from "../event.ts";
 import { alertId } from "../ids.ts";
-import type { Machine } from "../machine.ts";
+import { loaded, type Machine } from "../machine.ts";
 import {
   type Closed,
   type Conclusion,
@@ -150,13 +150,15 @@ export const alerting = <S>(rule: Rule, logic: RuleLogic<S>, named: Named): Mach
       ring: (state: Alerting<S>, at: Instant, _key: string, by: Heard) =>
         [state, tellAll(state, ring(state.logic, at), by.receivedAt)] as const,
     }),
-    save: (state) => ({
-      logic: logic.save(state.logic),
-      starts: [...state.starts],
-      cooling: [...state.cooling],
-      open: state.open === undefined ? null : saveOpen(state.open),
-    }),
-    load: (saved, from) => (from === machineVersion ? loadState(saved, logic) : undefined),
+    save: (state) => saveState(state, logic),
+    load: (saved, from) =>
+      from === machineVersion
+        ? loaded(
+            saved,
+            (form) => loadState(form, logic),
+            (state) => saveState(state, logic),
+          )
+        : undefined,
   };
 };
 
@@ -189,6 +191,13 @@ const loadOpen = (saved: Saved): Open => ({
     subject: saved.subject as string,
     open: true,
   },
+});
+
+const saveState = <S>(state: Alerting<S>, logic: RuleLogic<S>): Json => ({
+  logic: logic.save(state.logic),
+  starts: [...state.starts],
+  cooling: [...state.cooling],
+  open: state.open === undefined ? null : saveOpen(state.open),
 });
 
 const loadState = <S>(saved: Json, logic: RuleLogic<S>): Alerting<S> => {

@@ -5,9 +5,9 @@
  * 2. From a camera state that says the camera is gone until one that says it is there, frames cover nothing.
  * 3. An interval is told when it closes, and while it is open after every 60 s of it.
  */
-import type { CameraKey, Instant } from "../envelope.ts";
+import type { CameraKey, Instant, Json } from "../envelope.ts";
 import type { Coverage } from "../event.ts";
-import type { Machine } from "../machine.ts";
+import { loaded, type Machine } from "../machine.ts";
 import { keyedBy } from "./keyed.ts";
 import { atOf } from "./place.ts";
 import type { Moment } from "./sensor-time.ts";
@@ -39,13 +39,15 @@ export const coverage = (key?: CameraKey): Machine<Moment, Watching, Coverage> =
   },
   due: ({ start, until, tellAt }) => (start === undefined ? undefined : Math.min(until, tellAt)),
   ring: (state, at, _key, by) => [state, at < state.until ? tell(state, at, by) : close(state, at, by)],
-  save: ({ start, until, tellAt, gone }) => [start ?? null, until, tellAt, gone],
-  load: (saved, version) => {
-    if (version !== 1) return undefined;
-    const [start, until, tellAt, gone] = saved as unknown as [Instant | null, Instant, Instant, boolean];
-    return { start: start ?? undefined, until, tellAt, gone };
-  },
+  save,
+  load: (saved, version) => (version === 1 ? loaded(saved, read, save) : undefined),
 });
+
+const save = ({ start, until, tellAt, gone }: Watching): Json => [start ?? null, until, tellAt, gone];
+const read = (saved: Json): Watching => {
+  const [start, until, tellAt, gone] = saved as unknown as [Instant | null, Instant, Instant, boolean];
+  return { start: start ?? undefined, until, tellAt, gone };
+};
 
 const onFrame = (state: Watching, now: Instant): Watching => {
   if (state.gone) return state;

@@ -13,7 +13,7 @@ import type { Tripwire } from "../camera.ts";
 import type { CameraKey, Instant, Json } from "../envelope.ts";
 import type { Crossing, DetectedObject, Frame, FrameRef } from "../event.ts";
 import { anchorAt, anchorX, anchorY, beyond, distanceToWire2, meets, type Wire, wireOf } from "../geometry.ts";
-import type { Machine } from "../machine.ts";
+import { loaded, type Machine } from "../machine.ts";
 import { keyedBy } from "./keyed.ts";
 import { atOf, byText, placeOf, refOf } from "./place.ts";
 import type { Moment } from "./sensor-time.ts";
@@ -69,8 +69,8 @@ export const crossing = (tripwire: Tripwire, key?: CameraKey, epoch = 0): Machin
       if (moment.kind === "frame") return [state, onFrame(watch, state, moment)];
       return [moment.kind === "ended" && moment.reason !== "sensor_lost" ? none() : state, NOTHING];
     },
-    save: ({ tracks }) => Array.from(tracks, saveTrack),
-    load: (saved, version) => (version === 1 ? none(new Map((saved as Json[]).map(loadTrack))) : undefined),
+    save: saveTracks,
+    load: (saved, version) => (version === 1 ? loaded(saved, loadTracks, saveTracks) : undefined),
   };
 };
 
@@ -225,6 +225,9 @@ const followPath = (wire: Wire, track: Track, points: readonly number[], now: In
 };
 
 type SavedTrack = [string, number, number, number[], number, string, number, boolean, (number | null)[]];
+
+const saveTracks = ({ tracks }: WireTracks): Json => Array.from(tracks, saveTrack);
+const loadTracks = (saved: Json): WireTracks => none(new Map((saved as Json[]).map(loadTrack)));
 
 const saveTrack = ([id, track]: [string, Track]): Json => [
   id,

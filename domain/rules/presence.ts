@@ -13,7 +13,7 @@ import type { Roi, SensorSettings } from "../camera.ts";
 import type { CameraKey, Instant, Json } from "../envelope.ts";
 import type { Box, DetectedObject, EndReason, Frame, FrameRef, Info, PlaceRef, Presence } from "../event.ts";
 import { type AnchorAt, anchorAt, anchorX, anchorY, inside, type Region, regionOf } from "../geometry.ts";
-import type { Machine } from "../machine.ts";
+import { loaded, type Machine } from "../machine.ts";
 import { loadObject, saveObject } from "./frame-saving.ts";
 import { keyedBy } from "./keyed.ts";
 import { atOf, byText, type Now, type PlaceMachine, placeOf, refOf } from "./place.ts";
@@ -123,11 +123,8 @@ const machine = (name: string, key: CameraKey | undefined, area: Area): Presence
   due: (state) => state.wakeAt,
   present: (state, now) => presentIn(area, state, now),
   ring: (state, at, _key, by) => [state, timeOut(area, state, at, by)],
-  save: ({ tracks }) =>
-    Array.from(tracks.values())
-      .filter(({ present, run }) => present || run > 0)
-      .map(saveTrack),
-  load: (saved, version) => (version === 1 ? loadAttendance(saved, area) : undefined),
+  save: saveAttendance,
+  load: (saved, version) => (version === 1 ? loaded(saved, (form) => loadAttendance(form, area), saveAttendance) : undefined),
 });
 
 const onFrame = (area: Area, state: Attendance, frame: Frame): readonly Found[] => {
@@ -300,6 +297,11 @@ const sweep = (state: Attendance, now: Instant, exitAfter: number): void => {
   state.sweepAt = now + Math.max(exitAfter, SWEEP_MS);
   state.sweptFrames = state.frames;
 };
+
+const saveAttendance = ({ tracks }: Attendance): Json =>
+  Array.from(tracks.values())
+    .filter(({ present, run }) => present || run > 0)
+    .map(saveTrack);
 
 const saveTrack = (track: Track): Json => [
   saveObject(track.object),

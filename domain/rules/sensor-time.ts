@@ -5,7 +5,7 @@
  */
 import type { CameraKey, Envelope, Instant, Json } from "../envelope.ts";
 import type { CameraState, Fact, Frame, FrameRef, Heartbeat } from "../event.ts";
-import type { Machine, Step } from "../machine.ts";
+import { loaded, type Machine, type Step } from "../machine.ts";
 import { loadFrame, saveFrame } from "./frame-saving.ts";
 import { keyedBy } from "./keyed.ts";
 import type { Ended, Passed } from "./rule.ts";
@@ -98,7 +98,10 @@ export const saveTime = (time: SensorTime): Json => [
   time.said.map(([at, state]) => [at, state]),
 ];
 
-export const loadTime = (saved: Json): SensorTime => {
+/** Undefined for a form it does not know. */
+export const loadTime = (saved: Json): SensorTime | undefined => loaded(saved, readTime, saveTime);
+
+const readTime = (saved: Json): SensorTime => {
   type Newest = [number, string] | null;
   type Said = (readonly [number, string])[];
   type Form = [number | null, Newest, number, number | null, string, string[], Json[], number[], number[], number | null, Said];

@@ -413,8 +413,13 @@ describe("a saved camera", () => {
   it("is the same when it is loaded", () => {
     const loaded = loadCameraDefinition(JSON.parse(JSON.stringify(saveCameraDefinition(furnished))) as Json);
     expect(loaded).toEqual(furnished);
-    expect(follows(rules(incrementRule), loaded)).toEqual([]);
-    expect(saveCameraDefinition(loaded)).toEqual(saveCameraDefinition(furnished));
+    expect(follows(rules(incrementRule), loaded as Camera)).toEqual([]);
+    expect(saveCameraDefinition(loaded as Camera)).toEqual(saveCameraDefinition(furnished));
+  });
+
+  it("is not loaded from a form it did not save", () => {
+    const saved = saveCameraDefinition(furnished) as { readonly [part: string]: Json };
+    for (const form of [null, {}, [], { ...saved, rules: {} }, { ...saved, more: 1 }]) expect(loadCameraDefinition(form)).toBeUndefined();
   });
 
   it("has the settings nobody has set", () => {
