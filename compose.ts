@@ -19,7 +19,7 @@ import { projections } from "./projections/index.ts";
 import { openProjections } from "./projections/open.ts";
 import { Progress } from "./projections/progress.ts";
 import { project } from "./projections/projector.ts";
-import { createReadiness, createSettled, watchWrites } from "./readiness.ts";
+import { createReadiness, createSettled, DAMAGED, watchWrites } from "./readiness.ts";
 
 /** What opens the outside. A test may put something between. */
 export type Openers = Pick<typeof adapters, "openLogs" | "openStore" | "openWarehouse">;
@@ -74,7 +74,19 @@ const openReadModels = (
   stop: AbortSignal,
 ) => {
   const progress = new Progress();
-  const state: { warehouse: Warehouse | undefined; opened: boolean } = { warehouse: undefined, opened: false };
+  const state: { warehouse: Warehouse | undefined; opened: boolean; damaged: boolean } = {
+    warehouse: undefined,
+    opened: false,
+    damaged: false,
+  };
+  /** A byte that rotted in a part is met by who asks for it, and by nobody else. */
+  const damaged = (error: unknown): never => {
+    if (error instanceof AdapterError && error.code === "corrupt" && !state.damaged) {
+      state.damaged = true;
+      journal.error({ err: error }, `the warehouse ${DAMAGED}`);
+    }
+    throw error;
+  };
   let opened = (): void => undefined;
   const opening = new Promise<void>((resolve) => {
     opened = resolve;
@@ -85,7 +97,7 @@ const openReadModels = (
       if (!state.opened) await Promise.race([opening, clock.sleep(limits.afterMs, stop)]);
       if (state.warehouse === undefined || !state.opened)
         throw new AdapterError("unavailable", "the warehouse is starting", { retryable: true });
-      return state.warehouse.select(sql, params);
+      return state.warehouse.select<never>(sql, params).catch(damaged);
     },
   };
   const run = async (): Promise<void> => {

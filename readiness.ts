@@ -13,7 +13,13 @@ const UNDER_WAY = 1000;
 /** Milliseconds a refused write speaks for the log. Longer, and one that nobody sends to any more would never be ready again. */
 const REFUSED_MS = 10_000;
 
-type Models = { readonly progress: Progress; readonly state: { readonly warehouse: Warehouse | undefined; readonly opened: boolean } };
+/** What an operator is to do about it. */
+export const DAMAGED = "is damaged: stop the server, delete the warehouse's folder and start again; it is built anew from the log";
+
+type Models = {
+  readonly progress: Progress;
+  readonly state: { readonly warehouse: Warehouse | undefined; readonly opened: boolean; readonly damaged: boolean };
+};
 
 /** Whether the log takes what is written: only who writes to it sees a full disk. */
 export type Taking = {
@@ -100,7 +106,7 @@ export const createReadiness =
     meter.set("tallywire_lag_frames", lag.engine, { stage: "engine" });
     meter.set("tallywire_lag_frames", lag.projector, { stage: "projector" });
     const restored = driven.every(({ caughtUp }) => caughtUp);
-    const { warehouse, opened } = models.state;
+    const { warehouse, opened, damaged } = models.state;
     const caughtUp = opened && projectorBehind <= UNDER_WAY;
     const refused = taking.refused();
     return [
@@ -109,7 +115,8 @@ export const createReadiness =
       {
         part: "warehouse",
         ready: opened,
-        detail: opened ? "" : warehouse === undefined ? "is starting" : "is being compared with the log",
+        // It stays ready: frames are taken in, alerts are raised, and most questions are answered.
+        detail: opened ? (damaged ? DAMAGED : "") : warehouse === undefined ? "is starting" : "is being compared with the log",
       },
       {
         part: "projector",

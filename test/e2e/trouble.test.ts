@@ -11,7 +11,7 @@ import { openMemoryLogs } from "../../adapters/log-memory.ts";
 import { openMemoryStore } from "../../adapters/store-memory.ts";
 import { compose } from "../../compose.ts";
 import { readConfig } from "../../config.ts";
-import { AdapterError, type Clock, type Logs } from "../../domain/ports.ts";
+import { AdapterError, type Clock, type Logs, type Warehouse } from "../../domain/ports.ts";
 import { isNotReceived } from "../../ingest/received.ts";
 import { watchWrites } from "../../readiness.ts";
 import { frame, json, silent } from "../support/frames.ts";
@@ -48,6 +48,15 @@ const onDisk = (logs: Logs, disk: { full: boolean }): Logs => {
   };
 };
 
+/** A warehouse without rows, a part of which may rot. */
+const emptyWarehouse = (part: { readonly rotten: boolean }): Warehouse => ({
+  define: () => Promise.resolve(),
+  insert: () => Promise.resolve(),
+  select: () => (part.rotten ? Promise.reject(new AdapterError("corrupt", "Checksum", { retryable: false })) : Promise.resolve([])),
+  damaged: () => Promise.resolve([]),
+  close: () => Promise.resolve(),
+});
+
 describe("an operator in trouble", () => {
   it("is told by /readyz that the log refuses facts, and that it takes them again", async () => {
     const disk = { full: false };
@@ -67,6 +76,26 @@ describe("an operator in trouble", () => {
     expect([await send("2"), await log()]).toEqual([true, { part: "log", ready: false, detail: "refused the last write: full" }]);
     disk.full = false;
     expect([await send("2"), (await log())?.ready]).toEqual([false, true]);
+    await house.close();
+  });
+
+  it("is told by /readyz that the warehouse is damaged, once somebody asked for what is", async () => {
+    const part = { rotten: false };
+    const house = await compose(readConfig({ ...memory, TALLYWIRE_PARTITIONS: "1" }, {}), {
+      journal: silent,
+      openers: {
+        openLogs: (_, options) => Promise.resolve(openMemoryLogs(options)),
+        openStore: () => Promise.resolve(openMemoryStore()),
+        openWarehouse: () => Promise.resolve(emptyWarehouse(part)),
+      },
+    });
+    const warehouse = async () => (await house.core.ready()).find((each) => each.part === "warehouse");
+    const ask = () => house.core.ask.alert("t", "271adcd2-24dd-5962-871c-109348767084");
+    await ask();
+    expect(await warehouse()).toEqual({ part: "warehouse", ready: true, detail: "" });
+    part.rotten = true;
+    await expect(ask()).rejects.toMatchObject({ code: "corrupt" });
+    expect(await warehouse()).toEqual({ part: "warehouse", ready: true, detail: expect.stringContaining("delete the warehouse's folder") });
     await house.close();
   });
 
