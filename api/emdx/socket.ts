@@ -22,6 +22,9 @@ export const V1 = "tallywire.v1";
 const CLOSE = { badFilter: 4400, token: 4401, noFilter: 4408, tooSlow: 4008 } as const;
 /** What a close frame has room for. */
 const REASON_BYTES = 123;
+/** Milliseconds of reading filters after which a socket rests, and for how many times what it took: it has a fifth of the loop at most. */
+const FILTER_MS = 5;
+const REST = 4;
 
 const textFrame = { binary: false } as const;
 const present = (alert: Alert): string => JSON.stringify(alertBody(alert));
@@ -64,6 +67,9 @@ class Connection {
   /** Everything up to here has been handed to the socket. */
   #cursor: Tail;
   readonly #timers: NodeJS.Timeout[] = [];
+  /** What reading its filters has taken since it last rested. */
+  #tookMs = 0;
+  #isResting = false;
 
   constructor({ core, cursors, live }: House, dialects: Dialects, tenant: string, { socket, query, caller }: Arrived) {
     this.#core = core;
@@ -89,8 +95,26 @@ class Connection {
   }
 
   #message(data: RawData, isBinary: boolean): void {
-    if (isBinary) this.#fail(CLOSE.badFilter, "", "A filter is text, not binary.");
-    else this.#filter(data.toString());
+    if (isBinary) {
+      this.#fail(CLOSE.badFilter, "", "A filter is text, not binary.");
+      return;
+    }
+    const start = performance.now();
+    this.#filter(data.toString());
+    this.#rest(performance.now() - start);
+  }
+
+  /** A large filter takes longer to read than to send: who sends them without end would keep everybody else waiting, and fill the memory. */
+  #rest(tookMs: number): void {
+    this.#tookMs += tookMs;
+    if (this.#tookMs < FILTER_MS || this.#isResting) return;
+    this.#isResting = true;
+    this.#socket.pause();
+    setTimeout(() => {
+      this.#isResting = false;
+      this.#socket.resume();
+    }, this.#tookMs * REST);
+    this.#tookMs = 0;
   }
 
   #noFilter(): void {
