@@ -63,7 +63,7 @@ export const serve = async (config: Config, openers?: Openers): Promise<void> =>
         },
       );
     });
-  // Principle 10: what is no bad input and no camera's own trouble ends the process; the log has everything.
+  // What is no bad input and no camera's own trouble ends the process; the log has everything (docs/invariants.md).
   const { error } = await defect;
   if (ending !== undefined) return;
   journal.fatal({ err: error }, "a defect: this process ends, its log is whole");

@@ -1,4 +1,4 @@
-/** URL -> adapter. Beside main.ts the only place that names one. */
+/** URL -> adapter. Beside the composition root the only place that names one. */
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { EventStore, Journal, Logs, Meter, Warehouse } from "../domain/ports.ts";

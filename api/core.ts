@@ -1,4 +1,4 @@
-/** What every surface presents: the one Core, wired in main.ts. No surface touches a port. */
+/** What every surface presents: the one Core, joined in compose.ts. No surface touches a port. */
 import type { Camera, CameraCommand } from "../domain/camera.ts";
 import type { Refusal } from "../domain/decider.ts";
 import type { CameraKey, Instant } from "../domain/envelope.ts";

@@ -6,12 +6,13 @@ import { execFileSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { limits } from "../domain/limits.ts";
 import { linesOf } from "../ingest/body.ts";
 import { isRejection } from "../ingest/normalise.ts";
 import { isNotReceived } from "../ingest/received.ts";
 
-const GENERATOR = "/work/shared/bench/gen.mjs";
+const GENERATOR = fileURLToPath(new URL("../../shared/bench/gen.mjs", import.meta.url));
 const ROUNDS = 9;
 const FRAMES_A_BODY = 1000;
 

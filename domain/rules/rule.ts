@@ -36,7 +36,7 @@ export type Ended = Envelope & { readonly kind: "ended"; readonly at: Instant; r
  */
 export type Passed = Envelope & { readonly kind: "passed"; readonly at: Instant };
 
-/** What a rule hears: first who is present, then in the order of rules.md leavings, entries, crossings; crossings by confirmedAt, at, object id. */
+/** What a rule hears of one instant, in this order: who is present, leavings, entries, what was noticed, crossings; crossings by confirmedAt, at, object id. */
 export type Heard = Crossing | Presence | Present | Noticed | Ended | Passed;
 
 /** Keyed by camera (keyText). */

@@ -1,5 +1,6 @@
 import { createReadStream, existsSync } from "node:fs";
 import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
 import { createGunzip } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import { limits } from "../../domain/limits.ts";
@@ -7,7 +8,8 @@ import { type FileOptions, framesOfFile } from "../../ingest/file-frames.ts";
 import { isRejection, type Observed } from "../../ingest/normalise.ts";
 import { NOW } from "../support/frames.ts";
 
-const DATA = "/work/shared/data";
+/** Recordings that are no part of the project: where they are not, these tests are told as skipped. */
+const DATA = fileURLToPath(new URL("../../../shared/data", import.meta.url));
 const meva = `${DATA}/meva/allcams_2018-03-11T1615.detections.ndjson.gz`;
 const tracked = `${DATA}/opendatacam/tracked_frames.ndjson`;
 const raw = `${DATA}/opendatacam/alexeydetections30FPS.json`;

@@ -1,6 +1,7 @@
 /**
- * Ground truth: what rules.md says must follow from a camera's log. Naive, slow, and sharing no code with domain/rules or
- * analytics: it takes the whole list at once and looks for everything in all of it. It knows no batches and keeps no state to save.
+ * Ground truth: what must follow from a camera's log by the numbered sentences at the heads of domain/rules. Naive, slow, and sharing no
+ * code with these or with analytics: it takes the whole list at once and looks for everything in all of it. It knows no batches and keeps
+ * no state to save.
  */
 import { createHash } from "node:crypto";
 import type { Analytic, Rule, Schedule, SensorSettings } from "../../domain/camera.ts";
@@ -154,7 +155,7 @@ const heardIn = ({ events, stays }: PlaceTold, stretch: Stretch, after: number, 
   };
 };
 
-/** Everything that follows from the facts of one camera, sorted as rules.md orders it. `initial`: the settings nobody has set. */
+/** Everything that follows from the facts of one camera, in the order in which the engine tells it. `initial`: the settings nobody has set. */
 export const expected = (facts: readonly Fact[], initial: SensorSettings): Expected => {
   const [first] = facts;
   if (first === undefined) return { crossings: [], presence: [], coverage: [], alerts: [] };
@@ -224,7 +225,7 @@ const endsOf = (rule: Rule): readonly EndReason[] =>
 /** A life may begin with a frame (the field of view is there before any definition); then that frame belongs to it. */
 const isFact = (moment: Moment): boolean => moment.what !== "redefined";
 
-/** In the order of rules.md within each time of the sensor: a clock that was reset starts a new one. */
+/** In the order in which the engine tells within each time of the sensor: a clock that was reset starts a new one. */
 const byStretch = (events: readonly Known<Told>[], moments: readonly Moment[]): readonly Known<Told>[] => {
   const resets = moments.filter((moment) => reasonOf(moment) !== undefined).map(({ seq }) => seq);
   const eraOf = (event: Known<Told>): number => resets.filter((seq) => seq < event.known.seq).length;

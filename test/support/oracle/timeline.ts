@@ -1,4 +1,4 @@
-/** Reads a camera's log into moments: which frames count, in which order, and how time passes. From the words of rules.md only. */
+/** Reads a camera's log into moments: which frames count, in which order, and how time passes. From the sentences at the head of domain/rules/sensor-time.ts and crossing.ts only, not from their code. */
 import type { CameraEvent, Roi, Rule, SensorSettings, Tripwire } from "../../../domain/camera.ts";
 import type { Instant } from "../../../domain/envelope.ts";
 import type { CameraState, EndReason, Fact, Frame, FrameRef } from "../../../domain/event.ts";
