@@ -15,12 +15,18 @@ import type { Crossing, DetectedObject, Frame, FrameRef } from "../event.ts";
 import { anchorAt, anchorX, anchorY, beyond, distanceToWire2, meets, type Wire, wireOf } from "../geometry.ts";
 import { loaded, type Machine } from "../machine.ts";
 import { keyedBy } from "./keyed.ts";
+import { alike, empty, isIn, type Newest, noFrame, put, standing, turnTo } from "./newest.ts";
 import { atOf, byText, placeOf, refOf } from "./place.ts";
 import type { Moment } from "./sensor-time.ts";
 
-/** `side`: 0 p1's, 1 p2's, -1 none yet. `points`: x and y of the anchor, or of the four corners, when last seen. */
+/**
+ * `side`: 0 p1's, 1 p2's, -1 none yet. `points`: x and y of the anchor, or of the four corners, when last seen.
+ * `calm`: it is in the newest frame, by its one anchor on its confirmed side. `seen`, `points` and `old` stand still as long.
+ */
 class Track {
   readonly id: string;
+  at: number;
+  calm: boolean;
   side: number;
   seen: Instant;
   points: number[];
@@ -31,10 +37,10 @@ class Track {
   far: boolean;
   /** When the path of each point since `old` first met the wire; NaN where it has not. */
   met: number[];
-  /** The frame it was last counted in, among those of this memory. */
-  counted: number;
   constructor(id: string, side: number, seen: Instant, points: number[], old: FrameRef) {
     this.id = id;
+    this.at = -1;
+    this.calm = false;
     this.side = side;
     this.seen = seen;
     this.points = points;
@@ -42,14 +48,16 @@ class Track {
     this.others = 0;
     this.far = false;
     this.met = NOT_MET;
-    this.counted = 0;
   }
 }
 
-/** `order` is a shortcut past the table: the tracks of the last frame, as they stood there. Emptied when the table loses one. */
-export type WireTracks = { readonly tracks: Map<string, Track>; order: Track[]; frames: number; sweepAt: Instant };
+export type WireTracks = { readonly tracks: Map<string, Track>; readonly newest: Newest<Track>; sweepAt: Instant };
 
-const none = (tracks: Map<string, Track> = new Map()): WireTracks => ({ tracks, order: [], frames: 0, sweepAt: Number.NEGATIVE_INFINITY });
+const none = (tracks: Map<string, Track> = new Map()): WireTracks => ({
+  tracks,
+  newest: noFrame(),
+  sweepAt: Number.NEGATIVE_INFINITY,
+});
 
 const NOTHING: readonly Crossing[] = [];
 /** Shared by all tracks whose path is not being followed; never written to. */
@@ -69,8 +77,8 @@ export const crossing = (tripwire: Tripwire, key?: CameraKey, epoch = 0): Machin
       if (moment.kind === "frame") return [state, onFrame(watch, state, moment)];
       return [moment.kind === "ended" && moment.reason !== "sensor_lost" ? none() : state, NOTHING];
     },
-    save: saveTracks,
-    load: (saved, version) => (version === 1 ? loaded(saved, loadTracks, saveTracks) : undefined),
+    save: (state) => saveTracks(watch, state),
+    load: (saved, version) => (version === 1 ? loaded(saved, loadTracks, (state) => saveTracks(watch, state)) : undefined),
   };
 };
 
@@ -86,39 +94,30 @@ const watchOf = (tripwire: Tripwire, key: CameraKey | undefined, epoch: number) 
 });
 
 const onFrame = (watch: Watch, state: WireTracks, frame: Frame): readonly Crossing[] => {
-  const { tracks, order } = state;
+  const { newest } = state;
+  const { tracks } = newest;
   const { wire, anchor, timeout } = watch;
   const { objects, timestamp } = frame;
   const ref = refOf(frame);
-  const count = ++state.frames;
+  const same = alike(newest.objects, objects);
+  writeDown(watch, state, timestamp - newest.ref.timestamp >= timeout ? 0 : same);
   let found: Crossing[] | undefined;
-  let n = 0; // of usable objects
   for (let i = 0; i < objects.length; i++) {
     const object = objects[i] as DetectedObject;
-    if (object.id === "") continue;
-    let track = n < order.length ? order[n] : undefined;
-    if (track === undefined || track.id !== object.id) {
-      track = tracks.get(object.id) ?? firstSeen(watch, state, object, ref);
-      order[n] = track;
-    }
-    n++;
-    if (track.counted === count) continue;
-    track.counted = count;
-    if (timestamp - track.seen >= timeout) {
+    const track = i < same ? tracks[i] : trackOf(watch, state, i, object, ref);
+    if (track === undefined) continue;
+    if (!track.calm && timestamp - track.seen >= timeout) {
       const points = pointsOf(watch, object);
       settle(track, sideOf(wire, points), points, ref);
       continue;
     }
     if (!anchor.corners && track.others === 0) {
-      const x = anchorX(anchor, object.bbox);
-      const y = anchorY(anchor, object.bbox);
-      if ((beyond(wire, x, y) ? 1 : 0) === track.side) {
-        track.points[0] = x;
-        track.points[1] = y;
-        track.seen = timestamp;
-        track.old = ref;
+      const { bbox } = object;
+      if ((beyond(wire, anchorX(anchor, bbox), anchorY(anchor, bbox)) ? 1 : 0) === track.side) {
+        track.calm = true;
         continue;
       }
+      if (track.calm) stir(watch, track, newest.objects[i] as DetectedObject, newest.ref);
     }
     const crossed = follow(watch, track, object, frame, ref);
     if (crossed !== undefined) {
@@ -126,20 +125,47 @@ const onFrame = (watch: Watch, state: WireTracks, frame: Frame): readonly Crossi
       found.push(crossed);
     }
   }
-  if (timestamp >= state.sweepAt) sweep(state, timestamp, timeout);
+  turnTo(newest, ref, objects);
+  if (timestamp >= state.sweepAt) sweep(watch, state, timestamp);
   if (found === undefined) return NOTHING;
   return found.length === 1 ? found : found.sort((a, b) => a.at - b.at || byText(a.object.id, b.object.id));
 };
 
-/** Forgetting is decided where a track is looked up; this only frees what nobody will look up again. */
-const sweep = (state: WireTracks, now: Instant, timeout: number): void => {
-  state.sweepAt = now + timeout;
-  for (const [id, track] of state.tracks) if (now - track.seen >= timeout) forget(state, id);
+/** What was read off the newest frame so far is written to the track. */
+const stir = (watch: Watch, track: Track, object: DetectedObject, ref: FrameRef): void => {
+  track.calm = false;
+  track.points = pointsOf(watch, object);
+  track.seen = ref.timestamp;
+  track.old = ref;
 };
 
-const forget = (state: WireTracks, id: string): void => {
-  state.tracks.delete(id);
-  state.order = [];
+/** For those who may be in the next frame no more. */
+const writeDown = (watch: Watch, { newest }: WireTracks, from: number): void => {
+  const { tracks, objects, ref } = newest;
+  for (let i = from; i < tracks.length; i++) {
+    const track = tracks[i];
+    if (track?.calm) stir(watch, track, objects[i] as DetectedObject, ref);
+  }
+};
+
+const trackOf = (watch: Watch, state: WireTracks, at: number, object: DetectedObject, ref: FrameRef): Track | undefined => {
+  const { id } = object;
+  const { newest, tracks } = state;
+  if (id === "") return put(newest, at, undefined);
+  return standing(newest, at, id) ?? put(newest, at, tracks.get(id) ?? firstSeen(watch, state, object, ref));
+};
+
+/** Forgetting is decided where a track is looked up; this only frees what nobody will look up again. */
+const sweep = (watch: Watch, state: WireTracks, now: Instant): void => {
+  const { newest, tracks } = state;
+  state.sweepAt = now + watch.timeout;
+  for (const [id, track] of tracks) {
+    if (now - (track.calm ? newest.ref.timestamp : track.seen) < watch.timeout) continue;
+    tracks.delete(id);
+    if (!isIn(newest, track)) continue;
+    writeDown(watch, state, 0);
+    empty(newest);
+  }
 };
 
 const pointsOf = ({ anchor }: Watch, { bbox }: DetectedObject): number[] =>
@@ -226,20 +252,24 @@ const followPath = (wire: Wire, track: Track, points: readonly number[], now: In
 
 type SavedTrack = [string, number, number, number[], number, string, number, boolean, (number | null)[]];
 
-const saveTracks = ({ tracks }: WireTracks): Json => Array.from(tracks, saveTrack);
+const saveTracks = (watch: Watch, state: WireTracks): Json => Array.from(state.tracks.values(), (track) => saveTrack(watch, state, track));
 const loadTracks = (saved: Json): WireTracks => none(new Map((saved as Json[]).map(loadTrack)));
 
-const saveTrack = ([id, track]: [string, Track]): Json => [
-  id,
-  track.side,
-  track.seen,
-  track.points.slice(),
-  track.old.timestamp,
-  track.old.id,
-  track.others,
-  track.far,
-  track.met.map((at) => (Number.isNaN(at) ? null : at)),
-];
+const saveTrack = (watch: Watch, { newest }: WireTracks, track: Track): Json => {
+  const { calm } = track;
+  const old = calm ? newest.ref : track.old;
+  return [
+    track.id,
+    track.side,
+    calm ? newest.ref.timestamp : track.seen,
+    calm ? pointsOf(watch, newest.objects[track.at] as DetectedObject) : track.points.slice(),
+    old.timestamp,
+    old.id,
+    track.others,
+    track.far,
+    track.met.map((at) => (Number.isNaN(at) ? null : at)),
+  ];
+};
 
 const loadTrack = (saved: Json): [string, Track] => {
   const [id, side, seen, points, oldAt, oldId, others, far, met] = saved as unknown as SavedTrack;

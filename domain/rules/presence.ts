@@ -16,13 +16,18 @@ import { type AnchorAt, anchorAt, anchorX, anchorY, inside, type Region, regionO
 import { loaded, type Machine } from "../machine.ts";
 import { loadObject, saveObject } from "./frame-saving.ts";
 import { keyedBy } from "./keyed.ts";
+import { alike, empty, isIn, type Newest, noFrame, put, standing, turnTo } from "./newest.ts";
 import { atOf, byText, type Now, type PlaceMachine, placeOf, refOf } from "./place.ts";
 import type { Noticed, Present } from "./rule.ts";
 import type { Moment } from "./sensor-time.ts";
 
-/** One is kept for everybody seen lately; who is outside and not present is idle, and its `object`, `seen`, `first`, `away` mean nothing. */
+/**
+ * One is kept for everybody seen lately; who is outside and not present is idle, and its `object`, `seen`, `first`, `away` mean nothing.
+ * `object` and `seen` stand still while it is in the newest frame: `objectOf` and `seenOf` know.
+ */
 class Track {
   readonly id: string;
+  at: number;
   object: DetectedObject;
   seen: FrameRef;
   /** The first frame of the run inside that made, or will make, it present. */
@@ -33,10 +38,11 @@ class Track {
   away: FrameRef;
   present: boolean;
   start: Instant;
-  /** The frame it was last counted in, among those of this memory. */
+  /** Where it is not in the newest frame, the last one it was in, among those of this memory. */
   counted: number;
   constructor(object: DetectedObject, seen: FrameRef, counted: number) {
     this.id = object.id;
+    this.at = -1;
     this.object = object;
     this.seen = seen;
     this.first = seen;
@@ -48,13 +54,10 @@ class Track {
   }
 }
 
-/**
- * `wakeAt` is at or before the next timeout: a ring that finds none reckons it anew. Undefined: nobody is present.
- * `order` is a shortcut past the table: the tracks of the last frame, as they stood there. Emptied when the table loses one.
- */
+/** `wakeAt` is at or before the next timeout: a ring that finds none reckons it anew. Undefined: nobody is present. */
 export type Attendance = {
   readonly tracks: Map<string, Track>;
-  order: Track[];
+  readonly newest: Newest<Track>;
   present: number;
   frames: number;
   wakeAt: Instant | undefined;
@@ -64,7 +67,7 @@ export type Attendance = {
 
 const noneYet = (): Attendance => ({
   tracks: new Map(),
-  order: [],
+  newest: noFrame(),
   present: 0,
   frames: 0,
   wakeAt: undefined,
@@ -130,77 +133,111 @@ const machine = (name: string, key: CameraKey | undefined, area: Area): Presence
 const onFrame = (area: Area, state: Attendance, frame: Frame): readonly Found[] => {
   const { region, anchor, exitAfter, minFrames } = area;
   const { objects, timestamp } = frame;
+  const { newest } = state;
+  const { tracks } = newest;
   const ref = refOf(frame);
-  const count = ++state.frames;
-  const { order } = state;
+  const same = alike(newest.objects, objects);
+  writeDown(state, same);
   let found: Found[] | undefined;
-  let n = 0; // of usable objects
   for (let i = 0; i < objects.length; i++) {
     const object = objects[i] as DetectedObject;
-    if (object.id === "") continue;
-    let track = n < order.length ? order[n] : undefined;
-    if (track === undefined || track.id !== object.id) {
-      track = trackOf(state, object, ref);
-      order[n] = track;
-    }
-    n++;
-    if (track.counted === count) continue;
-    track.counted = count;
-    const isIn =
+    const track = i < same ? tracks[i] : trackOf(state, i, object, ref);
+    if (track === undefined) continue;
+    const isInside =
       region === undefined ||
       (anchor.corners ? allInside(region, object.bbox) : inside(region, anchorX(anchor, object.bbox), anchorY(anchor, object.bbox)));
-    if (!track.present) {
-      if (!isIn) {
+    if (track.present) {
+      // Also outside, but not for long enough to have left: still present, so what it gains there must not be lost.
+      if (object.info !== undefined && (isInside || track.run + 1 < minFrames)) {
+        const before = i < same ? (newest.objects[i] as DetectedObject) : track.object;
+        if (changed(before.info, object.info)) {
+          found ??= [];
+          found.push(noticed(area, track, object, frame, ref));
+        }
+      }
+      if (isInside) {
         track.run = 0;
         continue;
       }
-      if (track.run > 0 && timestamp - track.seen.timestamp >= exitAfter) track.run = 0;
+    } else {
+      if (!isInside) {
+        track.run = 0;
+        continue;
+      }
+      if (track.run > 0 && timestamp - (i < same ? newest.ref : track.seen).timestamp >= exitAfter) track.run = 0;
       if (track.run === 0) track.first = ref;
-    } else if ((isIn || track.run + 1 < minFrames) && object.info !== undefined && changed(track.object.info, object.info)) {
-      // Also outside, but not for long enough to have left: still present, so what it gains there must not be lost.
-      found ??= [];
-      found.push(noticed(area, track, object, frame, ref));
     }
-    track.object = object;
-    track.seen = ref;
-    if (track.present && isIn) {
-      track.run = 0;
-      continue;
-    }
-    const change = turn(area, state, track, frame, ref);
+    const change = turn(area, state, track, object, frame, ref);
     if (change !== undefined) {
       found ??= [];
       found.push(change);
     }
   }
+  turnTo(newest, ref, objects);
+  state.frames++;
   if (timestamp >= state.sweepAt) sweep(state, timestamp, exitAfter);
   if (found === undefined) return NOTHING;
   return found.length === 1 ? found : found.sort((a, b) => rank(a) - rank(b) || byText(a.object.id, b.object.id));
 };
 
-const trackOf = ({ tracks }: Attendance, object: DetectedObject, ref: FrameRef): Track => {
-  const known = tracks.get(object.id);
-  if (known !== undefined) return known;
-  const track = new Track(object, ref, -1);
-  tracks.set(object.id, track);
-  return track;
+const objectOf = ({ newest }: Attendance, track: Track): DetectedObject =>
+  isIn(newest, track) ? (newest.objects[track.at] as DetectedObject) : track.object;
+
+const seenOf = ({ newest }: Attendance, track: Track): FrameRef => (isIn(newest, track) ? newest.ref : track.seen);
+
+/** For those who may be in the next frame no more. */
+const writeDown = ({ newest, frames }: Attendance, from: number): void => {
+  const { tracks, objects, ref } = newest;
+  for (let i = from; i < tracks.length; i++) {
+    const track = tracks[i];
+    if (track === undefined) continue;
+    track.object = objects[i] as DetectedObject;
+    track.seen = ref;
+    track.counted = frames;
+  }
+};
+
+const trackOf = ({ newest, tracks }: Attendance, at: number, object: DetectedObject, ref: FrameRef): Track | undefined => {
+  const { id } = object;
+  if (id === "") return put(newest, at, undefined);
+  const there = standing(newest, at, id);
+  if (there !== undefined) return there;
+  let track = tracks.get(id);
+  if (track === undefined) {
+    track = new Track(object, ref, -1);
+    tracks.set(id, track);
+  }
+  return put(newest, at, track);
+};
+
+const forget = (state: Attendance, track: Track): void => {
+  state.tracks.delete(track.id);
+  if (!isIn(state.newest, track)) return;
+  writeDown(state, 0);
+  empty(state.newest);
 };
 
 /** A frame that speaks against what the object is: inside while not present, outside while present. */
-const turn = (area: Area, state: Attendance, track: Track, frame: Frame, ref: FrameRef): Presence | undefined => {
+const turn = (area: Area, state: Attendance, track: Track, object: DetectedObject, frame: Frame, ref: FrameRef): Presence | undefined => {
   track.run++;
   if (track.present && track.run === 1) track.away = ref;
   if (track.run < area.minFrames) return undefined;
   track.run = 0;
   if (track.present) {
     absent(state, track);
-    return left(area, track, frame, ref.timestamp, "left", { from: track.away, to: ref });
+    return left(area, track, object, frame, ref.timestamp, "left", { from: track.away, to: ref });
   }
   track.present = true;
   track.start = ref.timestamp;
   state.present++;
   state.wakeAt = Math.min(state.wakeAt ?? Number.POSITIVE_INFINITY, ref.timestamp + area.exitAfter);
-  return { ...told(area, track, frame), change: "entered", at: ref.timestamp, reason: undefined, cause: { from: track.first, to: ref } };
+  return {
+    ...told(area, track, object, frame),
+    change: "entered",
+    at: ref.timestamp,
+    reason: undefined,
+    cause: { from: track.first, to: ref },
+  };
 };
 
 const absent = (state: Attendance, track: Track): void => {
@@ -217,19 +254,27 @@ const changed = (before: Info | undefined, now: Info): boolean => {
   return now.some(([name, value]) => before?.some(([oldName, oldValue]) => oldName === name && oldValue === value) !== true);
 };
 
-const told = (area: Area, track: Track, by: CameraKey & { readonly receivedAt: Instant }) => ({
+const told = (area: Area, track: Track, object: DetectedObject, by: CameraKey & { readonly receivedAt: Instant }) => ({
   kind: "presence" as const,
   tenant: by.tenant,
   camera: by.camera,
   receivedAt: by.receivedAt,
   place: area.place(by),
-  object: track.object,
+  object,
   start: track.start,
   firstSeen: track.first.timestamp,
 });
 
-const left = (area: Area, track: Track, by: Moment, at: Instant, reason: EndReason, cause: Presence["cause"]): Presence => ({
-  ...told(area, track, by),
+const left = (
+  area: Area,
+  track: Track,
+  object: DetectedObject,
+  by: Moment,
+  at: Instant,
+  reason: EndReason,
+  cause: Presence["cause"],
+): Presence => ({
+  ...told(area, track, object, by),
   change: "left",
   at,
   reason,
@@ -252,15 +297,15 @@ const noticed = (area: Area, track: Track, object: DetectedObject, frame: Frame,
 const timeOut = (area: Area, state: Attendance, now: Instant, by: Moment): readonly Found[] => {
   let gone: Presence[] | undefined;
   let wakeAt: Instant | undefined;
-  for (const [id, track] of state.tracks) {
+  for (const track of state.tracks.values()) {
     if (!track.present) continue;
-    const due = track.seen.timestamp + area.exitAfter;
+    const seen = seenOf(state, track);
+    const due = seen.timestamp + area.exitAfter;
     if (due <= now) {
       gone ??= [];
-      gone.push(left(area, track, by, due, "timeout", { from: track.seen, to: track.seen }));
+      gone.push(left(area, track, objectOf(state, track), by, due, "timeout", { from: seen, to: seen }));
       absent(state, track);
-      state.tracks.delete(id);
-      state.order = [];
+      forget(state, track);
     } else if (wakeAt === undefined || due < wakeAt) wakeAt = due;
   }
   state.wakeAt = wakeAt;
@@ -271,16 +316,20 @@ const endAll = (area: Area, state: Attendance, by: Moment, reason: EndReason): r
   const at = atOf(by);
   const gone: Presence[] = [];
   for (const track of state.tracks.values()) {
-    if (track.present) gone.push(left(area, track, by, at, reason, { from: track.seen, to: track.seen }));
+    if (!track.present) continue;
+    const seen = seenOf(state, track);
+    gone.push(left(area, track, objectOf(state, track), by, at, reason, { from: seen, to: seen }));
   }
   Object.assign(state, noneYet());
   return gone.sort((a, b) => byText(a.object.id, b.object.id));
 };
 
-const presentIn = (area: Area, { tracks }: Attendance, { tenant, camera, receivedAt, at, frame }: Now): readonly Present[] =>
-  Array.from(tracks.values())
+const presentIn = (area: Area, state: Attendance, { tenant, camera, receivedAt, at, frame }: Now): readonly Present[] =>
+  Array.from(state.tracks.values())
     .filter(({ present }) => present)
-    .map(({ object, start, first }): Present => {
+    .map((track): Present => {
+      const { start, first } = track;
+      const object = objectOf(state, track);
       const cause = { from: first, to: frame };
       const place = area.place({ tenant, camera });
       return { kind: "present", tenant, camera, receivedAt, place, object, at, start, firstSeen: first.timestamp, cause };
@@ -289,24 +338,23 @@ const presentIn = (area: Area, { tracks }: Attendance, { tenant, camera, receive
 
 /** Frees those not present who were in no frame since the last sweep and whose run inside, if any, is too old to go on. */
 const sweep = (state: Attendance, now: Instant, exitAfter: number): void => {
-  for (const [id, track] of state.tracks) {
-    if (track.present || track.counted > state.sweptFrames || (track.run > 0 && now - track.seen.timestamp < exitAfter)) continue;
-    state.tracks.delete(id);
-    state.order = [];
+  for (const track of state.tracks.values()) {
+    if (track.present || isIn(state.newest, track) || track.counted > state.sweptFrames) continue;
+    if (track.run === 0 || now - track.seen.timestamp >= exitAfter) forget(state, track);
   }
   state.sweepAt = now + Math.max(exitAfter, SWEEP_MS);
   state.sweptFrames = state.frames;
 };
 
-const saveAttendance = ({ tracks }: Attendance): Json =>
-  Array.from(tracks.values())
+const saveAttendance = (state: Attendance): Json =>
+  Array.from(state.tracks.values())
     .filter(({ present, run }) => present || run > 0)
-    .map(saveTrack);
+    .map((track) => saveTrack(track, objectOf(state, track), seenOf(state, track)));
 
-const saveTrack = (track: Track): Json => [
-  saveObject(track.object),
-  track.seen.timestamp,
-  track.seen.id,
+const saveTrack = (track: Track, object: DetectedObject, seen: FrameRef): Json => [
+  saveObject(object),
+  seen.timestamp,
+  seen.id,
   track.first.timestamp,
   track.first.id,
   track.run,
