@@ -4,6 +4,7 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import { systemClock } from "./adapters/clock.ts";
 import { type Config, ConfigError, flags, readConfig, showConfig } from "./config.ts";
 import { AdapterError } from "./domain/ports.ts";
+import { instantOf } from "./domain/timestamp.ts";
 import { fileFormats, ImportError, type ImportOptions, importFile } from "./ingest/file.ts";
 import { serve } from "./serve.ts";
 
@@ -20,9 +21,9 @@ const sizeOf = (text: string): { readonly width: number; readonly height: number
   return { width: Number(width), height: Number(height) };
 };
 
-const instantOf = (text: string): number => {
-  const at = /(Z|[+-]\d\d:\d\d)$/.test(text) ? Date.parse(text) : Number.NaN;
-  if (Number.isNaN(at)) throw new ImportError("--start must be an instant with its zone, like 2026-01-31T08:00:00Z");
+const startOf = (text: string): number => {
+  const at = instantOf(text);
+  if (typeof at === "string") throw new InvalidArgumentError(`${at}; it is written like 2026-01-31T08:00:00Z`);
   return at;
 };
 
@@ -55,13 +56,12 @@ program
   .addOption(new Option("--format <name>", "as what to read it; else found out from the file").choices(fileFormats))
   .option("--sensor <id>", "sensor of files that name none")
   .option("--fps <n>", "frames a second of files without timestamps", Number)
-  .option("--start <instant>", "RFC 3339 instant of the first frame of such files")
+  .option("--start <instant>", "RFC 3339 instant of the first frame of such files", startOf)
   .option("--type <name>", "object type of files that name none")
   .option("--pace <n>", "times the recorded pace; as fast as it goes when left out", Number)
   .option("--size <WxH>", "picture size in pixels, of files with relative coordinates", sizeOf)
-  .action(async (file: string, options: Omit<ImportOptions, "file" | "clock" | "start"> & { readonly start?: string }) => {
-    const start = options.start === undefined ? undefined : instantOf(options.start);
-    const done = await importFile({ ...options, file, start, clock: systemClock });
+  .action(async (file: string, options: Omit<ImportOptions, "file" | "clock">) => {
+    const done = await importFile({ ...options, file, clock: systemClock });
     for (const { line, detail } of done.rejected) console.error(`${file}:${line}: ${detail}`);
     const again = done.resumedAt > 0 ? `, after ${done.resumedAt} of an earlier import` : "";
     console.log(

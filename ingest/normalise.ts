@@ -2,7 +2,7 @@
 import type { Instant } from "../domain/envelope.ts";
 import type { Box, DetectedObject, Info } from "../domain/event.ts";
 import type { Limits } from "../domain/limits.ts";
-import { instantOf } from "./timestamp.ts";
+import { instantOf } from "../domain/timestamp.ts";
 
 /** Why a frame was refused; also the `reason` label of `tallywire_rejected_total`. */
 export type Reason = "syntax" | "shape" | "sensor" | "timestamp" | "ahead" | "box" | "object" | "too-many-objects";
@@ -50,10 +50,12 @@ export const sensorProblem = (value: unknown, limits: Pick<Limits, "idLength">):
   return undefined;
 };
 
+/** Before 1970 is refused: it is a clock that was never set. */
 export const timestampOf = (value: unknown, field: string, { now, limits }: Context): Instant | Rejection => {
   if (typeof value !== "string") return reject("timestamp", field, `must be RFC 3339 text with a zone, but is ${named(value)}`);
   const at = instantOf(value);
   if (typeof at === "string") return reject("timestamp", field, at);
+  if (at < 0) return reject("timestamp", field, "is before 1970");
   return aheadOf(at, field, now, limits) ?? at;
 };
 

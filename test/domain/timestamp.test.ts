@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { instantOf } from "../../ingest/timestamp.ts";
+import { instantOf } from "../../domain/timestamp.ts";
 
 describe("a timestamp", () => {
   it.each([
@@ -12,6 +12,8 @@ describe("a timestamp", () => {
     ["2026-01-01T00:00:00.9999Z", Date.UTC(2026, 0, 1, 0, 0, 0, 999)],
     ["2024-02-29T12:00:00.000Z", Date.UTC(2024, 1, 29, 12)],
     ["1970-01-01T00:00:00.000Z", 0],
+    ["1969-12-31T23:59:59.999Z", -1],
+    ["0001-01-01T00:00:00Z", Date.parse("0001-01-01T00:00:00.000Z")],
     ["2016-12-31T23:59:60Z", Date.UTC(2017, 0, 1) - 1],
     ["2017-01-01T00:59:60.5+01:00", Date.UTC(2017, 0, 1) - 1],
   ])("%s is read", (text, at) => {
@@ -44,22 +46,24 @@ describe("a timestamp", () => {
     ["2026-01-01T12:00:60.000Z", "names no real date or time"],
     ["2026-01-15T23:59:60Z", "names no real date or time"],
     ["2026-01-01T00:00:00+24:00", "names no real date or time"],
-    ["0000-01-01T00:00:00.000Z", "is before 1970"],
-    ["1969-12-31T23:59:59.999Z", "is before 1970"],
   ])("%s %s", (text, why) => {
     expect(instantOf(text)).toBe(why);
   });
 
   it("is read as the platform reads it, whatever the instant and the zone", () => {
     fc.assert(
-      fc.property(fc.integer({ min: 0, max: 253_402_300_799_999 }), fc.integer({ min: -1439, max: 1439 }), (at, offset) => {
-        expect(instantOf(new Date(at).toISOString())).toBe(at);
-        const local = at + offset * 60_000;
-        if (local < 0 || local > 253_402_300_799_999) return;
-        const away = Math.abs(offset);
-        const zone = `${offset < 0 ? "-" : "+"}${String(Math.floor(away / 60)).padStart(2, "0")}:${String(away % 60).padStart(2, "0")}`;
-        expect(instantOf(new Date(local).toISOString().replace("Z", zone))).toBe(at);
-      }),
+      fc.property(
+        fc.integer({ min: -62_135_596_800_000, max: 253_402_300_799_999 }),
+        fc.integer({ min: -1439, max: 1439 }),
+        (at, offset) => {
+          expect(instantOf(new Date(at).toISOString())).toBe(at);
+          const local = at + offset * 60_000;
+          if (local < -62_135_596_800_000 || local > 253_402_300_799_999) return;
+          const away = Math.abs(offset);
+          const zone = `${offset < 0 ? "-" : "+"}${String(Math.floor(away / 60)).padStart(2, "0")}:${String(away % 60).padStart(2, "0")}`;
+          expect(instantOf(new Date(local).toISOString().replace("Z", zone))).toBe(at);
+        },
+      ),
       { numRuns: 2000 },
     );
   });

@@ -1,11 +1,12 @@
-import type { Instant } from "../domain/envelope.ts";
+/** RFC 3339 text to an instant: the one reading of it, for frames, questions and commands alike. */
+import type { Instant } from "./envelope.ts";
 
 const GENERAL = /^(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d+))?([Zz]|([+-])(\d\d):(\d\d))$/;
 const ZONELESS = /^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?$/;
 const MINUTE = 60_000;
 
 /** Why a text names no instant, in words for the sender. */
-export type NoInstant = "has no zone" | "is no RFC 3339 timestamp" | "names no real date or time" | "is before 1970";
+export type NoInstant = "has no zone" | "is no RFC 3339 timestamp" | "names no real date or time";
 
 const monthDays = (year: number, month: number): number =>
   month === 2
@@ -45,8 +46,7 @@ const instant = (
     if (midnight % 86_400_000 !== 0 || new Date(midnight).getUTCDate() !== 1) return "names no real date or time";
     return midnight - 1;
   }
-  const at = start + second * 1000 + ms;
-  return at < 0 ? "is before 1970" : at;
+  return start + second * 1000 + ms;
 };
 
 const two = (text: string, at: number): number => {
@@ -82,7 +82,7 @@ const plain = (text: string): Instant | NoInstant | undefined => {
   return instant(year, month, day, hour, minute, second, ms, 0);
 };
 
-/** RFC 3339 with a zone. Beyond milliseconds digits are cut off, not rounded. Before 1970 is refused: it is a clock that was never set. */
+/** RFC 3339 with a zone. Beyond milliseconds digits are cut off, not rounded. Before 1970 it is negative. */
 export const instantOf = (text: string): Instant | NoInstant => {
   const quick = plain(text);
   if (quick !== undefined) return quick;
