@@ -2,11 +2,11 @@
 import { createHash } from "node:crypto";
 import type { CameraKey } from "../domain/envelope.ts";
 import type { Derived } from "../domain/event.ts";
+import { createPartitions } from "../domain/partitions.ts";
 import { EVENTS_PER_RECORD, type Log, type Owned, type Position, type Saved } from "../domain/ports.ts";
 import { packJson, unpackJson } from "./codec.ts";
 import { feed } from "./feed.ts";
 import type { Environment, Group, Table } from "./lmdb-environment.ts";
-import { partitionsRemembered } from "./lmdb-facts.ts";
 import { at, newestOf, type Packed, type Records } from "./lmdb-records.ts";
 import type { Committer, Work } from "./ownership.ts";
 
@@ -27,7 +27,7 @@ export class LmdbDerived implements Log<Derived>, Committer {
   readonly #state: Table;
   readonly #memory: Table;
   readonly #records: readonly Records<Derived>[];
-  readonly #partitionOf: ReturnType<typeof partitionsRemembered>;
+  readonly #partitionOf: ReturnType<typeof createPartitions>;
   readonly #progress: Progress[];
 
   constructor(environment: Environment, epoch: string, records: readonly Records<Derived>[], state: Table, memory: Table) {
@@ -37,7 +37,7 @@ export class LmdbDerived implements Log<Derived>, Committer {
     this.#records = records;
     this.#state = state;
     this.#memory = memory;
-    this.#partitionOf = partitionsRemembered(records.length);
+    this.#partitionOf = createPartitions(records.length);
     this.#progress = records.map((_, p) => {
       const stored = state.getBinary(`progress/${p}`);
       return stored === undefined ? UNBEGUN : at(environment, `state/progress/${p}`, () => unpackJson<Progress>("state", stored));
@@ -49,7 +49,7 @@ export class LmdbDerived implements Log<Derived>, Committer {
     return this.#environment.write((group) => {
       const parts: Derived[][] = this.#records.map(() => []);
       const places = events.map((event) => {
-        const partition = this.#partitionOf(event);
+        const partition = this.#partitionOf(event.tenant, event.camera);
         return { partition, index: (parts[partition] as Derived[]).push(event) - 1 };
       });
       const applied = parts.map((part, p) => (part.length === 0 ? undefined : this.#put(group, p, part)));

@@ -1,6 +1,6 @@
 /** The facts log in LMDB: what arrives while a commit is under way is joined into one block a partition. */
 import type { Fact } from "../domain/event.ts";
-import { partitionOf } from "../domain/ids.ts";
+import { createPartitions } from "../domain/partitions.ts";
 import { EVENTS_PER_RECORD, type Log, type Position } from "../domain/ports.ts";
 import { feed } from "./feed.ts";
 import type { Environment } from "./lmdb-environment.ts";
@@ -14,35 +14,12 @@ const BLOCK_OBJECTS = 10_000;
 /** A block being gathered. `record` is known once it is durable; `packed` is set when nothing more goes in. */
 type Gathering = { readonly facts: Fact[]; objects: number; record: number; packed: Promise<Packed> | undefined };
 
-/** partitionOf hashes text; cameras repeat. Bounded, since their names come from outside. */
-export const partitionsRemembered = (partitions: number): ((key: { readonly tenant: string; readonly camera: string }) => number) => {
-  const known = new Map<string, Map<string, number>>();
-  let size = 0;
-  return ({ tenant, camera }) => {
-    let ofTenant = known.get(tenant);
-    let partition = ofTenant?.get(camera);
-    if (partition !== undefined) return partition;
-    partition = partitionOf(tenant, camera, partitions);
-    if (size++ > 65_536) {
-      known.clear();
-      size = 0;
-      ofTenant = undefined;
-    }
-    if (ofTenant === undefined) {
-      ofTenant = new Map();
-      known.set(tenant, ofTenant);
-    }
-    ofTenant.set(camera, partition);
-    return partition;
-  };
-};
-
 export class LmdbFacts implements Log<Fact> {
   readonly epoch: string;
   readonly partitions: number;
   readonly #environment: Environment;
   readonly #records: readonly Records<Fact>[];
-  readonly #partitionOf: ReturnType<typeof partitionsRemembered>;
+  readonly #partitionOf: ReturnType<typeof createPartitions>;
   readonly #squeezable: Allowance;
   /** One list a partition. */
   #gathering: Gathering[][];
@@ -55,7 +32,7 @@ export class LmdbFacts implements Log<Fact> {
     this.epoch = epoch;
     this.partitions = records.length;
     this.#records = records;
-    this.#partitionOf = partitionsRemembered(records.length);
+    this.#partitionOf = createPartitions(records.length);
   }
 
   async append(facts: readonly Fact[]): Promise<readonly Position[]> {
@@ -64,7 +41,7 @@ export class LmdbFacts implements Log<Fact> {
     const indexes: number[] = new Array(facts.length);
     for (let i = 0; i < facts.length; i++) {
       const fact = facts[i] as Fact;
-      const block = this.#blockFor(this.#partitionOf(fact), fact);
+      const block = this.#blockFor(this.#partitionOf(fact.tenant, fact.camera), fact);
       blocks[i] = block;
       indexes[i] = block.facts.push(fact) - 1;
     }

@@ -6,11 +6,11 @@
 import type { CameraKey } from "../domain/envelope.ts";
 import type { CameraState, Fact, Frame, Heartbeat } from "../domain/event.ts";
 import type { Limits } from "../domain/limits.ts";
+import { createPartitions } from "../domain/partitions.ts";
 import { AdapterError, type Clock, type Journal, type Log, type Meter, type Position } from "../domain/ports.ts";
 import { kindOf, type Line, linesOf } from "./body.ts";
 import { frameHash } from "./frame-hash.ts";
 import { aheadOf, isRejection, type Observed, rejectionText, sensorProblem } from "./normalise.ts";
-import { createPartitions } from "./partitions.ts";
 import { type Incoming, isNotReceived, type NotReceived, notReceived, type Reached, type Received, type Rejected } from "./received.ts";
 import { type Appending, createRemembered, frameKey } from "./remembered.ts";
 import { tooLarge, unpack } from "./unpack.ts";
@@ -39,7 +39,7 @@ export const createReceiver = ({ facts, limits, clock, meter, journal }: World):
   let pendingBytes = 0;
   let draining = false;
 
-  const partitionOfCamera = createPartitions(facts.partitions, limits.rememberedFrames);
+  const partitionOfCamera = createPartitions(facts.partitions);
 
   const memoryOf = (tenant: string, camera: string) => {
     const memory = memories[partitionOfCamera(tenant, camera)];
