@@ -12,7 +12,7 @@ import { Damaged, HEADER, type Header, seal, sealJson, unseal } from "./seal.ts"
 export type Upcaster = (event: never) => unknown;
 export type Schema = { readonly version: number; readonly upcasters: ReadonlyMap<number, Upcaster> };
 
-export const factSchema: Schema = { version: 1, upcasters: new Map() };
+const factSchema: Schema = { version: 1, upcasters: new Map() };
 export const derivedSchema: Schema = { version: 1, upcasters: new Map() };
 
 export type Stamp = Pick<Header, "count" | "newest" | "high" | "squeezed">;

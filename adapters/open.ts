@@ -23,4 +23,6 @@ export const openStore = (where: Where): Promise<EventStore> =>
   where.url.startsWith("memory:") ? Promise.resolve(openMemoryStore()) : openLmdbStore({ dir: folder(where, "store") });
 
 export const openWarehouse = (where: Where, parts: { readonly journal: Journal; readonly meter: Meter }): Promise<Warehouse> =>
-  where.url.startsWith("chdb:") ? openChdb({ dir: folder(where, "warehouse"), ...parts }) : openClickhouse({ url: where.url, ...parts });
+  where.url.startsWith("chdb:")
+    ? openChdb({ dir: folder(where, "warehouse"), ...parts })
+    : openClickhouse({ url: where.url, journal: parts.journal });

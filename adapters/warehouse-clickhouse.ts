@@ -3,7 +3,7 @@ import { Agent } from "node:http";
 import { setImmediate as turn } from "node:timers/promises";
 import { type ClickHouseClient, ClickHouseError, ClickHouseLogLevel, createClient } from "@clickhouse/client";
 import { limits } from "../domain/limits.ts";
-import { AdapterError, type Journal, type Meter, type Param, type Row, type Warehouse } from "../domain/ports.ts";
+import { AdapterError, type Journal, type Param, type Row, type Warehouse } from "../domain/ports.ts";
 import { type ChdbOptions, ChdbProcess } from "./chdb-process.ts";
 import { adapterErrorOf } from "./clickhouse-errors.ts";
 import { turns } from "./turns.ts";
@@ -144,7 +144,7 @@ export const openChdb = async (options: ChdbOptions): Promise<Warehouse & { read
   return { ...warehouseOver(through, close, querySeconds), pid: () => engine.pid };
 };
 
-export type ClickhouseOptions = { readonly url: string; readonly journal: Journal; readonly meter: Meter };
+export type ClickhouseOptions = { readonly url: string; readonly journal: Journal };
 
 /** A server: `http://user:password@host:8123/database` (`tallywire` where none is named; it is created). */
 export const openClickhouse = async ({ url, journal }: ClickhouseOptions): Promise<Warehouse> => {

@@ -57,7 +57,7 @@ const sameValue = (a: unknown, b: unknown): boolean => {
   const [one, other] = [new Map(Object.entries(a)), new Map(Object.entries(b))];
   return [...new Set([...one.keys(), ...other.keys()])].every((name) => sameValue(one.get(name), other.get(name)));
 };
-export const sameDefinition = <T extends object>(known: (T & { readonly version: number }) | undefined, given: T): boolean =>
+const sameDefinition = <T extends object>(known: (T & { readonly version: number }) | undefined, given: T): boolean =>
   known !== undefined && sameValue({ ...known, version: 0 }, { ...given, version: 0 });
 
 /** The number a rule would carry here: that of the equal rule in force, 0 for any other (a candidate in a backtest). */

@@ -64,7 +64,7 @@ const touch = (a: Point, b: Point, c: Point, d: Point): boolean => {
 };
 
 /** Whether two edges meet anywhere but at the corner they share. Every pair is tried: a region has few corners. */
-export const selfCrosses = (corners: readonly Point[]): boolean =>
+const selfCrosses = (corners: readonly Point[]): boolean =>
   corners.some((a, i) => {
     const b = next(corners, i);
     // An edge that turns straight back lies on the one before it.

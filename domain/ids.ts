@@ -75,7 +75,7 @@ export const uuidV5 = (namespace: string, name: string): string => {
 };
 
 /** The namespace of alert ids. Changing it renames every alert ever raised. */
-export const alertNamespace = "7c0b1f4e-95a3-5d7e-8a52-61f0d3c4e2b9";
+const alertNamespace = "7c0b1f4e-95a3-5d7e-8a52-61f0d3c4e2b9";
 const alertSpace = bytesOfUuid(alertNamespace);
 
 export type AlertName = {

@@ -6,7 +6,7 @@ export type ImportState = { readonly fingerprint: string; readonly frames: numbe
 
 const HEAD_BYTES = 64 * 1024;
 
-export const stateFileOf = (file: string): string => `${file}.tallywire-import`;
+const stateFileOf = (file: string): string => `${file}.tallywire-import`;
 
 /** The file as it is, and how it is read: its size, its first 64 KiB, the options. Another file or other options start anew. */
 export const fingerprintOf = async (file: string, options: object): Promise<string> => {

@@ -98,7 +98,7 @@ export const typeOf = (value: unknown, field: string, limits: Limits): string | 
 };
 
 /** Pixels. Far beyond any picture; within it no product of coordinates loses its finiteness. */
-export const FARTHEST = 1_000_000_000;
+const FARTHEST = 1_000_000_000;
 
 /** An inverted or non-finite box is refused, one without area is not. `+ 0` turns a negative zero into zero. */
 export const boxOf = (left: unknown, top: unknown, right: unknown, bottom: unknown, field: string): Box | Rejection => {

@@ -7,7 +7,7 @@ import type { LogKind, Projection } from "./projection.ts";
  * What a batch may hold: events, and rows and objects together, which is where its bytes are. Eight projectors hold two batches
  * each while they catch up, so a batch is no larger than inserts gain by: some 2,000 frames of 20 objects.
  */
-export const MOST_EVENTS = 10_000;
+const MOST_EVENTS = 10_000;
 const MOST_WEIGHT = 40_000;
 
 export type Gathered = {

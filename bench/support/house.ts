@@ -24,7 +24,7 @@ const REGION = {
 };
 const onWire = { id: "line", type: "tripwire" };
 const inRegion = { id: "square", type: "roi" };
-export const TEN = { ...onWire, ruleId: "ten", name: "Ten", ruleType: "increment", countThreshold: 10, direction: "entry" };
+const TEN = { ...onWire, ruleId: "ten", name: "Ten", ruleType: "increment", countThreshold: 10, direction: "entry" };
 /** Alerts at every crossing, either way. */
 export const EACH = [
   { ...onWire, ruleId: "down", name: "Down", ruleType: "increment", countThreshold: 1, direction: "entry" },

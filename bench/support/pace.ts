@@ -26,7 +26,7 @@ export type Paced = {
   readonly quantiles: readonly number[];
 };
 
-export const QUANTILES = [0.5, 0.9, 0.99, 0.999, 1];
+const QUANTILES = [0.5, 0.9, 0.99, 0.999, 1];
 /** Milliseconds for the last alerts to arrive. */
 const REST_MS = 2000;
 

@@ -50,9 +50,6 @@ export const copyOf = ({ id, type, bbox, confidence }: Sighting): Sighting => ({
 export const earlier = (known: FrameRef, heard: FrameRef): FrameRef => (heard.timestamp < known.timestamp ? heard : known);
 export const later = (known: FrameRef, heard: FrameRef): FrameRef => (heard.timestamp >= known.timestamp ? heard : known);
 
-/** By code unit: the same on every machine, whatever its language. */
-export const byCodeUnit = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
-
 export const saveSighting = ({ id, type, bbox, confidence }: Sighting): Json => [
   id,
   type,

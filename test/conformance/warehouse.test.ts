@@ -214,13 +214,13 @@ const server = process.env.CLICKHOUSE_URL;
 describe.skipIf(server === undefined)("a ClickHouse server", () => {
   let warehouse: Warehouse;
   beforeAll(async () => {
-    warehouse = await openClickhouse({ url: server as string, ...noted() });
+    warehouse = await openClickhouse({ url: server as string, journal: noted().journal });
   });
   afterAll(() => warehouse.close());
   warehouseSuite(() => warehouse);
 });
 
 it("a server that is not there is unavailable, and may be there later", async () => {
-  const opening = openClickhouse({ url: "http://127.0.0.1:9", ...noted() });
+  const opening = openClickhouse({ url: "http://127.0.0.1:9", journal: noted().journal });
   await expect(opening).rejects.toMatchObject({ code: "unavailable", retryable: true });
 });

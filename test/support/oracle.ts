@@ -93,7 +93,7 @@ const named = (parts: readonly (string | undefined)[]): string =>
 
 const DAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 /** Whether the zone's wall clock stands in a window; one that ends before it begins goes on into the next day. */
-export const withinSchedule = (schedule: Schedule | undefined, at: Instant): boolean => {
+const withinSchedule = (schedule: Schedule | undefined, at: Instant): boolean => {
   if (schedule === undefined) return true;
   const wall = new Intl.DateTimeFormat("en-GB", {
     timeZone: schedule.timezone,

@@ -141,7 +141,7 @@ const reloaded = (machine: RuleMachine, states: States<unknown>): States<unknown
   );
 
 /** What a machine tells, which must be the same with a save and a load at any one point and at all of them. */
-export const toldBy = (make: () => RuleMachine, inputs: readonly Heard[]): readonly Alert[] => {
+const toldBy = (make: () => RuleMachine, inputs: readonly Heard[]): readonly Alert[] => {
   const machine = make();
   const told = run(machine, inputs);
   for (let cut = 0; cut <= inputs.length; cut++) {

@@ -21,7 +21,7 @@ export const inOrder = (a: Known<Crossing | Presence>, b: Known<Crossing | Prese
 
 export const LEFT = 1;
 export const ENTERED = 2;
-export const CROSSED = 3;
+const CROSSED = 3;
 
 export type Seen = { readonly moment: Moment; readonly frame: Frame; readonly at: Instant; readonly object: DetectedObject };
 

@@ -4,7 +4,7 @@ import type { Analytic, Anchor, CameraEvent, Direction, Point, Roi, Rule, Schedu
 
 export const SENSOR = "gate";
 export const WIRES = ["east", "bend", "hook"] as const;
-export const REGIONS = ["yard", "notch"] as const;
+const REGIONS = ["yard", "notch"] as const;
 
 const at = (x: number, y: number): Point => ({ x, y });
 const shapes: Record<(typeof WIRES)[number], Pick<Tripwire, "wire"> & { readonly p1: Point; readonly p2: Point }> = {
