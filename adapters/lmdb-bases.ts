@@ -4,7 +4,7 @@ import type { Base, Position } from "../domain/ports.ts";
 import { packJson, unpackJson } from "./codec.ts";
 import { cameraDigest } from "./lmdb-derived.ts";
 import type { Environment, Group, Table } from "./lmdb-environment.ts";
-import { at as reading } from "./lmdb-records.ts";
+import { checked } from "./lmdb-records.ts";
 
 /** Instants as texts of one length sort as they should. */
 const stamp = (at: Instant): string => String(Math.min(Math.max(0, Math.floor(at)), Number.MAX_SAFE_INTEGER)).padStart(16, "0");
@@ -46,6 +46,6 @@ export class LmdbBases {
 
   #read(key: string | number): Base | undefined {
     const stored = this.#table.getBinary(key);
-    return stored === undefined ? undefined : reading(this.#environment, `bases/${key}`, () => unpackJson<Base>("base", stored));
+    return stored === undefined ? undefined : checked(this.#environment, `bases/${key}`, () => unpackJson<Base>("base", stored));
   }
 }

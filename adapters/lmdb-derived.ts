@@ -7,7 +7,7 @@ import { EVENTS_PER_RECORD, type Log, type Owned, type Position, type Saved } fr
 import { packJson, unpackJson } from "./codec.ts";
 import { feed } from "./feed.ts";
 import type { Environment, Group, Table } from "./lmdb-environment.ts";
-import { at, newestOf, type Packed, type Records } from "./lmdb-records.ts";
+import { checked, newestOf, type Packed, type Records } from "./lmdb-records.ts";
 import type { Committer, Work } from "./ownership.ts";
 
 /** `at`: the checkpoint's position; `next`: the committed one. */
@@ -40,7 +40,7 @@ export class LmdbDerived implements Log<Derived>, Committer {
     this.#partitionOf = createPartitions(records.length);
     this.#progress = records.map((_, p) => {
       const stored = state.getBinary(`progress/${p}`);
-      return stored === undefined ? UNBEGUN : at(environment, `state/progress/${p}`, () => unpackJson<Progress>("state", stored));
+      return stored === undefined ? UNBEGUN : checked(environment, `state/progress/${p}`, () => unpackJson<Progress>("state", stored));
     });
   }
 
@@ -109,7 +109,7 @@ export class LmdbDerived implements Log<Derived>, Committer {
     const all: Saved[] = [];
     for (const key of this.#memory.getKeys({ start: `${partition}/`, end: `${partition}/~` })) {
       const stored = this.#memory.getBinary(key);
-      if (stored !== undefined) all.push(at(this.#environment, `memory/${key}`, () => unpackJson<Saved>("memory", stored)));
+      if (stored !== undefined) all.push(checked(this.#environment, `memory/${key}`, () => unpackJson<Saved>("memory", stored)));
     }
     return all;
   }

@@ -29,7 +29,7 @@ export const corrupt = (file: string, name: string, cause: unknown): AdapterErro
 };
 
 /** Runs a reading of one record; damage becomes an AdapterError that says where. */
-export const at = <T>(environment: Environment, name: string, read: () => T): T => {
+export const checked = <T>(environment: Environment, name: string, read: () => T): T => {
   try {
     return read();
   } catch (cause) {
@@ -146,7 +146,7 @@ export class Records<E extends { readonly receivedAt: Instant }> implements Part
 
   /** Damage becomes an AdapterError that names the record. */
   checked<T>(record: number, read: () => T): T {
-    return at(this.#environment, this.nameOf(record), read);
+    return checked(this.#environment, this.nameOf(record), read);
   }
 
   batch(from: Position, to: Position): Batch<E> {
@@ -222,6 +222,6 @@ export class Records<E extends { readonly receivedAt: Instant }> implements Part
   }
 
   #read(stored: Buffer | undefined): Extent {
-    return stored === undefined ? NOTHING : at(this.#environment, `state/${this.name}`, () => unpackJson<Extent>("state", stored));
+    return stored === undefined ? NOTHING : checked(this.#environment, `state/${this.name}`, () => unpackJson<Extent>("state", stored));
   }
 }

@@ -9,7 +9,7 @@ import { LmdbBases } from "./lmdb-bases.ts";
 import { LmdbDerived } from "./lmdb-derived.ts";
 import { Environment, type Table } from "./lmdb-environment.ts";
 import { LmdbFacts } from "./lmdb-facts.ts";
-import { at, type BatchLimits, Records } from "./lmdb-records.ts";
+import { type BatchLimits, checked, Records } from "./lmdb-records.ts";
 import { retain } from "./lmdb-retention.ts";
 import { Ownership } from "./ownership.ts";
 import type { Policy } from "./retention.ts";
@@ -100,7 +100,7 @@ const identify = async (environment: Environment, state: Table, partitions: numb
       return () => identity;
     });
   }
-  const identity = at(environment, "state/identity", () => unpackJson<Identity>("state", stored));
+  const identity = checked(environment, "state/identity", () => unpackJson<Identity>("state", stored));
   if (identity.partitions === partitions) return identity;
   const message =
     `The log in ${environment.dir} was created with ${identity.partitions} partitions and was opened with ${partitions}. ` +

@@ -13,7 +13,7 @@ import { packJson, unpackJson } from "./codec.ts";
 import { Growth } from "./feed.ts";
 import { Environment, type Group, type Table } from "./lmdb-environment.ts";
 import { Damaged } from "./seal.ts";
-import { decide, followStore } from "./streams.ts";
+import { followStore, revisionOfRepeat } from "./streams.ts";
 
 const PER_BATCH = 1000;
 
@@ -50,7 +50,7 @@ class LmdbStore implements EventStore {
     const name = digest(stream);
     return this.#environment.write((group) => {
       const current = this.#number(group.get(this.#heads, `stream/${name}`), `heads/stream/${name}`);
-      const repeat = decide(stream, expected, events, current, (id) => {
+      const repeat = revisionOfRepeat(stream, expected, events, current, (id) => {
         const known = group.get(this.#ids, `${name}/${digest(id)}`);
         return known === undefined ? undefined : this.#number(known, `ids/${name}`);
       });

@@ -9,7 +9,7 @@ import {
   type Revision,
 } from "../domain/ports.ts";
 import { Growth } from "./feed.ts";
-import { decide, followStore } from "./streams.ts";
+import { followStore, revisionOfRepeat } from "./streams.ts";
 
 const PER_BATCH = 1000;
 
@@ -27,7 +27,7 @@ export const openMemoryStore = (): EventStore => {
       open();
       const decided = streams.get(stream) ?? [];
       const known = revisions.get(stream) ?? new Map<string, Revision>();
-      const repeat = decide(stream, expected, events, decided.length, (id) => known.get(id));
+      const repeat = revisionOfRepeat(stream, expected, events, decided.length, (id) => known.get(id));
       if (repeat !== undefined) return repeat;
       for (const event of events) {
         const { id, type, data, at } = structuredClone(event);

@@ -16,7 +16,7 @@ import { type Growth, pulling } from "./feed.ts";
  * appended. The revision of a repeat is that of its last event, whatever came after. Throws AdapterError `wrong-revision`, and
  * `bad-query` for an id given twice.
  */
-export const decide = (
+export const revisionOfRepeat = (
   stream: string,
   expected: Expected,
   events: readonly Decision[],

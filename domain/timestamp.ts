@@ -3,7 +3,7 @@ import type { Instant } from "./envelope.ts";
 
 const GENERAL = /^(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d+))?([Zz]|([+-])(\d\d):(\d\d))$/;
 const ZONELESS = /^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?$/;
-const MINUTE = 60_000;
+const MINUTE_MS = 60_000;
 
 /** Why a text names no instant, in words for the sender. */
 export type NoInstant = "has no zone" | "is no RFC 3339 timestamp" | "names no real date or time";
@@ -40,9 +40,9 @@ const instant = (
   if (month < 1 || month > 12 || day < 1 || day > monthDays(year, month) || hour > 23 || minute > 59 || second > 60) {
     return "names no real date or time";
   }
-  const start = daysSinceEpoch(year, month, day) * 86_400_000 + (hour * 60 + minute - offset) * MINUTE;
+  const start = daysSinceEpoch(year, month, day) * 86_400_000 + (hour * 60 + minute - offset) * MINUTE_MS;
   if (second === 60) {
-    const midnight = start + MINUTE;
+    const midnight = start + MINUTE_MS;
     if (midnight % 86_400_000 !== 0 || new Date(midnight).getUTCDate() !== 1) return "names no real date or time";
     return midnight - 1;
   }

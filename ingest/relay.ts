@@ -37,7 +37,7 @@ type World = {
   readonly clock: Clock;
   readonly journal: Journal;
   /** Milliseconds someone waits for the relay. */
-  readonly patience?: number;
+  readonly patienceMs?: number;
 };
 
 const BOOKMARK = "relay";
@@ -49,7 +49,7 @@ const LONGEST_PAUSE_MS = 5000;
 type Passed = { readonly revision: Revision; readonly at: Position | undefined };
 type Waiting = { readonly revision: Revision; readonly resolve: () => void; readonly reject: (error: AdapterError) => void };
 
-export const createRelay = ({ store, facts, clock, journal, patience = PATIENCE_MS }: World): Relay => {
+export const createRelay = ({ store, facts, clock, journal, patienceMs = PATIENCE_MS }: World): Relay => {
   const streams = new Map<string, Passed>();
   const waiting = new Map<string, Set<Waiting>>();
   let ended: AdapterError | undefined;
@@ -117,7 +117,7 @@ export const createRelay = ({ store, facts, clock, journal, patience = PATIENCE_
     const one: Waiting = { revision, resolve, reject };
     group.add(one);
     const late = async (): Promise<void> => {
-      await clock.sleep(patience, done.signal);
+      await clock.sleep(patienceMs, done.signal);
       if (!done.signal.aborted)
         reject(new AdapterError("timeout", "the decision is stored, but not yet in the facts log", { retryable: true }));
     };

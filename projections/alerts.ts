@@ -132,9 +132,9 @@ WHERE ${OF_CAMERA} AND start >= arrayMin(tupleElement(names, 1)) AND start <= ar
   AND (start, id) IN (SELECT tupleElement(name, 1), tupleElement(name, 2) FROM (SELECT arrayJoin(names) AS name))
 ORDER BY start, id, revision DESC, position
 LIMIT 1 BY start, id`;
-const DAY = 86_400_000;
+const DAY_MS = 86_400_000;
 /** Windows grow eightfold; one beyond this many milliseconds reaches back to the beginning. */
-const WIDEST = 8 ** 4 * DAY;
+const WIDEST_MS = 8 ** 4 * DAY_MS;
 type Named = AlertRow & { readonly found: number; readonly lastAt: number; readonly lastId: string };
 
 const isAfter = (row: { readonly endTimestamp: number; readonly id: string }, at: number, id: string): boolean =>
@@ -147,9 +147,9 @@ export const listAlerts = async (warehouse: Reader, scope: Scope, asked: Paramet
   const names = limit + 1;
   const rows: AlertRow[] = [];
   let after: PageKey = asked.after ?? { at: LAST, id: "" };
-  let window = DAY;
+  let window = DAY_MS;
   while (rows.length <= limit) {
-    const isWhole = window > WIDEST;
+    const isWhole = window > WIDEST_MS;
     const { at, id } = after;
     const found = await warehouse.select<Named>(LATEST, {
       ...scopeParams(scope),

@@ -4,7 +4,7 @@ import type { Fact } from "../domain/event.ts";
 import type { Position } from "../domain/ports.ts";
 import { KEPT, type Projection, type Reader } from "./projection.ts";
 
-const HOUR = 3_600_000;
+const HOUR_MS = 3_600_000;
 
 export const positions: Projection<"facts"> = {
   name: "positions",
@@ -21,7 +21,7 @@ export const positions: Projection<"facts"> = {
           {
             tenant: event.tenant,
             camera: event.camera,
-            hour: Math.floor(event.timestamp / HOUR) * HOUR,
+            hour: Math.floor(event.timestamp / HOUR_MS) * HOUR_MS,
             partition,
             least: position,
             greatest: position,
@@ -32,7 +32,7 @@ export const positions: Projection<"facts"> = {
 
 const SPAN = `
 SELECT min(positions.least) AS least, max(positions.greatest) AS greatest, count() AS hours FROM positions
-WHERE tenant = {tenant:String} AND camera = {camera:String} AND hour > {from:Int64} - ${HOUR} AND hour < {to:Int64}`;
+WHERE tenant = {tenant:String} AND camera = {camera:String} AND hour > {from:Int64} - ${HOUR_MS} AND hour < {to:Int64}`;
 
 /** Positions between which all frames of the camera with a timestamp in [from, to) lie, the last included; undefined where there are none. */
 export const positionsOf = async (

@@ -1,8 +1,8 @@
 /** The edges of a histogram's buckets. */
 import type { Instant } from "../../domain/envelope.ts";
 
-const HOUR = 3600;
-const DAY = 86_400;
+const HOUR_SECONDS = 3600;
+const DAY_SECONDS = 86_400;
 
 /** `too-many`: more than `most` buckets. `zone-size`: a zone shifts only buckets of an hour and of a day. */
 export type Edges = readonly Instant[] | "too-many" | "no-such-zone" | "zone-size";
@@ -15,11 +15,11 @@ export type Edges = readonly Instant[] | "too-many" | "no-such-zone" | "zone-siz
 export const bucketEdges = (from: Instant, to: Instant, seconds: number, timezone: string | undefined, most: number): Edges => {
   const zone = timezone === undefined ? undefined : wallClock(timezone);
   if (timezone !== undefined && zone === undefined) return "no-such-zone";
-  if (zone !== undefined && seconds !== HOUR && seconds !== DAY && HOUR % seconds !== 0) return "zone-size";
+  if (zone !== undefined && seconds !== HOUR_SECONDS && seconds !== DAY_SECONDS && HOUR_SECONDS % seconds !== 0) return "zone-size";
   const size = seconds * 1000;
   const next = (edge: Instant): Instant => {
-    if (zone !== undefined && seconds === DAY) return nextMidnight(edge, zone);
-    if (zone !== undefined && seconds === HOUR) return nextHour(edge, zone);
+    if (zone !== undefined && seconds === DAY_SECONDS) return nextMidnight(edge, zone);
+    if (zone !== undefined && seconds === HOUR_SECONDS) return nextHour(edge, zone);
     return (Math.floor(edge / size) + 1) * size;
   };
   if (from === to) return [];
@@ -71,18 +71,18 @@ const formatOf = (timeZone: string): Intl.DateTimeFormat | undefined => {
 
 /** A shift of the clock happens at the end of a local hour, so it is an edge, also where it leaves half an hour over (Lord Howe). */
 const nextHour = (edge: Instant, clock: WallClock): Instant => {
-  const intoHour = ((clock(edge) % (HOUR * 1000)) + HOUR * 1000) % (HOUR * 1000);
-  return edge + HOUR * 1000 - intoHour;
+  const intoHour = ((clock(edge) % (HOUR_SECONDS * 1000)) + HOUR_SECONDS * 1000) % (HOUR_SECONDS * 1000);
+  return edge + HOUR_SECONDS * 1000 - intoHour;
 };
 
 /** The first instant of the next local day; where midnight is skipped, the shift. */
 const nextMidnight = (edge: Instant, clock: WallClock): Instant => {
-  const midnight = (Math.floor(clock(edge) / (DAY * 1000)) + 1) * DAY * 1000;
+  const midnight = (Math.floor(clock(edge) / (DAY_SECONDS * 1000)) + 1) * DAY_SECONDS * 1000;
   const offsetNear = (at: Instant) => clock(at) - at;
   const guess = midnight - offsetNear(midnight - offsetNear(edge));
   if (guess > edge && clock(guess) === midnight && clock(guess - 1) < midnight) return guess;
   let before = edge;
-  let after = edge + 2 * DAY * 1000;
+  let after = edge + 2 * DAY_SECONDS * 1000;
   while (after - before > 1) {
     const middle = Math.floor((before + after) / 2);
     if (clock(middle) < midnight) before = middle;

@@ -33,8 +33,8 @@ type House = { readonly cameras: Cameras; readonly relay: Relay; readonly stop: 
 const running: House[] = [];
 let unique = 0;
 
-const house = (store: EventStore, facts: Log<Fact>, patience = 2000): House => {
-  const relay = createRelay({ store, facts, clock: systemClock, journal: silent, patience });
+const house = (store: EventStore, facts: Log<Fact>, patienceMs = 2000): House => {
+  const relay = createRelay({ store, facts, clock: systemClock, journal: silent, patienceMs });
   const stopping = new AbortController();
   const ran = relay.run(stopping.signal);
   ran.catch(() => undefined);
@@ -131,7 +131,7 @@ describe("a change", () => {
 
   it("says that it is not in the log yet where the relay does not come to it", async () => {
     const { store, facts } = outside();
-    const relay = createRelay({ store, facts, clock: systemClock, journal: silent, patience: 20 });
+    const relay = createRelay({ store, facts, clock: systemClock, journal: silent, patienceMs: 20 });
     const cameras = createCameras({
       store,
       relay,
