@@ -141,6 +141,7 @@ describe("the main job, in a process of its own", () => {
   it("stops cleanly on SIGTERM with everything it acknowledged", async () => {
     const call = client(server.url);
     let acknowledged = 0;
+    let position = "";
     let going = true;
     const sending = (async () => {
       for (let i = 0; going; i++) {
@@ -149,6 +150,7 @@ describe("the main job, in a process of its own", () => {
         ]).catch(() => undefined);
         if (sent === undefined) return;
         acknowledged++;
+        position = String(sent.position);
       }
     })();
     await sleep(500);
@@ -157,7 +159,11 @@ describe("the main job, in a process of its own", () => {
     await sending;
     expect(acknowledged).toBeGreaterThan(10);
     server = await start(data);
-    const frames = await client(server.url).all("/frames", "sensorId=term&fromTimestamp=2025-01-01T00:00:00Z&limit=1000", "frames");
+    const frames = await client(server.url).all(
+      "/frames",
+      `sensorId=term&fromTimestamp=2025-01-01T00:00:00Z&limit=1000&after=${position}`,
+      "frames",
+    );
     expect(frames.length).toBeGreaterThanOrEqual(acknowledged);
   });
 
