@@ -96,7 +96,7 @@ const openReadModels = (
     select: async (sql, params) => {
       if (!state.opened) await Promise.race([opening, clock.sleep(limits.afterMs, stop)]);
       if (state.warehouse === undefined || !state.opened)
-        throw new AdapterError("unavailable", "the warehouse is starting", { retryable: true });
+        throw new AdapterError("unavailable", "The warehouse is starting.", { retryable: true });
       return state.warehouse.select<never>(sql, params).catch(damaged);
     },
   };

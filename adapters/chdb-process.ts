@@ -89,7 +89,7 @@ export class ChdbProcess {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
       timer = setTimeout(
-        () => reject(new AdapterError("unavailable", "the warehouse's process is being started", { retryable: true })),
+        () => reject(new AdapterError("unavailable", "The warehouse's process is being started.", { retryable: true })),
         ms,
       );
     });
@@ -98,7 +98,7 @@ export class ChdbProcess {
     } finally {
       clearTimeout(timer);
     }
-    if (this.#closing) throw new AdapterError("closed", "the warehouse is closed", { retryable: false });
+    if (this.#closing) throw new AdapterError("closed", "The warehouse is closed.", { retryable: false });
   }
 
   async close(): Promise<void> {
@@ -142,12 +142,12 @@ export class ChdbProcess {
         else told = message.message;
       });
       child.once("error", (cause) =>
-        reject(new AdapterError("unavailable", "the warehouse's process did not start", { retryable: false, cause })),
+        reject(new AdapterError("unavailable", "The warehouse's process did not start.", { retryable: false, cause })),
       );
       // `close` comes after the last of stderr, which is where the engine says why.
       child.once("close", (code, signal) => {
         const why = `${told} ${lastWords}`.trim();
-        const message = `the warehouse's process ended (${signal ?? code}): ${why}`;
+        const message = `The warehouse's process ended (${signal ?? code}): ${why}`;
         reject(new AdapterError(isLock(why) ? "in-use" : "unavailable", message, { retryable: false }));
       });
     });

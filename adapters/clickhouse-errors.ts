@@ -31,7 +31,7 @@ export const adapterErrorOf = (cause: unknown, doing: "ask" | "insert" | "define
   const { message } = cause as Error;
   if (!(cause instanceof ClickHouseError)) {
     const timeout = /timeout/i.test(message);
-    return new AdapterError(timeout ? "timeout" : "unavailable", `the warehouse did not answer: ${message}`, { retryable: true, cause });
+    return new AdapterError(timeout ? "timeout" : "unavailable", `The warehouse did not answer: ${message}`, { retryable: true, cause });
   }
   if (NO_SPACE.test(message)) return new AdapterError("full", message, { retryable: true, cause });
   // A question that needs too much will need it again; a batch finds room once others are done.

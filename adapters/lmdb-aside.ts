@@ -9,7 +9,7 @@ import { Damaged, HEADER, headerOf, seal, unseal } from "./seal.ts";
 const NAME = /^(?:(facts|derived)\/(\d+)\/(\d+)|(memory|bases)\/(.+))$/;
 
 const unknown = (name: string): AdapterError =>
-  new AdapterError("bad-query", `skipCorrupt: "${name}" names no record of this log.`, { retryable: false });
+  new AdapterError("bad-query", `TALLYWIRE_SKIP_CORRUPT: "${name}" names no record of this log.`, { retryable: false });
 
 type Place = { readonly table: Table; readonly key: Key; readonly record: boolean };
 
@@ -72,7 +72,9 @@ export const setAside = (
       if (group.get(aside, name) !== undefined) return undefined;
       if (stored === undefined && !(place.record && holds(group, tables("state"), name))) throw unknown(name);
       if (stored !== undefined && isSound(stored)) {
-        throw new AdapterError("bad-query", `skipCorrupt: record ${name} is sound; nothing was set aside.`, { retryable: false });
+        throw new AdapterError("bad-query", `TALLYWIRE_SKIP_CORRUPT: record ${name} is sound; nothing was set aside.`, {
+          retryable: false,
+        });
       }
       return { name, place, stored };
     });

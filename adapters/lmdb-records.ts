@@ -23,7 +23,7 @@ export const corrupt = (file: string, name: string, cause: unknown): AdapterErro
   const what = cause instanceof Error ? cause.message : String(cause);
   const message =
     `Record ${name} in ${file} is corrupt: ${what}. Stop the program and copy the directory first. ` +
-    `Restore it from a copy if there is one; otherwise start with skipCorrupt naming "${name}": ` +
+    `Restore it from a copy if there is one; otherwise start with TALLYWIRE_SKIP_CORRUPT naming "${name}": ` +
     `the record is then set aside (its bytes are kept in the table "aside") and reading goes on behind it.`;
   return new AdapterError("corrupt", message, { retryable: false, cause });
 };

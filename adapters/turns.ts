@@ -7,7 +7,7 @@ type Waiting = { readonly go: () => void };
 export const turns = ({ most, waitMs }: { readonly most: number; readonly waitMs: number }) => {
   const line = new Set<Waiting>();
   let busy = false;
-  const refusal = (why: string): AdapterError => new AdapterError("unavailable", `the warehouse is busy: ${why}`, { retryable: true });
+  const refusal = (why: string): AdapterError => new AdapterError("unavailable", `The warehouse is busy: ${why}.`, { retryable: true });
   const myTurn = (): Promise<void> => {
     if (!busy) {
       busy = true;

@@ -150,7 +150,7 @@ export type ClickhouseOptions = { readonly url: string; readonly journal: Journa
 export const openClickhouse = async ({ url, journal }: ClickhouseOptions): Promise<Warehouse> => {
   const place = new URL(url);
   const database = decodeURIComponent(place.pathname.slice(1)) || DATABASE;
-  if (!/^\w+$/.test(database)) throw new AdapterError("bad-query", `${database} is no name of a database`, { retryable: false });
+  if (!/^\w+$/.test(database)) throw new AdapterError("bad-query", `"${database}" is no name of a database.`, { retryable: false });
   place.pathname = "";
   const client = (name: string, request_timeout: number) => createClient({ url: place, database: name, request_timeout, json, log });
   const first = client("default", ANSWER_MS);

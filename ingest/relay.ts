@@ -102,7 +102,7 @@ export const createRelay = ({ store, facts, clock, journal, patienceMs = PATIENC
         pause = Math.min(pause * 2, LONGEST_PAUSE_MS);
       }
     } finally {
-      ended = new AdapterError("closed", "the relay has ended", { retryable: false });
+      ended = new AdapterError("closed", "The relay has ended.", { retryable: false });
       for (const group of waiting.values()) for (const one of group) one.reject(ended);
     }
   };
@@ -119,7 +119,7 @@ export const createRelay = ({ store, facts, clock, journal, patienceMs = PATIENC
     const late = async (): Promise<void> => {
       await clock.sleep(patienceMs, done.signal);
       if (!done.signal.aborted)
-        reject(new AdapterError("timeout", "the decision is stored, but not yet in the facts log", { retryable: true }));
+        reject(new AdapterError("timeout", "The decision is stored, but not yet in the facts log.", { retryable: true }));
     };
     try {
       await Promise.race([promise, late().then(() => promise)]);

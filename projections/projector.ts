@@ -168,7 +168,7 @@ export const project = async (source: Projecting): Promise<void> => {
   const again = <T>(work: () => Promise<T>): Promise<T> => patiently(source, fields, work);
   try {
     const { mark, short } = await again(() => resume(source));
-    if (short.length > 0) throw new AdapterError("corrupt", `rows of ${short.join(", ")} do not add up`, { retryable: false });
+    if (short.length > 0) throw new AdapterError("corrupt", `The rows of ${short.join(", ")} do not add up.`, { retryable: false });
     const { start } = await log.bounds(partition);
     const from = Math.max(start, mark?.epoch === log.epoch ? mark.end : start);
     let turn = mark?.turn ?? 0;

@@ -118,7 +118,7 @@ describe("a corrupt record", () => {
         })();
         await expect(reading).rejects.toMatchObject({ code: "corrupt", retryable: false });
         await expect(reading).rejects.toThrow(`Record facts/0/2 in ${join(dir, "data.mdb")} is corrupt`);
-        await expect(reading).rejects.toThrow('skipCorrupt naming "facts/0/2"');
+        await expect(reading).rejects.toThrow('TALLYWIRE_SKIP_CORRUPT naming "facts/0/2"');
         expect(seen).toEqual(["0", "1"]);
         expect(await idsFrom(logs, 3 * EVENTS_PER_RECORD)).toEqual(["3", "4"]);
         expect(await logs.facts.append([frame(A, 5)])).toEqual([5 * EVENTS_PER_RECORD]);
