@@ -10,7 +10,17 @@ import type { Config } from "./config.ts";
 import { cameraDecider } from "./domain/camera-decider.ts";
 import { partitionOf } from "./domain/ids.ts";
 import { limits as defaultLimits, type Limits } from "./domain/limits.ts";
-import { AdapterError, type Clock, type Journal, type Logs, type Meter, type Owned, type Warehouse } from "./domain/ports.ts";
+import {
+  AdapterError,
+  type Clock,
+  type Journal,
+  type Logs,
+  type Meter,
+  type Owned,
+  type Position,
+  type Stop,
+  type Warehouse,
+} from "./domain/ports.ts";
 import { createCameras } from "./ingest/decide.ts";
 import { createReceiver } from "./ingest/receive.ts";
 import { createRelay } from "./ingest/relay.ts";
@@ -118,13 +128,26 @@ const openReadModels = (
   return { ask: ask(answering, { clock, meter }), progress, state, done };
 };
 
-const retention = async (logs: Logs, progress: Progress, config: Config, { clock, journal }: Ports, stop: AbortSignal): Promise<void> => {
+/** A full disk is when it is needed most, and may be why a drop fails: then it is tried again at the next look. */
+export const retention = async (
+  logs: Logs,
+  passed: (partition: number) => Position,
+  config: Pick<Config, "FACTS_DAYS" | "FACTS_BYTES">,
+  { clock, journal }: Pick<Ports, "clock" | "journal">,
+  stop: Stop,
+): Promise<void> => {
   for (;;) {
     await clock.sleep(RETAIN_EVERY_MS, stop);
     if (stop.aborted) return;
-    const keepFrom = Array.from({ length: logs.facts.partitions }, (_, partition) => progress.passed("facts", partition));
-    const dropped = await logs.retain({ arrivedBefore: clock.now() - config.FACTS_DAYS * DAY_MS, maxBytes: config.FACTS_BYTES, keepFrom });
-    if (dropped > 0) journal.info({ records: dropped }, "old facts dropped");
+    const keepFrom = Array.from({ length: logs.facts.partitions }, (_, partition) => passed(partition));
+    const policy = { arrivedBefore: clock.now() - config.FACTS_DAYS * DAY_MS, maxBytes: config.FACTS_BYTES, keepFrom };
+    try {
+      const dropped = await logs.retain(policy);
+      if (dropped > 0) journal.info({ records: dropped }, "old facts dropped");
+    } catch (error) {
+      if (!(error instanceof AdapterError && error.retryable)) throw error;
+      journal.error({ err: error }, "old facts could not be dropped; it is tried again");
+    }
   }
 };
 
@@ -168,7 +191,7 @@ export const compose = async (config: Config, given: { readonly journal: Journal
   const own = owner({ logs, ...ports, watch }, config, driven);
   const release = await logs.claim((owned) => own(owned).catch(fail));
   const models = openReadModels(logs, () => openWarehouse({ url: config.WAREHOUSE, dataDir }, ports), limits, ports, stop);
-  const retaining = retention(logs, models.progress, config, ports, stop);
+  const retaining = retention(logs, (partition) => models.progress.passed("facts", partition), config, ports, stop);
   for (const part of [relaying, models.done, retaining, tail.done]) part.catch(fail);
 
   const ready = createReadiness({ logs, taking, driven, models, meter });

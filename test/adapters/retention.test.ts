@@ -1,0 +1,71 @@
+import { describe, expect, it } from "vitest";
+import { openMemoryLogs } from "../../adapters/log-memory.ts";
+import { retention } from "../../compose.ts";
+import { AdapterError, type Logs } from "../../domain/ports.ts";
+import { fakeClock } from "../support/fake-clock.ts";
+
+const HOUR_MS = 3_600_000;
+const BEGIN = Date.parse("2026-01-01T00:00:00.000Z");
+const config = { FACTS_DAYS: 7, FACTS_BYTES: 1000 };
+type Policy = Parameters<Logs["retain"]>[0];
+
+/** Retention over logs whose drops go as told; what was asked of them, and what was said. */
+const begun = (drop: (attempt: number) => number) => {
+  const clock = fakeClock(BEGIN);
+  const asked: Policy[] = [];
+  const said: string[] = [];
+  const say = (_: object, message: string): void => void said.push(message);
+  const memory = openMemoryLogs({ partitions: 2 });
+  const logs: Logs = {
+    facts: memory.facts,
+    derived: memory.derived,
+    claim: (own) => memory.claim(own),
+    progress: (partition) => memory.progress(partition),
+    putBase: (base) => memory.putBase(base),
+    baseBefore: (camera, at) => memory.baseBefore(camera, at),
+    close: () => memory.close(),
+    retain: async (policy) => {
+      asked.push(policy);
+      return drop(asked.length);
+    },
+  };
+  const stopping = new AbortController();
+  const ports = { clock, journal: { debug: say, info: say, warn: say, error: say, fatal: say } };
+  const done = retention(logs, (partition) => partition * 65_536, config, ports, stopping.signal);
+  return { clock, asked, said, done, stop: () => stopping.abort() };
+};
+
+describe("retention", () => {
+  it("asks every hour for what is older than its days, and holds back what no projector has passed", async () => {
+    const { clock, asked, said, done, stop } = begun((attempt) => attempt - 1);
+    await clock.pass(2 * HOUR_MS, HOUR_MS);
+    stop();
+    await done;
+    const arrivedBefore = (hours: number) => BEGIN + hours * HOUR_MS - 7 * 24 * HOUR_MS;
+    expect(asked).toEqual([1, 2].map((hour) => ({ arrivedBefore: arrivedBefore(hour), maxBytes: 1000, keepFrom: [0, 65_536] })));
+    expect(said).toEqual(["old facts dropped"]);
+  });
+
+  it("goes on where a drop fails for a while: a full disk must not end the server that would make room", async () => {
+    const full = new AdapterError("full", "no room", { retryable: true });
+    const { clock, asked, said, done, stop } = begun((attempt) => {
+      if (attempt === 1) throw full;
+      return 3;
+    });
+    await clock.pass(2 * HOUR_MS, HOUR_MS);
+    stop();
+    await done;
+    expect(asked).toHaveLength(2);
+    expect(said).toEqual(["old facts could not be dropped; it is tried again", "old facts dropped"]);
+  });
+
+  it("ends with what trying again cannot heal", async () => {
+    const corrupt = new AdapterError("corrupt", "a record is broken", { retryable: false });
+    const { clock, done } = begun(() => {
+      throw corrupt;
+    });
+    const ended = expect(done).rejects.toBe(corrupt);
+    await clock.pass(HOUR_MS, HOUR_MS);
+    await ended;
+  });
+});
