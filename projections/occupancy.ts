@@ -3,7 +3,7 @@
  * A stay that nobody was told has ended lasts until the camera's known time: the greatest of its coverage, its entries and leavings,
  * and of the frames after these that nobody was told of yet.
  */
-import { STAYS } from "./presence.ts";
+import { EARLIER, stays } from "./presence.ts";
 import type { Reader } from "./projection.ts";
 import type { OccupancyBucket, Questions, Scope } from "./questions.ts";
 import { firstFrameFrom, isUntold } from "./recent.ts";
@@ -13,22 +13,26 @@ const TOLD = `(SELECT greatest(
   (SELECT max(end) FROM coverage WHERE ${OF_CAMERA}),
   (SELECT max(at) FROM presence WHERE ${OF_CAMERA})))`;
 
-/** Clipped to the buckets. Between two neighbouring instants the number present does not change, and no edge lies there. */
+const PRESENT = stays(`start < {to:Int64} AND (start >= {from:Int64} OR start IN (${EARLIER}))`, "presence.objectType");
+
+/** Clipped to the buckets; read once, so the edges are added to what was gathered. Between two neighbouring instants the number present does not change, and no edge lies there. */
 const SWEEP = `
 WITH ${TOLD} AS told,
 ${firstFrameFrom("told")} AS first_frame,
 greatest(told, (SELECT max(timestamp) FROM frames WHERE ${isUntold("told", "first_frame")})) AS known,
 clipped AS (
   SELECT placeId, type, greatest(start, {from:Int64}) AS since, least(coalesce(end, known), {to:Int64}) AS until
-  FROM (SELECT *, ${TYPES_OF("objectType")} AS type FROM (${STAYS}))
+  FROM (SELECT *, tupleElement(object, 1) AS objectType, ${TYPES_OF("objectType")} AS type FROM (${PRESENT}))
   WHERE since < until AND ${IS_ASKED_TYPE}
 ),
 changes AS (
   SELECT placeId, type, tupleElement(change, 1) AS at, sum(tupleElement(change, 2)) AS delta
   FROM (
-    SELECT placeId, type, arrayJoin([(since, toInt64(1)), (until, toInt64(-1))]) AS change FROM clipped
-    UNION ALL
-    SELECT placeId, type, (arrayJoin({edges:Array(Int64)}), toInt64(0)) AS change FROM (SELECT DISTINCT placeId, type FROM clipped)
+    SELECT placeId, type, arrayJoin(arrayConcat(
+      groupArrayArray([(since, toInt64(1)), (until, toInt64(-1))]),
+      arrayMap(edge -> (edge, toInt64(0)), {edges:Array(Int64)})
+    )) AS change
+    FROM clipped GROUP BY placeId, type
   )
   GROUP BY placeId, type, at
 ),

@@ -38,30 +38,59 @@ const rowOf = (p: Presence) => ({
   receivedAt: p.receivedAt,
 });
 
+const STAY = "start, objectId, analytic, placeId, placeEpoch";
+const OF_PLACES = `${OF_CAMERA} AND ${isMaybe("analytic", "analytic")} AND ${isMaybe("placeId", "place")} AND ${OF_EPOCH}`;
+
 /**
- * One row a stay that began before `to`: `end` is null while nobody was told that it ended.
- * The object is as it was at the confirming frame; where that entry is no longer kept, as it was on leaving.
+ * One row a stay: `end` is null while nobody was told that it ended. `object` is what is wanted of it: a tuple of its columns,
+ * as they were at the confirming frame; where that entry is no longer kept, as they were on leaving.
  */
-export const STAYS = `
-SELECT start, objectId, analytic, placeId, placeEpoch,
-  argMin(tuple(presence.objectType, confidence, leftX, topY, rightX, bottomY, info), (change = 'left', position)) AS object,
-  tupleElement(object, 1) AS objectType,
+export const stays = (which: string, object: string): string => `
+SELECT ${STAY}, argMin(tuple(${object}), (change = 'left', position)) AS object,
   argMinIf(tuple(toNullable(presence.at), presence.reason), position, change = 'left') AS leaving,
   tupleElement(leaving, 1) AS end, tupleElement(leaving, 2) AS reason
-FROM presence
-WHERE ${OF_CAMERA} AND start < {to:Int64} AND ${isMaybe("analytic", "analytic")} AND ${isMaybe("placeId", "place")} AND ${OF_EPOCH}
-GROUP BY start, objectId, analytic, placeId, placeEpoch`;
+FROM presence WHERE ${OF_PLACES} AND ${which}
+GROUP BY ${STAY}`;
 
-/** A stay without length counts where it began. */
-const LIST = `
-SELECT start, objectId, analytic, placeId, placeEpoch, end, reason, objectType,
+/**
+ * When stays began that were there before `from` and have not ended by then: found by their leaving, through its index, or by the
+ * lack of one, in the order of the key. So a question about a day does not put together all stays before it.
+ */
+export const EARLIER = `
+SELECT start FROM presence WHERE ${OF_PLACES} AND start < {from:Int64} AND change = 'left' AND at > {from:Int64}
+UNION ALL
+SELECT start FROM (
+  SELECT ${STAY} FROM presence WHERE ${OF_PLACES} AND start < {from:Int64} GROUP BY ${STAY} HAVING max(change = 'left') = 0
+)`;
+
+const BEFORE_KEY = `start <= {at:Int64}
+  AND (${STAY}) < ({at:Int64}, {object:String}, {afterAnalytic:String}, {afterPlace:String}, {epoch:Int64})`;
+const LATEST_FIRST = "start DESC, objectId DESC, analytic DESC, placeId DESC, placeEpoch DESC";
+
+const listing = (which: string, kept: string): string => `
+SELECT ${STAY}, end, reason, tupleElement(object, 1) AS objectType,
   tupleElement(object, 2) AS confidence, tupleElement(object, 3) AS leftX, tupleElement(object, 4) AS topY,
   tupleElement(object, 5) AS rightX, tupleElement(object, 6) AS bottomY, tupleElement(object, 7) AS info
-FROM (${STAYS})
-WHERE (end IS NULL OR end > {from:Int64} OR start >= {from:Int64})
-  AND (start, objectId, analytic, placeId, placeEpoch) < ({at:Int64}, {object:String}, {afterAnalytic:String}, {afterPlace:String}, {epoch:Int64})
-ORDER BY start DESC, objectId DESC, analytic DESC, placeId DESC, placeEpoch DESC
+FROM (${stays(which, "presence.objectType, confidence, leftX, topY, rightX, bottomY, info")})
+WHERE ${kept} AND ${BEFORE_KEY}
+ORDER BY ${LATEST_FIRST}
 LIMIT {rows:UInt32}`;
+
+/** Those that began in the range, wherever they ended: only as many are put together as are shown. */
+const IN_RANGE = `start >= {from:Int64} AND start < {to:Int64}`;
+const BEGUN_THEN = `
+WITH (
+  SELECT min(start) FROM (
+    SELECT ${STAY} FROM presence WHERE ${OF_PLACES} AND ${IN_RANGE} AND ${BEFORE_KEY}
+    ORDER BY ${LATEST_FIRST} LIMIT 1 BY ${STAY} LIMIT {rows:UInt32}
+  )
+) AS oldest
+${listing(`${IN_RANGE} AND start >= oldest AND start <= {at:Int64}`, "true")}`;
+/** They come after those, in the order of the list. */
+const BEGUN_EARLIER = listing(
+  `start < {from:Int64} AND start < {to:Int64} AND start IN (${EARLIER})`,
+  "(end IS NULL OR end > {from:Int64})",
+);
 
 type StayRow = SightingRow & {
   readonly start: number;
@@ -82,7 +111,7 @@ const stayOf = (row: StayRow): Stay => ({
 
 export const listStays = async (warehouse: Reader, scope: Scope, asked: Parameters<Questions["stays"]>[1]): Promise<Page<Stay>> => {
   const [object = "", afterAnalytic = "", afterPlace = "", epoch = ""] = keyParts(asked.after?.id ?? "", 4);
-  const rows = await warehouse.select<StayRow>(LIST, {
+  const params = {
     ...scopeParams(scope),
     ...rangeParams(asked),
     ...maybe("analytic", asked.analytic),
@@ -92,8 +121,10 @@ export const listStays = async (warehouse: Reader, scope: Scope, asked: Paramete
     afterAnalytic,
     afterPlace,
     epoch: Number(epoch) || 0,
-    rows: asked.limit + 1,
-  });
+  };
+  const rows = [...(await warehouse.select<StayRow>(BEGUN_THEN, { ...params, rows: asked.limit + 1 }))];
+  const room = asked.limit + 1 - rows.length;
+  if (room > 0 && asked.from !== undefined) rows.push(...(await warehouse.select<StayRow>(BEGUN_EARLIER, { ...params, rows: room })));
   const key = (row: StayRow) => keyOf(row.start, [row.objectId, row.analytic, row.placeId, String(row.placeEpoch)]);
   return pageOf(rows, asked.limit, stayOf, key);
 };
