@@ -145,9 +145,10 @@ const meetsAlong = (piece: Piece, x0: number, y0: number, x1: number, y1: number
   return to <= 1 ? (from - 1) / (from - to) : -1;
 };
 
-/** A simple polygon made ready; its edge belongs to it. */
+/** A simple polygon made ready; its edge belongs to it. `upright`: a rectangle along the axes, as most are; its bounds say it all. */
 export type Region = {
   readonly pieces: readonly Piece[];
+  readonly upright: boolean;
   readonly left: number;
   readonly top: number;
   readonly right: number;
@@ -157,8 +158,11 @@ export type Region = {
 export const regionOf = (corners: readonly Point[]): Region => {
   const xs = corners.map((corner) => corner.x);
   const ys = corners.map((corner) => corner.y);
+  const pieces = piecesOf([...corners, corners[0] as Point]);
+  const lies = pieces[0]?.dy === 0;
   return {
-    pieces: piecesOf([...corners, corners[0] as Point]),
+    pieces,
+    upright: pieces.length === 4 && pieces.every(({ dx, dy }, i) => ((i % 2 === 0) === lies ? dy === 0 : dx === 0)),
     left: Math.min(...xs),
     top: Math.min(...ys),
     right: Math.max(...xs),
@@ -169,6 +173,7 @@ export const regionOf = (corners: readonly Point[]): Region => {
 /** Whether the point is in the region or on its edge: rays to the right are counted, after a look for the edge itself. */
 export const inside = (region: Region, x: number, y: number): boolean => {
   if (!(x >= region.left && x <= region.right && y >= region.top && y <= region.bottom)) return false;
+  if (region.upright) return true;
   const { pieces } = region;
   let within = false;
   for (let i = 0; i < pieces.length; i++) {

@@ -23,20 +23,25 @@ const turn = (word: number, by: number): number => (word << by) | (word >>> (32 
 
 /** SHA-1 (RFC 3174), 20 bytes. A name for things, no protection of anything. */
 export const sha1 = (message: readonly number[]): readonly number[] => {
-  const bytes = [...message, 0x80];
-  while (bytes.length % 64 !== 56) bytes.push(0);
-  const high = Math.floor(message.length / 0x20000000);
-  const low = (message.length << 3) >>> 0;
-  for (const length of [high, low]) for (const shift of [24, 16, 8, 0]) bytes.push((length >>> shift) & 255);
+  const blocks = Math.ceil((message.length + 9) / 64);
+  const words = new Int32Array(16 * blocks);
+  const add = (byte: number, at: number): void => {
+    words[at >> 2] = (words[at >> 2] as number) | (byte << (24 - 8 * (at & 3)));
+  };
+  for (let i = 0; i < message.length; i++) add(message[i] as number, i);
+  add(0x80, message.length);
+  words[words.length - 2] = Math.floor(message.length / 0x20000000);
+  words[words.length - 1] = message.length << 3;
 
   const sum = [0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476, 0xc3d2e1f0] as [number, number, number, number, number];
   const w = new Int32Array(80);
-  for (let block = 0; block < bytes.length; block += 64) {
-    // Four shifts of a byte push out whatever the word held before.
-    for (let i = 0; i < 64; i++) w[i >> 2] = ((w[i >> 2] as number) << 8) | (bytes[block + i] as number);
+  for (let block = 0; block < blocks; block++) {
+    w.set(words.subarray(16 * block, 16 * block + 16));
     addBlock(sum, w);
   }
-  return sum.flatMap((part) => [24, 16, 8, 0].map((shift) => (part >>> shift) & 255));
+  const digest: number[] = [];
+  for (const part of sum) digest.push(part >>> 24, (part >>> 16) & 255, (part >>> 8) & 255, part & 255);
+  return digest;
 };
 
 /** One block of 16 words. Plain variables: an alert's id is made for every alert, and tuples here made it cost ten times as much. */
@@ -65,12 +70,17 @@ const addBlock = (sum: [number, number, number, number, number], w: Int32Array):
 const bytesOfUuid = (uuid: string): readonly number[] =>
   (uuid.replaceAll("-", "").match(/../g) ?? []).map((pair) => Number.parseInt(pair, 16));
 
+const hexOf: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
+
 /** A UUID made from a name inside a namespace (RFC 9562, version 5). `namespace` is itself a UUID as text. */
 export const uuidV5 = (namespace: string, name: string): string => {
   const space = namespace === alertNamespace ? alertSpace : bytesOfUuid(namespace);
-  const bytes = sha1([...space, ...utf8(name)]).slice(0, 16);
-  const marked = bytes.map((byte, i) => (i === 6 ? (byte & 0x0f) | 0x50 : i === 8 ? (byte & 0x3f) | 0x80 : byte));
-  const hex = marked.map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  const bytes = sha1(space.concat(utf8(name)));
+  let hex = "";
+  for (let i = 0; i < 16; i++) {
+    const byte = bytes[i] as number;
+    hex += hexOf[i === 6 ? (byte & 0x0f) | 0x50 : i === 8 ? (byte & 0x3f) | 0x80 : byte];
+  }
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
 };
 

@@ -15,7 +15,7 @@ import type { Crossing, DetectedObject, Frame, FrameRef } from "../event.ts";
 import { anchorAt, anchorX, anchorY, beyond, distanceToWire2, meets, type Wire, wireOf } from "../geometry.ts";
 import { loaded, type Machine } from "../machine.ts";
 import { keyedBy } from "./keyed.ts";
-import { alike, empty, isIn, type Newest, noFrame, put, standing, turnTo } from "./newest.ts";
+import { alike, empty, isNewest, type Newest, noFrame, put, standing, turnTo } from "./newest.ts";
 import { atOf, byText, placeOf, refOf } from "./place.ts";
 import type { Moment } from "./sensor-time.ts";
 
@@ -162,7 +162,7 @@ const sweep = (watch: Watch, state: WireTracks, now: Instant): void => {
   for (const [id, track] of tracks) {
     if (now - (track.calm ? newest.ref.timestamp : track.seen) < watch.timeout) continue;
     tracks.delete(id);
-    if (!isIn(newest, track)) continue;
+    if (!isNewest(newest, track)) continue;
     writeDown(watch, state, 0);
     empty(newest);
   }

@@ -16,7 +16,7 @@ const NO_OBJECTS: readonly DetectedObject[] = [];
 
 export const noFrame = <T extends Placed>(): Newest<T> => ({ ref: NO_FRAME, objects: NO_OBJECTS, tracks: [] });
 
-export const isIn = <T extends Placed>({ tracks }: Newest<T>, track: T): boolean => tracks[track.at] === track;
+export const isNewest = <T extends Placed>({ tracks }: Newest<T>, track: T): boolean => tracks[track.at] === track;
 
 const asked = { before: NO_OBJECTS, now: NO_OBJECTS, alike: 0 };
 

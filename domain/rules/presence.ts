@@ -16,7 +16,7 @@ import { type AnchorAt, anchorAt, anchorX, anchorY, inside, type Region, regionO
 import { loaded, type Machine } from "../machine.ts";
 import { loadObject, saveObject } from "./frame-saving.ts";
 import { keyedBy } from "./keyed.ts";
-import { alike, empty, isIn, type Newest, noFrame, put, standing, turnTo } from "./newest.ts";
+import { alike, empty, isNewest, type Newest, noFrame, put, standing, turnTo } from "./newest.ts";
 import { atOf, byText, type Now, type PlaceMachine, placeOf, refOf } from "./place.ts";
 import type { Noticed, Present } from "./rule.ts";
 import type { Moment } from "./sensor-time.ts";
@@ -58,6 +58,8 @@ class Track {
 export type Attendance = {
   readonly tracks: Map<string, Track>;
   readonly newest: Newest<Track>;
+  /** So many objects of the newest frame, from the first on, belong to somebody present and inside, or to nobody. */
+  staying: number;
   present: number;
   frames: number;
   wakeAt: Instant | undefined;
@@ -68,6 +70,7 @@ export type Attendance = {
 const noneYet = (): Attendance => ({
   tracks: new Map(),
   newest: noFrame(),
+  staying: 0,
   present: 0,
   frames: 0,
   wakeAt: undefined,
@@ -139,28 +142,37 @@ const onFrame = (area: Area, state: Attendance, frame: Frame): readonly Found[] 
   const same = alike(newest.objects, objects);
   writeDown(state, same);
   let found: Found[] | undefined;
+  // In the field of view who is present and seen again stays so: the track, far away in memory by now, is not even looked at.
+  const stay = region === undefined ? Math.min(same, state.staying) : 0;
+  let staying = 0;
   for (let i = 0; i < objects.length; i++) {
     const object = objects[i] as DetectedObject;
+    if (i < stay && object.info === undefined) {
+      if (staying === i) staying++;
+      continue;
+    }
     const track = i < same ? tracks[i] : trackOf(state, i, object, ref);
-    if (track === undefined) continue;
-    const isInside =
+    if (track === undefined) {
+      if (staying === i) staying++;
+      continue;
+    }
+    const isIn =
       region === undefined ||
       (anchor.corners ? allInside(region, object.bbox) : inside(region, anchorX(anchor, object.bbox), anchorY(anchor, object.bbox)));
     if (track.present) {
       // Also outside, but not for long enough to have left: still present, so what it gains there must not be lost.
-      if (object.info !== undefined && (isInside || track.run + 1 < minFrames)) {
-        const before = i < same ? (newest.objects[i] as DetectedObject) : track.object;
-        if (changed(before.info, object.info)) {
-          found ??= [];
-          found.push(noticed(area, track, object, frame, ref));
-        }
+      const before = i < same ? (newest.objects[i] as DetectedObject) : track.object;
+      if ((isIn || track.run + 1 < minFrames) && object.info !== undefined && changed(before.info, object.info)) {
+        found ??= [];
+        found.push(noticed(area, track, object, frame, ref));
       }
-      if (isInside) {
+      if (isIn) {
+        if (staying === i) staying++;
         track.run = 0;
         continue;
       }
     } else {
-      if (!isInside) {
+      if (!isIn) {
         track.run = 0;
         continue;
       }
@@ -174,6 +186,7 @@ const onFrame = (area: Area, state: Attendance, frame: Frame): readonly Found[] 
     }
   }
   turnTo(newest, ref, objects);
+  state.staying = staying;
   state.frames++;
   if (timestamp >= state.sweepAt) sweep(state, timestamp, exitAfter);
   if (found === undefined) return NOTHING;
@@ -181,9 +194,9 @@ const onFrame = (area: Area, state: Attendance, frame: Frame): readonly Found[] 
 };
 
 const objectOf = ({ newest }: Attendance, track: Track): DetectedObject =>
-  isIn(newest, track) ? (newest.objects[track.at] as DetectedObject) : track.object;
+  isNewest(newest, track) ? (newest.objects[track.at] as DetectedObject) : track.object;
 
-const seenOf = ({ newest }: Attendance, track: Track): FrameRef => (isIn(newest, track) ? newest.ref : track.seen);
+const seenOf = ({ newest }: Attendance, track: Track): FrameRef => (isNewest(newest, track) ? newest.ref : track.seen);
 
 /** For those who may be in the next frame no more. */
 const writeDown = ({ newest, frames }: Attendance, from: number): void => {
@@ -212,7 +225,7 @@ const trackOf = ({ newest, tracks }: Attendance, at: number, object: DetectedObj
 
 const forget = (state: Attendance, track: Track): void => {
   state.tracks.delete(track.id);
-  if (!isIn(state.newest, track)) return;
+  if (!isNewest(state.newest, track)) return;
   writeDown(state, 0);
   empty(state.newest);
 };
@@ -339,7 +352,7 @@ const presentIn = (area: Area, state: Attendance, { tenant, camera, receivedAt, 
 /** Frees those not present who were in no frame since the last sweep and whose run inside, if any, is too old to go on. */
 const sweep = (state: Attendance, now: Instant, exitAfter: number): void => {
   for (const track of state.tracks.values()) {
-    if (track.present || isIn(state.newest, track) || track.counted > state.sweptFrames) continue;
+    if (track.present || isNewest(state.newest, track) || track.counted > state.sweptFrames) continue;
     if (track.run === 0 || now - track.seen.timestamp >= exitAfter) forget(state, track);
   }
   state.sweepAt = now + Math.max(exitAfter, SWEEP_MS);
