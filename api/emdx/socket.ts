@@ -18,7 +18,7 @@ import { readFilter } from "./filter.ts";
 import { alertBody } from "./present.ts";
 import { CatchUp } from "./resume.ts";
 
-export const V1 = "tallywire.v1";
+const V1 = "tallywire.v1";
 const CLOSE = { badFilter: 4400, token: 4401, noFilter: 4408, tooSlow: 4008 } as const;
 /** What a close frame has room for. */
 const REASON_BYTES = 123;

@@ -1,9 +1,8 @@
-import { existsSync } from "node:fs";
 import { posix } from "node:path";
 import { describe, expect, it } from "vitest";
 import { limits } from "../../domain/limits.ts";
 import { metrics } from "../../domain/metrics.ts";
-import { imports, type Room, read, roomOf, root, sources, tracked } from "./sources.ts";
+import { imports, type Room, read, roomOf, sources, tracked } from "./sources.ts";
 
 const MAY_IMPORT: Record<Room, readonly Room[]> = {
   domain: [],
@@ -84,27 +83,40 @@ describe("the house", () => {
     expect(wrong).toEqual([]);
   });
 
-  it("lists every limit with its default in docs/limits.md", () => {
-    const text = read("docs/limits.md");
-    const missing = Object.entries(limits).filter(
-      ([name, value]) => !new RegExp(`\\|\\s*\`${name}\`\\s*\\|\\s*${value}\\s*\\|`).test(text),
+  it("keeps no limit and no metric that nothing heeds", () => {
+    const code = sources()
+      .filter((path) => path !== "domain/limits.ts" && path !== "domain/metrics.ts")
+      .map((path) => withoutComments(read(path)))
+      .join("\n");
+    const names = [...Object.keys(limits), ...Object.keys(metrics)];
+    expect(names.filter((name) => !new RegExp(`\\b${name}\\b`).test(code))).toEqual([]);
+  });
+
+  it("exports no value that nothing else uses", () => {
+    const files = tracked()
+      .filter((path) => path.endsWith(".ts"))
+      .map((path) => ({ path, code: withoutComments(read(path)) }));
+    const exported = files.flatMap(({ path, code }) =>
+      [...code.matchAll(/^export (?:async )?(?:const|let|class|function\*?) (\w+)/gm)].map(([, name]) => ({ path, name: name as string })),
     );
-    expect(missing).toEqual([]);
+    const unused = exported.filter(({ path, name }) => {
+      const word = new RegExp(`\\b${name}\\b`);
+      return !files.some((file) => file.path !== path && word.test(file.code));
+    });
+    expect(unused).toEqual([]);
   });
 
-  it("lists every metric in docs/operations.md", () => {
-    const text = read("docs/operations.md");
-    expect(Object.keys(metrics).filter((name) => !text.includes(`\`${name}\``))).toEqual([]);
+  it("says nothing of one machine, and leaves nothing for later", () => {
+    const machine = ["work", "home", "tmp", "Users"].map((folder) => `/${folder}/`).join("|");
+    const later = ["TO" + "DO", "FIX" + "ME", "HA" + "CK"].map((word) => `\\b${word}\\b`).join("|");
+    const pattern = new RegExp(`${machine}|${later}`);
+    const texts = tracked().filter((path) => /\.(?:ts|md|json)$|^\.ci\//.test(path) && path !== "package-lock.json");
+    expect(texts.filter((path) => pattern.test(read(path)))).toEqual([]);
   });
 
-  it("has no link in its documents that leads nowhere", () => {
-    const wrong: string[] = [];
-    for (const path of tracked().filter((file) => file.endsWith(".md")))
-      for (const match of read(path).matchAll(/\]\((?!https?:|#|mailto:)([^)#\s]+)[^)]*\)/g)) {
-        const target = posix.join(posix.dirname(path), match[1] as string);
-        if (!existsSync(root + target)) wrong.push(`${path} -> ${match[1]}`);
-      }
-    expect(wrong).toEqual([]);
+  it("puts nothing in the place of its own parts in tests: a double is a fake that is written out", () => {
+    const pattern = new RegExp(`\\bvi\\.(${["mock", "doMock", "fn", "hoisted"].join("|")})\\(`);
+    expect(tracked().filter((path) => path.startsWith("test/") && path.endsWith(".ts") && pattern.test(read(path)))).toEqual([]);
   });
 
   it("switches no test off and leaves none alone", () => {

@@ -21,6 +21,9 @@ export const roomOf = (path: string): Room | undefined => ROOMS.find((room) => p
 export const sources = (): string[] =>
   tracked().filter((path) => path.endsWith(".ts") && (roomOf(path) !== undefined || !path.includes("/")));
 
+/** What a file says beside its code. */
+export const comments = (text: string): string => (text.match(/\/\*[\s\S]*?\*\/|(?<=^|\s)\/\/.*$/gm) ?? []).join("\n");
+
 /** What a file imports, by text: `import … from "x"`, `export … from "x"`, `import("x")`. Comments are left out. */
 export const imports = (text: string): string[] => {
   const code = text.replace(/\/\*[\s\S]*?\*\//g, "").replace(/^\s*\/\/.*$/gm, "");

@@ -12,7 +12,7 @@ import { type FakeClock, fakeClock } from "./fake-clock.ts";
 export type Commit = Parameters<Owned["commit"]>[0];
 export type Watched = { readonly logs: Logs; readonly commits: Commit[]; readonly bases: Base[] };
 
-export const quiet: Journal = { debug() {}, info() {}, warn() {}, error() {}, fatal() {} };
+const quiet: Journal = { debug() {}, info() {}, warn() {}, error() {}, fatal() {} };
 const unmetered: Meter = { count() {}, set() {}, observe() {} };
 
 /** The logs as they are, and what was committed and put there. `before` a commit something may go wrong. */
