@@ -86,7 +86,7 @@ const checkTripwire = (path: string, tripwire: Tripwire): Check => {
     flawed(`${path}.direction`, arrowFlaw(wire, direction.p1, direction.p2)) ??
     text(`${path}.direction.entry.name`, direction.entryName) ??
     text(`${path}.direction.exit.name`, direction.exitName) ??
-    whole(`${path}.minFrames`, tripwire.minFrames, 1) ??
+    whole(`${path}.minFrames`, tripwire.minFrames, 1, limits.confirmingFrames) ??
     (tripwire.bufferPx >= 0 && tripwire.bufferPx <= limits.pointPx
       ? undefined
       : invalid(`${path}.bufferPx`, `must be pixels, from 0 to ${limits.pointPx}`)) ??
@@ -99,7 +99,7 @@ const checkRoi = (path: string, roi: Roi): Check =>
   text(`${path}.name`, roi.name) ??
   points(`${path}.coordinates`, roi.coordinates) ??
   flawed(`${path}.coordinates`, regionFlaw(roi.coordinates)) ??
-  whole(`${path}.minFrames`, roi.minFrames, 1) ??
+  whole(`${path}.minFrames`, roi.minFrames, 1, limits.confirmingFrames) ??
   seconds(`${path}.exitAfter`, roi.exitAfter, true);
 
 const placeCount = (path: string, ids: readonly string[], known: ReadonlyMap<string, unknown>, { tripwires, rois }: Camera): Check => {
@@ -196,6 +196,6 @@ const removeRules = ({ analytic, placeId, ruleIds }: Of<"remove-rules">, camera:
 
 const setSensor = ({ settings }: Of<"set-sensor">, camera: Camera): Decision =>
   whole("reorderMs", settings.reorderMs, 0, limits.reorderMs) ??
-  whole("fov.minFrames", settings.fov.minFrames, 1) ??
+  whole("fov.minFrames", settings.fov.minFrames, 1, limits.confirmingFrames) ??
   seconds("fov.exitAfter", settings.fov.exitAfter, true) ??
   (sameDefinition(camera.settings, settings) ? [] : [{ type: "sensor-set", settings }]);

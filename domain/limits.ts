@@ -22,6 +22,8 @@ export const limits = {
   ruleSeconds: 366 * 86_400,
   /** Pixels from 0 to the farthest point of a wire or a region: beyond, products of coordinates lose the last pixel. */
   pointPx: 1_000_000,
+  /** The largest `minFrames`: a side or a stay that needs more is never confirmed. */
+  confirmingFrames: 1000,
   /** Milliseconds frames may be held back to be sorted. */
   reorderMs: 60_000,
   /** Milliseconds a frame may be ahead of its arrival. */

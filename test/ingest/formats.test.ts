@@ -130,6 +130,14 @@ describe("the canonical JSON of nv.Frame", () => {
     expect(parseFrame({ ...frame(), objects: undefined, id: null }, context)).toMatchObject({ id: "", objects: [] });
   });
 
+  it("a coordinate that is null, as JavaScript writes NaN, is refused", () => {
+    const objects = [{ id: "1", type: "P", bbox: { leftX: 1, topY: null, rightX: 2, bottomY: 3 } }];
+    expect(parseFrame({ ...frame(), objects }, context)).toMatchObject({
+      field: "objects[0].bbox.topY",
+      detail: expect.stringContaining("null"),
+    });
+  });
+
   it.each(["NaN", "Infinity", "-Infinity"])("a box with %s is refused", (leftX) => {
     expect(
       parseFrame({ ...frame(), objects: [{ id: "1", type: "P", bbox: { leftX, topY: 0, rightX: 1, bottomY: 1 } }] }, context),
