@@ -1,6 +1,7 @@
 /** Starts the embedded engine's process, watches it and starts it again when it dies. */
 import { type ChildProcess, fork } from "node:child_process";
-import { rmSync } from "node:fs";
+import { mkdirSync, rmSync } from "node:fs";
+import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { AdapterError, type Journal, type Meter } from "../domain/ports.ts";
 import { removeLeftovers, removeSocket, socketFor } from "./chdb-socket.ts";
@@ -42,6 +43,8 @@ export class ChdbProcess {
   /** Resolves when the engine answers; replaced when the process dies. */
   #ready: Promise<void>;
   #backoff = BACKOFF_MS.first;
+  /** It has said that it listens, and has not died since. */
+  #answers = false;
 
   /** Runs a statement and watches the engine meanwhile: one that hangs is killed, and started again as after any other death. */
   readonly watched: <T>(statement: () => Promise<T>) => Promise<T>;
@@ -52,7 +55,7 @@ export class ChdbProcess {
     this.#ready = Promise.resolve();
     const everyMs = options.pingMs ?? PING_MS;
     this.watched = watching({
-      pid: () => this.pid,
+      pid: () => (this.#answers ? this.pid : undefined),
       ping: () => pings(socketPath, everyMs),
       kill: () => this.kill(`did not answer ${MISSES} times in a row`),
       everyMs,
@@ -123,6 +126,7 @@ export class ChdbProcess {
 
   async #spawn(): Promise<void> {
     rmSync(this.socketPath, { force: true });
+    mkdirSync(dirname(this.socketPath), { recursive: true, mode: 0o700 });
     const { dir, memoryBytes = MEMORY_BYTES } = this.#options;
     // Nothing of the environment goes along but the size of the pool its Sessions wait in: secrets have no business there.
     const child = fork(fileURLToPath(new URL("./chdb-server.ts", import.meta.url)), [dir, this.socketPath, String(memoryBytes)], {
@@ -154,7 +158,9 @@ export class ChdbProcess {
     const overdue = setTimeout(() => this.kill("did not start"), START_WAIT_MS);
     await started.finally(() => clearTimeout(overdue));
     const since = performance.now();
+    this.#answers = true;
     child.once("exit", (code, signal) => {
+      this.#answers = false;
       if (this.#closing) return;
       if (performance.now() - since > HEALTHY_MS) this.#backoff = BACKOFF_MS.first;
       this.#options.journal.error({ code, signal, stderr: lastWords.trim() }, "the warehouse's process died and is started again");

@@ -5,25 +5,23 @@ import { request } from "node:http";
 export const MISSES = 5;
 export const PING_MS = 2_000;
 
-/** What a process that is gone or not there yet says: its death is heard of elsewhere. */
-const AWAY = new Set(["ENOENT", "ECONNREFUSED", "ECONNRESET"]);
-
-export const pings = (socketPath: string, ms: number): Promise<"answers" | "away" | "silent"> =>
+/** Also false where its socket is gone though the process lives: somebody deleted the folder under it. */
+export const pings = (socketPath: string, ms: number): Promise<boolean> =>
   new Promise((done) => {
     const asked = request({ socketPath, path: "/ping", agent: false, timeout: ms }, (answer) => {
       answer.resume();
-      done("answers");
+      done(true);
     });
     asked.once("timeout", () => {
-      done("silent");
+      done(false);
       asked.destroy();
     });
-    asked.once("error", (error: NodeJS.ErrnoException) => done(AWAY.has(error.code ?? "") ? "away" : "silent"));
+    asked.once("error", () => done(false));
     asked.end();
   });
 
 type Watched = {
-  /** The process asked; undefined while there is none. */
+  /** The process asked; undefined while none listens: its death, or its slow start, is heard of elsewhere. */
   readonly pid: () => number | undefined;
   readonly ping: () => ReturnType<typeof pings>;
   readonly kill: () => void;
@@ -42,7 +40,7 @@ export const watching = ({ pid, ping, kill, everyMs }: Watched) => {
       if (waiting === 0) break;
       if (asked !== pid()) misses = 0;
       asked = pid();
-      misses = asked !== undefined && (await ping()) === "silent" ? misses + 1 : 0;
+      misses = asked !== undefined && !(await ping()) ? misses + 1 : 0;
       if (misses < MISSES || asked !== pid()) continue;
       misses = 0;
       kill();

@@ -244,6 +244,7 @@ describe("what cannot be is refused with its path", () => {
     ["invalid tripwires[0].direction.exit.name", { direction: { ...door.direction, exitName: "x".repeat(limits.textLength + 1) } }],
     ["invalid tripwires[0].minFrames", { minFrames: 0 }],
     ["invalid tripwires[0].minFrames", { minFrames: 1.5 }],
+    ["invalid tripwires[0].minFrames", { minFrames: limits.confirmingFrames + 1 }],
     ["invalid tripwires[0].bufferPx", { bufferPx: -1 }],
     ["invalid tripwires[0].bufferPx", { bufferPx: Number.NaN }],
     ["invalid tripwires[0].bufferPx", { bufferPx: limits.pointPx + 1 }],
