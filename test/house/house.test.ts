@@ -2,6 +2,7 @@ import { posix } from "node:path";
 import { describe, expect, it } from "vitest";
 import { limits } from "../../domain/limits.ts";
 import { metrics } from "../../domain/metrics.ts";
+import { mutants } from "../mutants/mutants.ts";
 import { imports, type Room, read, roomOf, sources, tracked } from "./sources.ts";
 
 const MAY_IMPORT: Record<Room, readonly Room[]> = {
@@ -117,6 +118,13 @@ describe("the house", () => {
   it("puts nothing in the place of its own parts in tests: a double is a fake that is written out", () => {
     const pattern = new RegExp(`\\bvi\\.(${["mock", "doMock", "fn", "hoisted"].join("|")})\\(`);
     expect(tracked().filter((path) => path.startsWith("test/") && path.endsWith(".ts") && pattern.test(read(path)))).toEqual([]);
+  });
+
+  it("can make every fault that the tests are to notice, and has the tests", () => {
+    const cannot = mutants.filter(({ file, find }) => read(file).split(find).length !== 2).map(({ name }) => name);
+    expect(cannot).toEqual([]);
+    const isThere = (path: string): boolean => tracked().some((file) => file === path || file.startsWith(`${path}/`));
+    expect(mutants.filter(({ tests }) => tests.length === 0 || !tests.every(isThere)).map(({ name }) => name)).toEqual([]);
   });
 
   it("switches no test off and leaves none alone", () => {
