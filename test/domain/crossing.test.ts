@@ -148,6 +148,13 @@ describe("a crossing", () => {
       .then(brief, [["ann", "entry", 500, 2000, "f0"]]);
   });
 
+  it("counts once who is twice in a frame, also where it stood before and further up", () => {
+    const [ann, bob, over] = [seen("ann", 100, 80), seen("bob", 100, 80), seen("bob", 100, 120)];
+    given(crossing({ ...wire, minFrames: 2 }, key))
+      .when(frames(key, [0, [ann, bob]], [1000, [over, over]], [2000, [over]]))
+      .then(brief, [["bob", "entry", 500, 2000, "f0"]]);
+  });
+
   it("names the place with its epoch, the object as in the confirming frame and the fact's arrival", () => {
     const [first] = run(crossing({ ...wire, minFrames: 2 }, key, 3), frames(key, ...heights(80, 120, 130)));
     expect(first).toMatchObject({

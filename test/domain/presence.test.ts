@@ -208,6 +208,13 @@ describe("presence in a region", () => {
       .then(brief, [["ann", "entered", 400, 0]]);
   });
 
+  it("counts once who is twice in a frame, also where it stood before and further up", () => {
+    const [ann, bob] = [seen("ann", 50, 50), seen("bob", 50, 50)];
+    given(presence({ ...square, minFrames: 3 }, key))
+      .when(frames(key, [0, [ann, bob]], [400, [bob, bob]], [800, [bob]]))
+      .then(brief, [["bob", "entered", 800, 0]]);
+  });
+
   it("keeps track of objects that change places in the frame's list", () => {
     const [ann, bob] = [seen("ann", 50, 50), seen("bob", 50, 50)];
     given(presence({ ...square, minFrames: 3 }, key))
