@@ -1,6 +1,6 @@
 /** Starts the embedded engine's process, watches it and starts it again when it dies. */
 import { type ChildProcess, fork } from "node:child_process";
-import { mkdirSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { AdapterError, type Journal, type Meter } from "../domain/ports.ts";
@@ -120,8 +120,13 @@ export class ChdbProcess {
 
   /** Ends a process that is of no use any more; it is started again. */
   kill(why: string): void {
-    this.#options.journal.error({ pid: this.pid, why }, "the warehouse's process hangs and is killed");
+    this.#options.journal.error({ pid: this.pid, why }, "the warehouse's process is of no use and is killed");
     this.#child?.kill("SIGKILL");
+  }
+
+  /** A process that lives behind a socket somebody deleted answers nobody ever again. */
+  killIfUnreachable(): void {
+    if (this.#answers && !existsSync(this.socketPath)) this.kill("has lost its socket");
   }
 
   async #spawn(): Promise<void> {

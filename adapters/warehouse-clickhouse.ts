@@ -122,6 +122,7 @@ export const openChdb = async (options: ChdbOptions): Promise<Warehouse & { read
       } catch (cause) {
         const error = adapterErrorOf(cause, doing);
         if (error.code === "timeout" && doing === "ask" && !(cause instanceof ClickHouseError)) engine.kill("did not end a question");
+        if (error.code === "unavailable") engine.killIfUnreachable();
         until ??= performance.now() + RESTART_WAIT_MS;
         // A question may be asked again, an insert bears its token; a definition may have happened: its caller decides.
         if (error.code !== "unavailable" || doing === "define" || performance.now() > until) throw error;

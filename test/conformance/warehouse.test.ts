@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
@@ -137,8 +137,19 @@ describe("the embedded warehouse under a question that takes too long", () => {
     expect([inserted, answer]).toEqual([true, [{ n: 7 }]]);
     expect(warehouse.pid()).not.toBe(hung);
     expect(isAlive(hung)).toBe(false);
-    expect(note.lines.some((line) => line.includes("hangs and is killed"))).toBe(true);
+    expect(note.lines.some((line) => line.includes("is of no use and is killed"))).toBe(true);
     expect(note.counted.get("tallywire_warehouse_restarts_total")).toBe(1);
+    expect(await warehouse.select("SELECT count() AS n FROM beside", {})).toEqual([{ n: 4 }]);
+  });
+
+  it("is started again when its socket is deleted under it", async () => {
+    const before = warehouse.pid() as number;
+    const socket = readFileSync(`/proc/${before}/cmdline`, "utf8")
+      .split("\0")
+      .find((argument) => argument.endsWith(".sock")) as string;
+    rmSync(socket);
+    expect(await warehouse.select("SELECT {n:Int64} AS n", { n: 8 })).toEqual([{ n: 8 }]);
+    expect(warehouse.pid()).not.toBe(before);
     expect(await warehouse.select("SELECT count() AS n FROM beside", {})).toEqual([{ n: 4 }]);
   });
 });
