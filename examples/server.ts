@@ -14,6 +14,8 @@ export type RunningServer = {
 };
 
 const MAIN = fileURLToPath(new URL("../main.ts", import.meta.url));
+/** As in `npm start`: a larger young generation, since nearly all that a frame leaves behind is gone within a second. */
+const YOUNG = "--max-semi-space-size=64";
 
 /**
  * Starts `main.ts serve` (or another program of that kind) and resolves once it listens. Lines that are no log lines, and errors, go to `onLine`.
@@ -26,7 +28,7 @@ export const startServer = async (options: {
   readonly onLine?: (line: string) => void;
 }): Promise<RunningServer> => {
   const env = { ...process.env, TALLYWIRE_PORT: "0", TALLYWIRE_DATA: options.data, ...options.env };
-  const child = spawn(process.execPath, [options.program ?? MAIN, "serve"], { env, stdio: ["ignore", "ignore", "pipe"] });
+  const child = spawn(process.execPath, [YOUNG, options.program ?? MAIN, "serve"], { env, stdio: ["ignore", "ignore", "pipe"] });
   const ended = once(child, "exit");
   const endWithUs = (): boolean => child.kill("SIGKILL");
   process.once("exit", endWithUs);
