@@ -1,6 +1,16 @@
 import { Subject } from "rxjs";
 import type { Derived, Fact } from "../domain/event.ts";
-import type { Batch, Clock, Feed, Journal, Logs, Meter, Owned, Position } from "../domain/ports.ts";
+import {
+  AdapterError,
+  type Batch,
+  type Clock,
+  type Feed,
+  type Journal,
+  type Logs,
+  type Meter,
+  type Owned,
+  type Position,
+} from "../domain/ports.ts";
 import { createBaseWriter } from "./bases.ts";
 import { engine, type Watch } from "./engine.ts";
 import { createHeartbeats } from "./heartbeats.ts";
@@ -163,6 +173,7 @@ const lastCheckpoint = async (
   try {
     await commit([], run.driven.position, true);
   } catch (error) {
+    if (!(error instanceof AdapterError)) throw error;
     run.parts.journal.warn({ partition: run.owned.partition, error: String(error) }, "released without a last checkpoint");
   }
 };

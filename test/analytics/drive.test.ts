@@ -88,6 +88,23 @@ describe.each(kinds)("a partition driven over logs %s", (_, open) => {
     expect(told.filter(({ kind }) => kind === "alert").length).toBeGreaterThan(10);
   });
 
+  it("is released without a last checkpoint where the log refuses it, but not where a defect prevents it", async () => {
+    const full = new AdapterError("full", "no room", { retryable: true });
+    const defect = new TypeError("not a form");
+    for (const [thrown, failure] of [[full, undefined] as const, [defect, defect] as const]) {
+      const clock = fakeClock(BEGIN);
+      const eyed = watched(logs, clock, ({ checkpoint }) => {
+        if (checkpoint !== undefined) throw thrown;
+      });
+      const { release, failed } = await driving(eyed, clock);
+      await logs.facts.append(framesFrom(0, 3));
+      await clock.pass(0);
+      expect(eyed.commits.length).toBeGreaterThan(0);
+      await release();
+      expect(failed()).toBe(failure);
+    }
+  });
+
   it("says when what stood in the log at the start is done", async () => {
     const clock = fakeClock(BEGIN);
     await logs.facts.append([anybody, ...framesFrom(0, 25)]);
