@@ -19,13 +19,13 @@ import { loaded, type Machine } from "../machine.ts";
 import {
   type Closed,
   type Conclusion,
-  loadFrame,
+  loadFrameRef,
   loadSighting,
   milliseconds,
   nothing,
   type Raised,
   type RuleLogic,
-  saveFrame,
+  saveFrameRef,
   saveSighting,
 } from "./conclusion.ts";
 import { describe, type Naming } from "./describe.ts";
@@ -170,8 +170,8 @@ const saveOpen = ({ id, raised }: Open): Json => ({
   end: raised.end,
   at: raised.at,
   objects: raised.objects?.map(saveSighting) ?? null,
-  from: saveFrame(raised.cause.from),
-  to: saveFrame(raised.cause.to),
+  from: saveFrameRef(raised.cause.from),
+  to: saveFrameRef(raised.cause.to),
   subject: raised.subject,
 });
 
@@ -187,7 +187,7 @@ const loadOpen = (saved: Saved): Open => ({
     end: saved.end as number,
     at: saved.at as number,
     objects: (saved.objects as Json[] | null)?.map(loadSighting),
-    cause: { from: loadFrame(saved.from as Json), to: loadFrame(saved.to as Json) },
+    cause: { from: loadFrameRef(saved.from as Json), to: loadFrameRef(saved.to as Json) },
     subject: saved.subject as string,
     open: true,
   },

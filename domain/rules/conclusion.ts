@@ -65,8 +65,8 @@ export const loadSighting = (saved: Json): Sighting => {
   return { id, type, bbox: { leftX, topY, rightX, bottomY }, confidence: confidence ?? undefined, info: undefined };
 };
 
-export const saveFrame = (frame: FrameRef): Json => [frame.timestamp, frame.id];
-export const loadFrame = (saved: Json): FrameRef => {
+export const saveFrameRef = (frame: FrameRef): Json => [frame.timestamp, frame.id];
+export const loadFrameRef = (saved: Json): FrameRef => {
   const [timestamp, id] = saved as [number, string];
   return { timestamp, id };
 };

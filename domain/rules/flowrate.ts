@@ -19,12 +19,12 @@ import {
   copyOf,
   earlier,
   later,
-  loadFrame,
+  loadFrameRef,
   loadSighting,
   milliseconds,
   nothing,
   type RuleLogic,
-  saveFrame,
+  saveFrameRef,
   saveSighting,
 } from "./conclusion.ts";
 import { selects } from "./selection.ts";
@@ -86,7 +86,7 @@ export const flowrate = (rule: FlowrateRule): RuleLogic<Flow> => {
       return selected(input.object) ? add(state, input) : nothing;
     },
     save: ({ window, newest, armed }) => ({
-      window: window.map(({ at, object, from, to }) => [at, saveSighting(object), saveFrame(from), saveFrame(to)]),
+      window: window.map(({ at, object, from, to }) => [at, saveSighting(object), saveFrameRef(from), saveFrameRef(to)]),
       newest: newest ?? null,
       armed,
     }),
@@ -95,8 +95,8 @@ export const flowrate = (rule: FlowrateRule): RuleLogic<Flow> => {
       const passed = window.map(([at, object, from, to]) => ({
         at,
         object: loadSighting(object),
-        from: loadFrame(from),
-        to: loadFrame(to),
+        from: loadFrameRef(from),
+        to: loadFrameRef(to),
       }));
       return { window: passed, newest: newest ?? undefined, armed };
     },

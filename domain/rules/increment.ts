@@ -17,11 +17,11 @@ import {
   copyOf,
   earlier,
   later,
-  loadFrame,
+  loadFrameRef,
   loadSighting,
   nothing,
   type RuleLogic,
-  saveFrame,
+  saveFrameRef,
   saveSighting,
 } from "./conclusion.ts";
 import { judge, loadVerdicts, saveVerdicts, selects, type Verdicts } from "./selection.ts";
@@ -111,8 +111,8 @@ const saveRound = ([direction, { count, start, end, from, to, objects }]: readon
   count,
   start,
   end,
-  from: saveFrame(from),
-  to: saveFrame(to),
+  from: saveFrameRef(from),
+  to: saveFrameRef(to),
   objects: [...objects.values()].map(saveSighting),
 });
 
@@ -121,5 +121,5 @@ const loadRound = (saved: Json): [Direction, Round] => {
     [k in "count" | "start" | "end"]: number;
   } & { direction: Direction; from: Json; to: Json; objects: Json[] };
   const sightings = objects.map(loadSighting).map((object): [string, Sighting] => [object.id, object]);
-  return [direction, { count, start, end, from: loadFrame(from), to: loadFrame(to), objects: new Map(sightings) }];
+  return [direction, { count, start, end, from: loadFrameRef(from), to: loadFrameRef(to), objects: new Map(sightings) }];
 };

@@ -23,12 +23,12 @@ import type { FrameRef, Presence, Sighting } from "../event.ts";
 import {
   type Conclusion,
   copyOf,
-  loadFrame,
+  loadFrameRef,
   loadSighting,
   milliseconds,
   nothing,
   type RuleLogic,
-  saveFrame,
+  saveFrameRef,
   saveSighting,
 } from "./conclusion.ts";
 import type { Present } from "./rule.ts";
@@ -130,9 +130,9 @@ export const occupancy = (rule: OccupancyRule): RuleLogic<Occupied> => {
       return [...closed, ...settle(state, at)];
     },
     save: ({ present, run, to }) => ({
-      present: [...present.values()].map(({ object, entered, from }) => [saveSighting(object), entered, saveFrame(from)]),
-      run: run === undefined ? null : [run.start, saveFrame(run.from), run.dip ?? null, run.raised],
-      to: saveFrame(to),
+      present: [...present.values()].map(({ object, entered, from }) => [saveSighting(object), entered, saveFrameRef(from)]),
+      run: run === undefined ? null : [run.start, saveFrameRef(run.from), run.dip ?? null, run.raised],
+      to: saveFrameRef(to),
     }),
     load,
   };
@@ -149,10 +149,10 @@ const change = ({ present }: Occupied, input: Presence | Present, selected: (obj
 
 const load = (saved: Json): Occupied => {
   const { present, run, to } = saved as { present: [Json, number, Json][]; run: [number, Json, number | null, boolean] | null; to: Json };
-  const stays = present.map(([object, entered, from]): Stay => ({ object: loadSighting(object), entered, from: loadFrame(from) }));
+  const stays = present.map(([object, entered, from]): Stay => ({ object: loadSighting(object), entered, from: loadFrameRef(from) }));
   return {
     present: new Map(stays.map((stay) => [stay.object.id, stay])),
-    run: run === null ? undefined : { start: run[0], from: loadFrame(run[1]), dip: run[2] ?? undefined, raised: run[3] },
-    to: loadFrame(to),
+    run: run === null ? undefined : { start: run[0], from: loadFrameRef(run[1]), dip: run[2] ?? undefined, raised: run[3] },
+    to: loadFrameRef(to),
   };
 };

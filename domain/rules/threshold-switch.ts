@@ -12,7 +12,7 @@
 import type { ThresholdSwitchRule } from "../camera.ts";
 import type { Instant, Json } from "../envelope.ts";
 import type { FrameRef } from "../event.ts";
-import { type Conclusion, loadFrame, milliseconds, nothing, type RuleLogic, saveFrame } from "./conclusion.ts";
+import { type Conclusion, loadFrameRef, milliseconds, nothing, type RuleLogic, saveFrameRef } from "./conclusion.ts";
 import { selects } from "./selection.ts";
 
 type Pending = { readonly since: Instant; readonly from: FrameRef };
@@ -79,16 +79,16 @@ export const thresholdSwitch = (rule: ThresholdSwitchRule): RuleLogic<Level> => 
     save: ({ present, up, pending, to }) => ({
       present: [...present],
       up,
-      pending: pending === undefined ? null : [pending.since, saveFrame(pending.from)],
-      to: saveFrame(to),
+      pending: pending === undefined ? null : [pending.since, saveFrameRef(pending.from)],
+      to: saveFrameRef(to),
     }),
     load: (saved) => {
       const { present, up, pending, to } = saved as { present: string[]; up: boolean; pending: [number, Json] | null; to: Json };
       return {
         present: new Set(present),
         up,
-        pending: pending === null ? undefined : { since: pending[0], from: loadFrame(pending[1]) },
-        to: loadFrame(to),
+        pending: pending === null ? undefined : { since: pending[0], from: loadFrameRef(pending[1]) },
+        to: loadFrameRef(to),
       };
     },
   };
