@@ -71,9 +71,9 @@ export type Config = { readonly [N in Name]: z.output<(typeof settings)[N]["sche
 
 /** What is wrong with the settings, one line each. */
 export class ConfigError extends Error {
+  override readonly name = "ConfigError";
   constructor(lines: readonly string[]) {
     super(lines.join("\n"));
-    this.name = "ConfigError";
   }
 }
 

@@ -49,7 +49,9 @@ export const seal = (record: Buffer, header: Sealing): Buffer => {
 };
 
 /** What is wrong with a record, in words. The reader turns it into an AdapterError that says where. */
-export class Damaged extends Error {}
+export class Damaged extends Error {
+  override readonly name = "Damaged";
+}
 
 /** Checks the header alone. Throws Damaged. */
 export const headerOf = (record: Buffer): Header => {

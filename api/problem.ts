@@ -6,6 +6,7 @@ export type ProblemStatus = 400 | 401 | 403 | 404 | 405 | 408 | 409 | 413 | 415 
 
 /** What a route throws when it refuses; the surface sends it as it stands. */
 export class Problem extends Error {
+  override readonly name = "Problem";
   readonly status: ProblemStatus;
   readonly detail: string;
   readonly headers: Readonly<Record<string, string>>;
@@ -17,7 +18,6 @@ export class Problem extends Error {
     more: { readonly headers?: Readonly<Record<string, string>>; readonly rejected?: readonly Rejected[] } = {},
   ) {
     super(detail);
-    this.name = "Problem";
     this.status = status;
     this.detail = detail;
     this.headers = more.headers ?? {};

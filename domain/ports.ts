@@ -135,11 +135,11 @@ export interface Journal {
 
 /** What an adapter throws. Whether trying again may help is decided where it is made. */
 export class AdapterError extends Error {
+  override readonly name = "AdapterError";
   readonly code: AdapterErrorCode;
   readonly retryable: boolean;
   constructor(code: AdapterErrorCode, message: string, options: { readonly retryable: boolean; readonly cause?: unknown }) {
     super(message, { cause: options.cause });
-    this.name = "AdapterError";
     this.code = code;
     this.retryable = options.retryable;
   }
