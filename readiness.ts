@@ -128,8 +128,8 @@ export const createReadiness =
   };
 
 /**
- * Waits until what was written at these positions can be read: until the engine has committed past them, then until the
- * projector has passed all that was derived by then. `frames` asks for the facts alone.
+ * Waits until what was written at these positions can be read: until the projector has passed the facts, then until the engine
+ * has committed past them and the projector has passed all that was derived by then. `frames` asks for the facts alone.
  */
 export const createSettled =
   ({
@@ -146,7 +146,9 @@ export const createSettled =
   async (reached, what) => {
     const until = AbortSignal.timeout(limits.afterMs);
     const one = async ([partition, position]: readonly [number, Position]): Promise<boolean> => {
-      if (what === "frames") return progress.until("facts", partition, position + 1, until);
+      // Questions about what follows read frames too: they speak for the last minute, of which nothing was told yet.
+      if (!(await progress.until("facts", partition, position + 1, until))) return false;
+      if (what === "frames") return true;
       for (;;) {
         const at = await logs.progress(partition);
         if (at.facts > position) return progress.until("derived", partition, at.derived, until);

@@ -61,7 +61,7 @@ export interface Core {
   /** Resolves when the definition is durable in the camera's partition. */
   change(key: CameraKey, command: CameraCommand): Promise<Changed | Refusal>;
 
-  /** Resolves when what was written there can be read: `alerts` for what follows from facts, `frames` for the facts themselves. False when `limits.afterMs` passed first. */
+  /** Resolves when what was written there can be read: `alerts` for what follows from facts (and the facts), `frames` for the facts alone. False when `limits.afterMs` passed first. */
   settled(reached: Reached, what: "alerts" | "frames"): Promise<boolean>;
   readonly ask: Questions;
 
