@@ -1,6 +1,7 @@
 /** Starts the embedded engine's process, watches it and starts it again when it dies. */
 import { type ChildProcess, fork } from "node:child_process";
 import { existsSync, mkdirSync, rmSync } from "node:fs";
+import { constants, setPriority } from "node:os";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { AdapterError, type Journal, type Meter } from "../domain/ports.ts";
@@ -34,6 +35,19 @@ type Told = { readonly ready: true } | { readonly ready: false; readonly message
 
 const isLock = (message: string): boolean => /lock|another server instance|already (running|in use)/i.test(message);
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+/**
+ * Where cores are few, frames and alerts go before tables: the engine's threads, all begun later, inherit this. A process that is
+ * gone already has no priority; its end is heard of below.
+ */
+const yieldToLive = (pid: number | undefined): void => {
+  if (pid === undefined) return;
+  try {
+    setPriority(pid, constants.priority.PRIORITY_BELOW_NORMAL);
+  } catch (error) {
+    if (!(error instanceof Error && "info" in error)) throw error;
+  }
+};
 
 export class ChdbProcess {
   readonly socketPath: string;
@@ -140,6 +154,7 @@ export class ChdbProcess {
       env: { UV_THREADPOOL_SIZE: "8", TZ: "UTC" },
     });
     this.#child = child;
+    yieldToLive(child.pid);
     let lastWords = "";
     child.stderr?.on("data", (text: Buffer) => {
       lastWords = (lastWords + text.toString("utf8")).slice(-4096);
