@@ -44,6 +44,8 @@ export type House = {
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 const RETAIN_EVERY_MS = 60 * 60 * 1000;
+/** Soon after a start too: a server that is started again every half hour must drop old facts all the same. */
+const FIRST_RETAIN_MS = 60 * 1000;
 /** Milliseconds before an owner whose log failed for a while tries again. */
 const RETRY_MS = 1000;
 /** Milliseconds between two lines about the same trouble: a full disk must not fill the journal too. */
@@ -136,8 +138,8 @@ export const retention = async (
   { clock, journal }: Pick<Ports, "clock" | "journal">,
   stop: Stop,
 ): Promise<void> => {
-  for (;;) {
-    await clock.sleep(RETAIN_EVERY_MS, stop);
+  for (let waitMs = FIRST_RETAIN_MS; ; waitMs = RETAIN_EVERY_MS) {
+    await clock.sleep(waitMs, stop);
     if (stop.aborted) return;
     const keepFrom = Array.from({ length: logs.facts.partitions }, (_, partition) => passed(partition));
     const policy = { arrivedBefore: clock.now() - config.FACTS_DAYS * DAY_MS, maxBytes: config.FACTS_BYTES, keepFrom };

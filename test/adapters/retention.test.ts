@@ -5,6 +5,7 @@ import { AdapterError, type Logs } from "../../domain/ports.ts";
 import { fakeClock } from "../support/fake-clock.ts";
 
 const HOUR_MS = 3_600_000;
+const MINUTE_MS = 60_000;
 const BEGIN = Date.parse("2026-01-01T00:00:00.000Z");
 const config = { FACTS_DAYS: 7, FACTS_BYTES: 1000 };
 type Policy = Parameters<Logs["retain"]>[0];
@@ -36,13 +37,15 @@ const begun = (drop: (attempt: number) => number) => {
 };
 
 describe("retention", () => {
-  it("asks every hour for what is older than its days, and holds back what no projector has passed", async () => {
+  it("asks a minute after the start and then every hour for what is older than its days, and holds back what no projector has passed", async () => {
     const { clock, asked, said, done, stop } = begun((attempt) => attempt - 1);
-    await clock.pass(2 * HOUR_MS, HOUR_MS);
+    await clock.pass(MINUTE_MS, MINUTE_MS);
+    await clock.pass(HOUR_MS, HOUR_MS);
     stop();
     await done;
-    const arrivedBefore = (hours: number) => BEGIN + hours * HOUR_MS - 7 * 24 * HOUR_MS;
-    expect(asked).toEqual([1, 2].map((hour) => ({ arrivedBefore: arrivedBefore(hour), maxBytes: 1000, keepFrom: [0, 65_536] })));
+    const arrivedBefore = (ms: number) => BEGIN + ms - 7 * 24 * HOUR_MS;
+    const looks = [MINUTE_MS, MINUTE_MS + HOUR_MS];
+    expect(asked).toEqual(looks.map((ms) => ({ arrivedBefore: arrivedBefore(ms), maxBytes: 1000, keepFrom: [0, 65_536] })));
     expect(said).toEqual(["old facts dropped"]);
   });
 
