@@ -53,7 +53,8 @@ const peers = (): void => {
 /** Each mode in a process of its own, as the peers have them: decoded frames must not weigh on the other's memory. */
 const ours = (): void => {
   for (const mode of ["decoded", "json"]) {
-    const args = ["--max-old-space-size=6000", engine, input, "--mode", mode];
+    // The young generation as `npm start` has it; room for the decoded frames, as the peers have.
+    const args = ["--max-semi-space-size=64", "--max-old-space-size=6000", engine, input, "--mode", mode];
     for (const row of rowsOf(execFileSync(process.execPath, args, { encoding: "utf8" })))
       if (row.bench === "engine") note({ peer: OURS, ...(row as Omit<Row, "peer">) });
   }
