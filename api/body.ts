@@ -10,7 +10,7 @@ const tooLarge = (most: number) => new Problem(413, `The body is larger than ${m
  * What is read and thrown away of a body that is too large, at most, before it is refused: a sender that is still writing when its
  * connection is closed hears of a broken pipe and not of the 413.
  */
-const WASTE = { bytes: 64 * 1024 * 1024, ms: 2000 };
+const WASTE = { bytes: 128 * 1024 * 1024, ms: 2000 };
 
 const waste = (incoming: IncomingMessage): Promise<void> =>
   new Promise((resolve) => {

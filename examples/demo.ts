@@ -147,7 +147,7 @@ const code = await server.stop();
 await rm(data, { recursive: true });
 say("\nTry next:");
 say("  npm start                                  serve on http://127.0.0.1:8080, data under ./data");
-say("  open http://127.0.0.1:8080/reference       every route, with examples");
+say("  open http://127.0.0.1:8080/reference/emdx  every route");
 say("  npm run demo -- --data FILE --fps 30       the same with tracks of your own");
 if (received === 0 || counts.alerts.length === 0 || code !== 0) {
   console.error(`FAILED: ${received} alerts received, ${counts.alerts.length} rows counted, server ended with ${code}`);
