@@ -1,40 +1,14 @@
 /** What every surface presents: the one Core, joined in compose.ts. No surface touches a port. */
 import type { Camera, CameraCommand } from "../domain/camera.ts";
 import type { Refusal } from "../domain/decider.ts";
+import type { Incoming, NotReceived, Reached, Received } from "../domain/door.ts";
 import type { CameraKey, Instant } from "../domain/envelope.ts";
 import type { Alert, CameraState } from "../domain/event.ts";
 import type { Limits } from "../domain/limits.ts";
 import type { Journal, Meter, Position } from "../domain/ports.ts";
 import type { Questions } from "../projections/questions.ts";
 
-/** Partition -> the last position written there. */
-export type Reached = ReadonlyMap<number, Position>;
-
-/**
- * A body as it came. `encoding` is Content-Encoding; limits count the unpacked bytes.
- * `release` lets go the frames held for reordering, once these are in: `?release=true`, as an import ends.
- */
-export type Incoming = {
-  readonly contentType: string;
-  readonly encoding: string | undefined;
-  readonly body: Uint8Array;
-  readonly release?: boolean;
-};
-
-/** `line` counts from 1: the line of NDJSON, the element of an array, the message of a protobuf stream; 1 for a single frame. */
-export type Rejected = { readonly line: number; readonly detail: string };
-export type Received = {
-  readonly accepted: number;
-  readonly duplicates: number;
-  readonly rejected: readonly Rejected[];
-  readonly reached: Reached;
-};
-
-/** `too-large` 413, `busy` 429 with Retry-After, `unsupported` 415, `unreadable` 422, `unavailable` 503. */
-export type NotReceived = {
-  readonly problem: "too-large" | "busy" | "unsupported" | "unreadable" | "unavailable";
-  readonly detail: string;
-};
+export type { Incoming, NotReceived, Reached, Received, Rejected } from "../domain/door.ts";
 
 /** `camera` is the state after the command. */
 export type Changed = { readonly camera: Camera; readonly reached: Reached };
