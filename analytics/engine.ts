@@ -3,7 +3,7 @@ import { evolveCamera } from "../domain/camera.ts";
 import { type Instant, keyText } from "../domain/envelope.ts";
 import type { Alert, Coverage, Definition, Derived, Fact } from "../domain/event.ts";
 import { ringUntil } from "../domain/machine.ts";
-import { atOf, type Found, passed } from "../domain/rules/place.ts";
+import { atOf, type Found, passed, rankOf } from "../domain/rules/place.ts";
 import type { Ended, Heard } from "../domain/rules/rule.ts";
 import { hearFact, lastFrame, type Moment, release, startTime, type TimeWatch } from "../domain/rules/sensor-time.ts";
 import { type CameraMemory, dueOf, fitToDefinition, type PlaceRun, type RuleRun } from "./camera-memory.ts";
@@ -118,9 +118,6 @@ const pushAll = (out: Derived[], more: readonly Derived[]): void => {
 const tellAll = (place: PlaceRun, found: readonly Found[], at: Instant, out: Derived[]): void => {
   for (let i = 0; i < found.length; i++) tell(place, found[i] as Found, at, out);
 };
-
-const rankOf = (found: Found): number =>
-  found.kind === "crossing" ? 3 : found.kind === "noticed" ? 2 : found.change === "entered" ? 1 : 0;
 
 /** Leavings of all places before entries of any, and so on. */
 const tellByRank = (several: readonly { readonly place: PlaceRun; readonly found: readonly Found[] }[], out: Derived[]): void => {

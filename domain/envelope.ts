@@ -14,3 +14,6 @@ export type Json = null | boolean | number | string | readonly Json[] | { readon
 
 /** One text that names a camera in Maps. NUL cannot stand in a tenant or camera id (the doors refuse it). */
 export const keyText = (tenant: string, camera: string): string => `${tenant}\0${camera}`;
+
+/** Seconds of a definition as milliseconds: event time knows nothing finer. */
+export const milliseconds = (seconds: number): number => Math.round(seconds * 1000);

@@ -12,7 +12,7 @@
  * 6. `receivedAt` is the arrival of what was heard last; where a timer raised, of what moved the time so far.
  */
 import type { Rule } from "../camera.ts";
-import { type CameraKey, type Instant, type Json, keyText } from "../envelope.ts";
+import { type CameraKey, type Instant, type Json, keyText, milliseconds } from "../envelope.ts";
 import type { Alert, PlaceRef } from "../event.ts";
 import { alertId } from "../ids.ts";
 import { loaded, type Machine } from "../machine.ts";
@@ -21,7 +21,6 @@ import {
   type Conclusion,
   loadFrameRef,
   loadSighting,
-  milliseconds,
   nothing,
   type Raised,
   type RuleLogic,

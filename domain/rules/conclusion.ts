@@ -40,9 +40,6 @@ export type RuleLogic<S> = {
 
 export const nothing: readonly never[] = [];
 
-/** Seconds of a definition as milliseconds: event time knows nothing finer. */
-export const milliseconds = (seconds: number): number => Math.round(seconds * 1000);
-
 /** What an alert keeps of an object: id, type, bbox, confidence. */
 export const copyOf = ({ id, type, bbox, confidence }: Sighting): Sighting => ({ id, type, bbox, confidence, info: undefined });
 

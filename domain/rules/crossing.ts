@@ -10,7 +10,7 @@
  * 5. An object twice in a frame counts as it comes first.
  */
 import type { Tripwire } from "../camera.ts";
-import type { CameraKey, Instant, Json } from "../envelope.ts";
+import { type CameraKey, type Instant, type Json, milliseconds } from "../envelope.ts";
 import type { Crossing, DetectedObject, Frame, FrameRef } from "../event.ts";
 import { anchorAt, anchorX, anchorY, beyond, distanceToWire2, meets, type Wire, wireOf } from "../geometry.ts";
 import { loaded, type Machine } from "../machine.ts";
@@ -89,7 +89,7 @@ const watchOf = (tripwire: Tripwire, key: CameraKey | undefined, epoch: number) 
   anchor: anchorAt(tripwire.anchor),
   minFrames: tripwire.minFrames,
   buffer2: tripwire.bufferPx * tripwire.bufferPx,
-  timeout: Math.round(tripwire.trackTimeout * 1000),
+  timeout: milliseconds(tripwire.trackTimeout),
   place: placeOf("tripwire", tripwire.id, key, epoch).place,
 });
 

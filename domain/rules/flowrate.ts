@@ -12,7 +12,7 @@
  * 5. A clock set back or a new definition empties the window; a lost camera does not.
  */
 import type { FlowrateRule } from "../camera.ts";
-import type { Instant, Json } from "../envelope.ts";
+import { type Instant, type Json, milliseconds } from "../envelope.ts";
 import type { Crossing, FrameRef, Sighting } from "../event.ts";
 import {
   type Conclusion,
@@ -21,7 +21,6 @@ import {
   later,
   loadFrameRef,
   loadSighting,
-  milliseconds,
   nothing,
   type RuleLogic,
   saveFrameRef,

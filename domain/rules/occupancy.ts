@@ -18,19 +18,9 @@
  * 8. A lost camera, a clock set back and a new definition end the run at once: where the dip began, or else then.
  */
 import type { OccupancyRule } from "../camera.ts";
-import type { Instant, Json } from "../envelope.ts";
+import { type Instant, type Json, milliseconds } from "../envelope.ts";
 import type { FrameRef, Presence, Sighting } from "../event.ts";
-import {
-  type Conclusion,
-  copyOf,
-  loadFrameRef,
-  loadSighting,
-  milliseconds,
-  nothing,
-  type RuleLogic,
-  saveFrameRef,
-  saveSighting,
-} from "./conclusion.ts";
+import { type Conclusion, copyOf, loadFrameRef, loadSighting, nothing, type RuleLogic, saveFrameRef, saveSighting } from "./conclusion.ts";
 import type { Present } from "./rule.ts";
 import { selects } from "./selection.ts";
 

@@ -32,6 +32,10 @@ export const refOf = (frame: { readonly timestamp: number; readonly id: string }
 /** By code unit: no locale, the same everywhere. */
 export const byText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
+/** The order in which one instant is told: leavings, entries, what was noticed, crossings. */
+export const rankOf = (found: Found): number =>
+  found.kind === "crossing" ? 3 : found.kind === "noticed" ? 2 : found.change === "entered" ? 1 : 0;
+
 /**
  * A place for a rule to listen to: what it finds, and after each moment that time has come so far. An end is told as it is:
  * what it means to a rule is the rule's business.

@@ -10,14 +10,14 @@
  * 6. An object twice in a frame counts as it comes first.
  */
 import type { Roi, SensorSettings } from "../camera.ts";
-import type { CameraKey, Instant, Json } from "../envelope.ts";
+import { type CameraKey, type Instant, type Json, milliseconds } from "../envelope.ts";
 import type { Box, DetectedObject, EndReason, Frame, FrameRef, Info, PlaceRef, Presence } from "../event.ts";
 import { type AnchorAt, anchorAt, anchorX, anchorY, inside, type Region, regionOf } from "../geometry.ts";
 import { loaded, type Machine } from "../machine.ts";
 import { loadObject, saveObject } from "./frame-saving.ts";
 import { keyedBy } from "./keyed.ts";
 import { alike, empty, isNewest, type Newest, noFrame, put, standing, turnTo } from "./newest.ts";
-import { atOf, byText, type Now, type PlaceMachine, placeOf, refOf } from "./place.ts";
+import { atOf, byText, type Now, type PlaceMachine, placeOf, rankOf, refOf } from "./place.ts";
 import type { Noticed, Present } from "./rule.ts";
 import type { Moment } from "./sensor-time.ts";
 
@@ -98,7 +98,7 @@ export const presence = (roi: Roi, key?: CameraKey, epoch = 0): PresenceMachine 
     region: regionOf(roi.coordinates),
     anchor: anchorAt(roi.anchor),
     minFrames: roi.minFrames,
-    exitAfter: Math.round(roi.exitAfter * 1000),
+    exitAfter: milliseconds(roi.exitAfter),
     place: placeOf("roi", roi.id, key, epoch).place,
   });
 
@@ -108,7 +108,7 @@ export const presenceInView = ({ minFrames, exitAfter }: SensorSettings["fov"], 
     region: undefined,
     anchor: anchorAt("center"),
     minFrames,
-    exitAfter: Math.round(exitAfter * 1000),
+    exitAfter: milliseconds(exitAfter),
     place: placeOf("fov", key?.camera, key, 0).place,
   });
 
@@ -190,7 +190,7 @@ const onFrame = (area: Area, state: Attendance, frame: Frame): readonly Found[] 
   state.frames++;
   if (timestamp >= state.sweepAt) sweep(state, timestamp, exitAfter);
   if (found === undefined) return NOTHING;
-  return found.length === 1 ? found : found.sort((a, b) => rank(a) - rank(b) || byText(a.object.id, b.object.id));
+  return found.length === 1 ? found : found.sort((a, b) => rankOf(a) - rankOf(b) || byText(a.object.id, b.object.id));
 };
 
 const objectOf = ({ newest }: Attendance, track: Track): DetectedObject =>
@@ -258,8 +258,6 @@ const absent = (state: Attendance, track: Track): void => {
   state.present--;
   if (state.present === 0) state.wakeAt = undefined;
 };
-
-const rank = (found: Found): number => (found.kind === "noticed" ? 2 : found.change === "left" ? 0 : 1);
 
 /** Whether something stands in the new attributes that did not stand in the old. */
 const changed = (before: Info | undefined, now: Info): boolean => {

@@ -10,9 +10,9 @@
  *    back or a new definition it begins anew and tells no `down`.
  */
 import type { ThresholdSwitchRule } from "../camera.ts";
-import type { Instant, Json } from "../envelope.ts";
+import { type Instant, type Json, milliseconds } from "../envelope.ts";
 import type { FrameRef } from "../event.ts";
-import { type Conclusion, loadFrameRef, milliseconds, nothing, type RuleLogic, saveFrameRef } from "./conclusion.ts";
+import { type Conclusion, loadFrameRef, nothing, type RuleLogic, saveFrameRef } from "./conclusion.ts";
 import { selects } from "./selection.ts";
 
 type Pending = { readonly since: Instant; readonly from: FrameRef };

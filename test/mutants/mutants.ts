@@ -132,7 +132,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "leavings are heard after entries where several places tell",
-    file: "analytics/engine.ts",
+    file: "domain/rules/place.ts",
     find: 'found.kind === "noticed" ? 2 : found.change === "entered" ? 1 : 0;',
     replace: 'found.kind === "noticed" ? 2 : found.change === "entered" ? 0 : 1;',
     tests: ["test/histories/histories.test.ts"],
