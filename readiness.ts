@@ -61,6 +61,7 @@ export const watchWrites = (logs: Logs, clock: Clock): { readonly logs: Logs; re
             commit: (work) => watched(owned.commit(work)),
           }),
         ),
+      share: (name, work) => logs.share(name, work),
       progress: (partition) => logs.progress(partition),
       putBase: (base) => logs.putBase(base),
       baseBefore: (camera, instant) => logs.baseBefore(camera, instant),

@@ -2,7 +2,7 @@
 import { randomUUID } from "node:crypto";
 import type { CameraKey, Instant } from "../domain/envelope.ts";
 import type { Fact } from "../domain/event.ts";
-import { AdapterError, type Base, type Logs, type Owned, type Release } from "../domain/ports.ts";
+import { AdapterError, type Base, type Logs, type Owned, type Release, type Share } from "../domain/ports.ts";
 import { derivedCodec, factCodec, packJson, unpackJson } from "./codec.ts";
 import { setAside } from "./lmdb-aside.ts";
 import { LmdbBases } from "./lmdb-bases.ts";
@@ -11,7 +11,7 @@ import { Environment, type Table } from "./lmdb-environment.ts";
 import { LmdbFacts } from "./lmdb-facts.ts";
 import { type BatchLimits, checked, Records } from "./lmdb-records.ts";
 import { retain } from "./lmdb-retention.ts";
-import { Ownership } from "./ownership.ts";
+import { Ownership, Shares } from "./ownership.ts";
 import type { Policy } from "./retention.ts";
 
 export type LmdbLogsOptions = {
@@ -42,6 +42,7 @@ class LmdbLogs implements Logs {
   readonly #all: readonly { readonly growth: { end(): void } }[];
   readonly #bases: LmdbBases;
   readonly #ownership: Ownership;
+  readonly #shares: Shares;
 
   constructor(
     environment: Environment,
@@ -58,12 +59,18 @@ class LmdbLogs implements Logs {
     this.facts = new LmdbFacts(environment, identity.epoch, this.#facts, limits.squeezedPerSecond);
     this.derived = new LmdbDerived(environment, identity.epoch, derived, state, tables("memory"));
     this.#bases = new LmdbBases(environment, tables("bases"));
+    this.#shares = new Shares(identity.partitions);
     this.#ownership = new Ownership(identity.partitions, this.derived);
   }
 
-  claim(own: (owned: Owned) => Promise<void>): Promise<Release> {
-    if (this.#environment.closed) return Promise.reject(new AdapterError("closed", "The log is closed.", { retryable: false }));
-    return Promise.resolve(this.#ownership.claim(own));
+  async claim(own: (owned: Owned) => Promise<void>): Promise<Release> {
+    this.#open();
+    return this.#ownership.claim(own);
+  }
+
+  async share(name: string, work: (share: Share) => Promise<void>): Promise<Release> {
+    this.#open();
+    return this.#shares.share(name, work);
   }
 
   async progress(partition: number): ReturnType<Logs["progress"]> {
@@ -85,8 +92,13 @@ class LmdbLogs implements Logs {
 
   async close(): Promise<void> {
     this.#ownership.fenceAll();
+    this.#shares.loseAll();
     for (const records of this.#all) records.growth.end();
     await this.#environment.close();
+  }
+
+  #open(): void {
+    if (this.#environment.closed) throw new AdapterError("closed", "The log is closed.", { retryable: false });
   }
 }
 

@@ -14,9 +14,10 @@ import {
   type Position,
   type Release,
   type Saved,
+  type Share,
 } from "../domain/ports.ts";
 import { feed, Growth, type Partition } from "./feed.ts";
-import { Ownership, type Work } from "./ownership.ts";
+import { Ownership, Shares, type Work } from "./ownership.ts";
 import { nextToGo, type Oldest, type Policy } from "./retention.ts";
 
 /** One append's events for one partition, as in the stored logs. What is kept is a copy: events are values. */
@@ -144,6 +145,7 @@ class MemoryLogs implements Logs {
   readonly #memory: Map<string, Saved>[];
   readonly #bases = new Map<string, Base[]>();
   readonly #ownership: Ownership;
+  readonly #shares: Shares;
 
   constructor(partitions: number, perBatch: { readonly facts: number; readonly derived: number }) {
     const epoch = randomUUID();
@@ -151,6 +153,7 @@ class MemoryLogs implements Logs {
     this.derived = new MemoryLog(epoch, partitions, perBatch.derived, true);
     this.#progress = Array.from({ length: partitions }, () => ({ at: 0, next: 0 }));
     this.#memory = Array.from({ length: partitions }, () => new Map());
+    this.#shares = new Shares(partitions);
     this.#ownership = new Ownership(partitions, {
       restore: async (p) => ({ memory: structuredClone([...this.#memoryOf(p).values()]), ...this.#progressOf(p) }),
       commit: (p, work, allowed) => this.#commit(p, work, allowed),
@@ -160,6 +163,11 @@ class MemoryLogs implements Logs {
   async claim(own: (owned: Owned) => Promise<void>): Promise<Release> {
     this.#open();
     return this.#ownership.claim(own);
+  }
+
+  async share(name: string, work: (share: Share) => Promise<void>): Promise<Release> {
+    this.#open();
+    return this.#shares.share(name, work);
   }
 
   async progress(partition: number): ReturnType<Logs["progress"]> {
@@ -213,6 +221,7 @@ class MemoryLogs implements Logs {
 
   async close(): Promise<void> {
     this.#ownership.fenceAll();
+    this.#shares.loseAll();
     this.facts.close();
     this.derived.close();
   }

@@ -1,6 +1,6 @@
 /** Who may commit to which partition, within the one process that owns an embedded log. The newest claim has them all. */
 import type { Derived } from "../domain/event.ts";
-import { AdapterError, type Owned, type Position, type Release, type Saved } from "../domain/ports.ts";
+import { AdapterError, type Owned, type Position, type Release, type Saved, type Share } from "../domain/ports.ts";
 
 export type Work = { readonly out: readonly Derived[]; readonly next: Position; readonly checkpoint?: readonly Saved[] };
 export type Committer = {
@@ -10,6 +10,12 @@ export type Committer = {
 };
 
 type Holding = { readonly owned: Owned; fence(): void; letGo(): void; returned: Promise<void> };
+
+/** For who shares partitions and commits nothing. */
+const nothingToCommit: Committer = {
+  restore: () => Promise.reject(new Error("who shares a partition restores nothing")),
+  commit: () => Promise.reject(new Error("who shares a partition commits nothing")),
+};
 
 export class Ownership {
   readonly #partitions: number;
@@ -74,5 +80,26 @@ export class Ownership {
       letGo();
     };
     return { owned, fence, letGo, returned: Promise.resolve() };
+  }
+}
+
+/** The shares of an embedded log, by name: the newest of a name has all partitions. */
+export class Shares {
+  readonly #partitions: number;
+  readonly #byName = new Map<string, Ownership>();
+
+  constructor(partitions: number) {
+    this.#partitions = partitions;
+  }
+
+  share(name: string, work: (share: Share) => Promise<void>): Release {
+    const ownership = this.#byName.get(name) ?? new Ownership(this.#partitions, nothingToCommit);
+    this.#byName.set(name, ownership);
+    return ownership.claim(({ partition, lost }) => work({ partition, lost }));
+  }
+
+  /** On closing. */
+  loseAll(): void {
+    for (const ownership of this.#byName.values()) ownership.fenceAll();
   }
 }

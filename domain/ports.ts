@@ -17,7 +17,10 @@ export interface Stop {
 export type Position = number;
 export const EVENTS_PER_RECORD = 65_536;
 
-/** Consecutive events of one partition. `next` is where reading goes on; it may be beyond the last event's position. */
+/**
+ * Consecutive events of one partition; none where a log holds something between events that is none (a transaction's end).
+ * `next` is where reading goes on; it may be beyond the last event's position.
+ */
 export type Batch<E> = {
   readonly partition: number;
   readonly events: readonly E[];
@@ -59,6 +62,9 @@ export interface Owned {
   commit(work: { readonly out: readonly Derived[]; readonly next: Position; readonly checkpoint?: readonly Saved[] }): Promise<void>;
 }
 
+/** A partition somebody works at without committing to the log: a projector. Nobody else has it until `lost`. */
+export type Share = { readonly partition: number /** Resolves when another is given the partition. */; readonly lost: Promise<void> };
+
 export type Release = () => Promise<void>;
 
 export interface Logs {
@@ -66,6 +72,11 @@ export interface Logs {
   readonly derived: Log<Derived>;
   /** Calls `own` for every partition this process is given, now and later; fences the owner before. Releasing waits for `own` to return. */
   claim(own: (owned: Owned) => Promise<void>): Promise<Release>;
+  /**
+   * Divides the partitions among all who share under one name, in this process and in others. Calls `work` for every partition this
+   * one is given, now and later. Nothing is fenced: who may have been replaced without knowing must do no harm. Releasing waits for `work` to return.
+   */
+  share(name: string, work: (share: Share) => Promise<void>): Promise<Release>;
   /** `facts`: the engine has committed up to here; `derived`: the derived log's end, read after it. */
   progress(partition: number): Promise<{ readonly facts: Position; readonly derived: Position }>;
   putBase(base: Base): Promise<void>;

@@ -21,6 +21,7 @@ const begun = (drop: (attempt: number) => number) => {
     facts: memory.facts,
     derived: memory.derived,
     claim: (own) => memory.claim(own),
+    share: (name, work) => memory.share(name, work),
     progress: (partition) => memory.progress(partition),
     putBase: (base) => memory.putBase(base),
     baseBefore: (camera, at) => memory.baseBefore(camera, at),

@@ -396,6 +396,49 @@ export const logSuite = (name: string, make: () => Promise<LogsUnderTest>, exemp
       });
     });
 
+    describe("sharing", () => {
+      test("gives every partition once, until it is released", async () => {
+        const logs = await open();
+        const given: number[] = [];
+        let ended = 0;
+        const release = await logs.share("reader", async ({ partition, lost }) => {
+          given.push(partition);
+          await lost;
+          ended++;
+        });
+        await expect.poll(() => [...given].sort()).toEqual(numbers(PARTITIONS));
+        expect(ended).toBe(0);
+        await release();
+        expect(ended).toBe(PARTITIONS);
+      });
+
+      test("takes nothing from the owner, nor from who shares under another name", async () => {
+        const logs = await open();
+        const { owned } = await own(logs);
+        const told: string[] = [];
+        const sharing = (name: string) => logs.share(name, ({ lost }) => lost.then(() => void told.push(name)));
+        const one = await sharing("one");
+        const other = await sharing("other");
+        await one();
+        expect(new Set(told)).toEqual(new Set(["one"]));
+        await owned.commit({ out: [coverage(A, 1)], next: 5 });
+        await other();
+        expect((await logs.progress(0)).facts).toBe(5);
+      });
+
+      test("releasing throws what the work threw", async () => {
+        const logs = await open();
+        let given = 0;
+        const release = await logs.share("reader", async ({ partition, lost }) => {
+          given++;
+          await lost;
+          if (partition === 1) throw new Error("defect");
+        });
+        await expect.poll(() => given).toBe(PARTITIONS);
+        await expect(release()).rejects.toThrow("defect");
+      });
+    });
+
     describe("bases", () => {
       const base = (camera: string, at: number, position = 0): Base => ({
         tenant: TENANT,

@@ -37,6 +37,7 @@ const openers: Openers = {
     return {
       facts: crashingLog(logs.facts),
       derived: crashingLog(logs.derived),
+      share: (name, work) => logs.share(name, work),
       progress: (partition) => logs.progress(partition),
       putBase: (base) => logs.putBase(base),
       baseBefore: (camera, instant) => logs.baseBefore(camera, instant),

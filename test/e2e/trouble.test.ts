@@ -40,6 +40,7 @@ const onDisk = (logs: Logs, disk: { full: boolean }): Logs => {
     facts: { epoch: facts.epoch, partitions: facts.partitions, append, read, bounds },
     derived: logs.derived,
     claim: (own) => logs.claim(own),
+    share: (name, work) => logs.share(name, work),
     progress: (partition) => logs.progress(partition),
     putBase: (base) => logs.putBase(base),
     baseBefore: (camera, at) => logs.baseBefore(camera, at),

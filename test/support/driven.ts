@@ -43,6 +43,7 @@ export const watched = (logs: Logs, clock: FakeClock, before: (work: Commit) => 
           },
         }),
       ),
+    share: (name, work) => logs.share(name, work),
     progress: (partition) => logs.progress(partition),
     putBase: async (base) => {
       await during(logs.putBase(base));
