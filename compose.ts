@@ -163,9 +163,18 @@ export const compose = async (config: Config, given: { readonly journal: Journal
   const ports: Ports = { clock: systemClock, journal: given.journal, meter };
   const dataDir = config.DATA;
   const skipCorrupt = config.SKIP_CORRUPT === "" ? [] : config.SKIP_CORRUPT.split(",");
-  const opened = await openLogs({ url: config.LOG, dataDir }, { partitions: config.PARTITIONS, skipCorrupt });
+  const kafka = {
+    username: config.KAFKA_USERNAME,
+    password: config.KAFKA_PASSWORD,
+    mechanism: config.KAFKA_MECHANISM,
+    ca: config.KAFKA_CA,
+    cert: config.KAFKA_CERT,
+    key: config.KAFKA_KEY,
+  };
+  const { journal } = given;
+  const opened = await openLogs({ url: config.LOG, dataDir, kafka, journal }, { partitions: config.PARTITIONS, skipCorrupt });
   const { logs, taking } = watchWrites(opened, ports.clock);
-  const store = await openStore({ url: config.STORE, dataDir });
+  const store = await openStore({ url: config.STORE, dataDir, journal });
 
   const stopping = new AbortController();
   const stop = stopping.signal;

@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { EventStore, Journal, Logs, Meter, Warehouse } from "../domain/ports.ts";
+import type { KafkaAccess } from "./kafka-client.ts";
 import { openLmdbLogs } from "./log-lmdb.ts";
 import { openMemoryLogs } from "./log-memory.ts";
 import { openLmdbStore } from "./store-lmdb.ts";
@@ -9,6 +10,8 @@ import { openMemoryStore } from "./store-memory.ts";
 import { openChdb, openClickhouse } from "./warehouse-clickhouse.ts";
 
 export type Where = { readonly url: string; readonly dataDir: string };
+type LogsWhere = Where & { readonly kafka: KafkaAccess; readonly journal: Journal };
+type StoreWhere = Where & { readonly journal: Journal };
 
 /** `file:` is a folder of its own under the data directory; `file:///elsewhere` that one. */
 const folder = ({ url, dataDir }: Where, name: string): string => {
@@ -16,10 +19,13 @@ const folder = ({ url, dataDir }: Where, name: string): string => {
   return path === "" ? join(dataDir, name) : fileURLToPath(new URL(url));
 };
 
-export const openLogs = (where: Where, options: { readonly partitions: number; readonly skipCorrupt: readonly string[] }): Promise<Logs> =>
+export const openLogs = (
+  where: LogsWhere,
+  options: { readonly partitions: number; readonly skipCorrupt: readonly string[] },
+): Promise<Logs> =>
   where.url.startsWith("memory:") ? Promise.resolve(openMemoryLogs(options)) : openLmdbLogs({ dir: folder(where, "log"), ...options });
 
-export const openStore = (where: Where): Promise<EventStore> =>
+export const openStore = (where: StoreWhere): Promise<EventStore> =>
   where.url.startsWith("memory:") ? Promise.resolve(openMemoryStore()) : openLmdbStore({ dir: folder(where, "store") });
 
 export const openWarehouse = (where: Where, parts: { readonly journal: Journal; readonly meter: Meter }): Promise<Warehouse> =>

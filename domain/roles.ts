@@ -1,0 +1,6 @@
+/**
+ * What a process does. `ingest` takes in frames and camera events; `engine` derives alerts; `projector` brings both logs into the
+ * warehouse; `api` answers questions, takes decisions and tells subscribers. A process has one or more of them.
+ */
+export const roles = ["ingest", "engine", "projector", "api"] as const;
+export type Role = (typeof roles)[number];

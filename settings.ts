@@ -1,0 +1,99 @@
+/** Every setting there is: its name, what it may be, what it is where nobody says. */
+import { z } from "zod";
+import { limits } from "./domain/limits.ts";
+import { type Role, roles } from "./domain/roles.ts";
+
+/** Its text (from the environment, a file or a flag) to its value. `secret` ones, and URLs that may hold a password, are masked and never flags. */
+type Setting = { readonly schema: z.ZodType; readonly default: string; readonly help: string; readonly secret?: true };
+
+const integer = (least: number, most: number) =>
+  z
+    .string()
+    .regex(/^\d{1,15}$/, "must be a whole number")
+    .transform(Number)
+    .pipe(z.number().min(least).max(most));
+const positive = z
+  .string()
+  .regex(/^\d{1,9}(\.\d{1,9})?$/, "must be a number above 0")
+  .transform(Number)
+  .pipe(z.number().positive());
+const flag = z.enum(["true", "false"]).transform((text) => text === "true");
+const url = (...schemes: readonly string[]) =>
+  z
+    .string()
+    .refine(
+      (text) => schemes.some((scheme) => text.startsWith(`${scheme}:`)),
+      `must begin with ${schemes.map((s) => `${s}:`).join(" or ")}`,
+    );
+/** In their own order, each once, whatever was written. */
+const someRoles = z
+  .string()
+  .transform((text) => text.split(",").map((role) => role.trim()))
+  .refine((named) => named.every((role) => roles.includes(role as Role)), `must be of ${roles.join(", ")}, separated by commas`)
+  .transform((named): readonly Role[] => roles.filter((role) => named.includes(role)));
+
+export const settings = {
+  ROLES: { schema: someRoles, default: roles.join(","), help: "what this process does, separated by commas" },
+  PORT: { schema: integer(0, 65_535), default: "8080", help: "port to listen on; 0 takes a free one" },
+  HOST: { schema: z.string().min(1), default: "127.0.0.1", help: "address to listen on" },
+  DATA: { schema: z.string().min(1), default: "./data", help: "folder of the embedded log, store and warehouse" },
+  LOG: {
+    schema: url("file", "memory", "kafka"),
+    default: "file:",
+    secret: true,
+    help: "the log: file: (under DATA), memory:, or kafka://host:port,host:port/prefix",
+  },
+  STORE: {
+    schema: url("file", "memory", "kurrentdb", "kurrentdb+discover", "esdb", "esdb+discover"),
+    default: "file:",
+    secret: true,
+    help: "the store of decisions: file: (under DATA), memory:, or a KurrentDB connection string",
+  },
+  WAREHOUSE: {
+    schema: url("chdb", "http", "https"),
+    default: "chdb:",
+    secret: true,
+    help: "the warehouse: chdb: (under DATA) or a ClickHouse server's URL",
+  },
+  PARTITIONS: { schema: integer(1, 1024), default: "4", help: "partitions of a log that is created; fixed from then on" },
+  KAFKA_USERNAME: { schema: z.string(), default: "", help: "user of the Kafka log, where its URL names none" },
+  KAFKA_PASSWORD: { schema: z.string(), default: "", secret: true, help: "that user's password" },
+  KAFKA_MECHANISM: {
+    schema: z.enum(["", "plain", "scram-sha-256", "scram-sha-512"]),
+    default: "",
+    help: "how that user is known: plain, scram-sha-256 or scram-sha-512",
+  },
+  KAFKA_CA: { schema: z.string(), default: "", help: "PEM file of the authorities that sign the Kafka brokers' certificates" },
+  KAFKA_CERT: { schema: z.string(), default: "", help: "PEM file of the certificate shown to the Kafka brokers" },
+  KAFKA_KEY: { schema: z.string(), default: "", help: "PEM file of that certificate's key" },
+  SOURCES: { schema: z.string(), default: "", help: "JSON file of topics of others, to take frames from (role ingest)" },
+  TOKENS: { schema: z.literal("off", "only off is known in this version"), default: "off", help: "authentication" },
+  EMDX_TENANT: {
+    schema: z.string().min(1).max(limits.idLength),
+    default: "default",
+    help: "the tenant the emdx surface serves while tokens are off",
+  },
+  EMDX_STRICT: { schema: flag, default: "false", help: "nothing found is 422, as in the original" },
+  MAX_AHEAD: { schema: positive, default: String(limits.aheadMs / 1000), help: "seconds a frame may be ahead of its arrival" },
+  FACTS_DAYS: { schema: positive, default: "7", help: "days facts are kept, by arrival" },
+  FACTS_BYTES: { schema: integer(1, Number.MAX_SAFE_INTEGER), default: "50000000000", help: "bytes of facts kept" },
+  METRICS_AUTH: {
+    schema: z.string().regex(/^([^:]+:.+)?$/, "must be user:password"),
+    default: "",
+    secret: true,
+    help: "user:password for /metrics; unset, it answers on loopback only",
+  },
+  INSECURE_BIND: { schema: flag, default: "false", help: "allow another address than loopback while tokens are off" },
+  LOG_LEVEL: { schema: z.enum(["debug", "info", "warn", "error", "silent"]), default: "info", help: "least level of the lines written" },
+  CHECKPOINT_SECONDS: { schema: positive, default: "5", help: "seconds between checkpoints of the engine's memory" },
+  CHECKPOINT_FRAMES: { schema: integer(1, 100_000_000), default: "50000", help: "frames between checkpoints, should they come first" },
+  SKIP_CORRUPT: {
+    // As adapters/lmdb-aside.ts names them: a log's record by partition and number, memory and bases by their keys.
+    schema: z.string().regex(/^([a-z]+\/[\w-]+\/[\w-]+(,[a-z]+\/[\w-]+\/[\w-]+)*)?$/, "must be names of records, separated by commas"),
+    default: "",
+    help: "corrupt records to leave out, as named by the error that found them",
+  },
+} as const satisfies Record<string, Setting>;
+
+export type Name = keyof typeof settings;
+export type Config = { readonly [N in Name]: z.output<(typeof settings)[N]["schema"]> };
