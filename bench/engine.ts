@@ -11,11 +11,10 @@ import { parseArgs } from "node:util";
 import { Subject } from "rxjs";
 import { engine } from "../analytics/engine.ts";
 import { createMemory, saveTouched, stoppedCameras } from "../analytics/memory.ts";
-import type { CameraEvent, Rule } from "../domain/camera.ts";
-import { ruleDefaults } from "../domain/defaults.ts";
 import type { Fact, Frame } from "../domain/event.ts";
 import { bareLoop } from "./bare-loop.ts";
 import { fromLines } from "./native-lines.ts";
+import { definitionsFor } from "./small-job.ts";
 import { type NativeFrame, walkers } from "./walkers.ts";
 
 const CHECKPOINT_FRAMES = 50_000;
@@ -37,51 +36,6 @@ const lines: string[] =
     ? walkers(Number(values.frames)).map((frame) => JSON.stringify(frame))
     : readFileSync(file, "latin1").trim().split("\n");
 const minFrames = Number(values.minFrames);
-
-const common = { ...ruleDefaults, name: "rule" };
-const onWire = { ...common, analytic: "tripwire" as const, placeId: "line" };
-const inRegion = { ...common, analytic: "roi" as const, placeId: "square" };
-const rules: readonly Rule[] = [
-  { ...onWire, ruleId: "ten", ruleType: "increment", countThreshold: 10, direction: "entry", countMode: "raw" },
-  { ...onWire, ruleId: "rush", ruleType: "flowrate", countThreshold: 20, timeInterval: 10, direction: undefined },
-  { ...inRegion, ruleId: "crowd", ruleType: "occupancy", countThreshold: 5, timeInterval: 3, gap: 0, of: "count" },
-  { ...inRegion, ruleId: "full", ruleType: "occupancy_threshold_switch", countThreshold: 5, hold: 0, band: 0 },
-];
-const decisions: readonly CameraEvent[] = [
-  {
-    type: "tripwire-defined",
-    tripwire: {
-      id: "line",
-      name: "Line",
-      wire: [
-        { x: 0, y: 360 },
-        { x: 1280, y: 360 },
-      ],
-      direction: { p1: { x: 640, y: 300 }, p2: { x: 640, y: 420 }, entryName: "down", exitName: "up" },
-      anchor: "bottom-center",
-      minFrames,
-      bufferPx: 0,
-      trackTimeout: 10,
-    },
-  },
-  {
-    type: "roi-defined",
-    roi: {
-      id: "square",
-      name: "Square",
-      coordinates: [
-        { x: 400, y: 150 },
-        { x: 880, y: 150 },
-        { x: 880, y: 630 },
-        { x: 400, y: 630 },
-      ],
-      anchor: "bottom-center",
-      minFrames,
-      exitAfter: 1,
-    },
-  },
-  ...rules.map((rule) => ({ type: "rule-defined", rule }) as const),
-];
 
 const cameras = new Set<string>();
 let objects = 0;
@@ -105,9 +59,7 @@ const decode = (line: string): Frame => {
     objects: read,
   };
 };
-const definitions: readonly Fact[] = [...cameras].flatMap((camera) =>
-  decisions.map((decision, i) => ({ kind: "definition", tenant: "default", camera, receivedAt: 0, revision: i + 1, decision }) as const),
-);
+const definitions = definitionsFor(cameras, minFrames);
 
 type Pass = {
   readonly rate: number;
