@@ -1,0 +1,23 @@
+/**
+ * The servers a run of the tests shares. A suite asks for one at the head of its file and skips itself where there is none:
+ *
+ *   const kafka = await kafkaForTests("the log on Kafka");
+ *   describe.skipIf(kafka === undefined)("the log on Kafka", …)   // `${kafka}/${uniquePrefix}` is a log's URL
+ *
+ * Kafka: KAFKA_URL where set (`kafka://host:port`, no prefix), else one broker of ours for the whole run, started when first asked for.
+ * KurrentDB and ClickHouse: KURRENTDB_URL and CLICKHOUSE_URL. What could not run and why stands in the run's last lines (run.ts).
+ * Under CI=true a missing Kafka throws.
+ */
+import { inject } from "vitest";
+import type { Answer, Server } from "./run.ts";
+
+const serverFor = async (server: Server, suite: string): Promise<string | undefined> => {
+  const response = await fetch(inject("servers"), { method: "POST", body: JSON.stringify({ server, suite }) });
+  const answer = (await response.json()) as Answer;
+  if ("failed" in answer) throw new Error(answer.failed);
+  return "url" in answer ? answer.url : undefined;
+};
+
+export const kafkaForTests = (suite: string): Promise<string | undefined> => serverFor("kafka", suite);
+export const kurrentdbForTests = (suite: string): Promise<string | undefined> => serverFor("kurrentdb", suite);
+export const clickhouseForTests = (suite: string): Promise<string | undefined> => serverFor("clickhouse", suite);

@@ -1,0 +1,164 @@
+/**
+ * A real Apache Kafka (one broker, KRaft) on the loopback interface, its data in a temporary folder. It ends with the process that
+ * started it, even when that is killed.
+ *
+ *   const kafka = await startKafka();            // of one's own: seconds to start, 400 MB and more
+ *   kafka.url                                    // "kafka://127.0.0.1:PORT"; a log's URL is that and "/prefix"
+ *   await kafka.kill(); await kafka.restart();   // SIGKILL; again on the same port and data
+ *   await kafka.stop();
+ *
+ *   const url = await kafkaForTests("what this suite shows");   // test/servers/for-tests.ts: the run's shared broker, or undefined
+ *
+ *   node test/servers/kafka.ts                   // one in the foreground until Ctrl-C; prints its URL
+ */
+import { execFile } from "node:child_process";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import kafkajs from "kafkajs";
+import { classPath, whyNoKafka } from "./kafka/jars.ts";
+import { freePorts } from "./kafka/ports.ts";
+import { startWatched, type Watched } from "./kafka/process.ts";
+
+const run = promisify(execFile);
+const START_WAIT_MS = 90_000;
+
+export type KafkaOptions = {
+  /** Java's heap; 768 by default. */
+  readonly heapMb?: number;
+  /** server.properties beside those below, and instead of them where named alike. */
+  readonly properties?: Readonly<Record<string, string>>;
+  /** Listeners beside the plain one: name -> protocol. Their ports are in `ports`. */
+  readonly listeners?: Readonly<Record<string, "SASL_PLAINTEXT" | "SASL_SSL" | "SSL">>;
+  /** Further arguments for formatting the data folder, such as `--add-scram`. */
+  readonly format?: readonly string[];
+};
+
+export type RunningKafka = {
+  readonly url: string;
+  readonly port: number;
+  /** By the listener's name. */
+  readonly ports: Readonly<Record<string, number>>;
+  /** Of the broker as it runs now. */
+  pid(): number;
+  /** SIGKILL. */
+  kill(): Promise<void>;
+  /** Starts it again on the same port and data; stops it first where it runs. Resolves when it answers. */
+  restart(): Promise<void>;
+  /** Ends it for good and removes its data. */
+  stop(): Promise<void>;
+};
+
+const propertiesOf = (options: KafkaOptions, dir: string, ports: Readonly<Record<string, number>>, controller: number): string => {
+  const listeners = Object.entries(ports).map(([name, port]) => `${name}://127.0.0.1:${port}`);
+  const protocols = Object.entries(options.listeners ?? {}).map(([name, protocol]) => `${name}:${protocol}`);
+  const all = {
+    "process.roles": "broker,controller",
+    "node.id": "1",
+    listeners: [...listeners, `CONTROLLER://127.0.0.1:${controller}`].join(),
+    "advertised.listeners": listeners.join(),
+    "controller.listener.names": "CONTROLLER",
+    "inter.broker.listener.name": "PLAINTEXT",
+    "listener.security.protocol.map": ["PLAINTEXT:PLAINTEXT", "CONTROLLER:PLAINTEXT", ...protocols].join(),
+    "controller.quorum.bootstrap.servers": `127.0.0.1:${controller}`,
+    "log.dirs": join(dir, "data"),
+    // One broker: nothing can have a second copy.
+    "offsets.topic.replication.factor": "1",
+    "offsets.topic.num.partitions": "4",
+    "transaction.state.log.replication.factor": "1",
+    "transaction.state.log.min.isr": "1",
+    "transaction.state.log.num.partitions": "4",
+    "share.coordinator.state.topic.replication.factor": "1",
+    "share.coordinator.state.topic.min.isr": "1",
+    "group.initial.rebalance.delay.ms": "0",
+    "auto.create.topics.enable": "false",
+    "num.partitions": "1",
+    // After a SIGKILL the controller takes the broker back only when it has not heard of it for so long.
+    "broker.session.timeout.ms": "3000",
+    "broker.heartbeat.interval.ms": "500",
+    "log.cleaner.dedupe.buffer.size": "8388608",
+    ...options.properties,
+  };
+  return `${Object.entries(all)
+    .map(([name, value]) => `${name}=${value}`)
+    .join("\n")}\n`;
+};
+
+/** Resolves when the broker knows itself as its cluster's controller. Throws with its log when it ends, or does not get there. */
+const answering = async (port: number, broker: Watched, log: string): Promise<void> => {
+  const admin = new kafkajs.Kafka({ brokers: [`127.0.0.1:${port}`], retry: { retries: 0 }, logLevel: kafkajs.logLevel.NOTHING }).admin();
+  try {
+    for (const end = Date.now() + START_WAIT_MS; ; await new Promise((resolve) => setTimeout(resolve, 100))) {
+      if (!broker.running() || Date.now() > end) throw new Error(`Kafka did not start:\n${(await readFile(log, "utf8")).slice(-4_000)}`);
+      const brokers = await admin
+        .connect()
+        .then(() => admin.describeCluster())
+        .then(
+          (cluster) => cluster.brokers.length,
+          () => 0,
+        );
+      if (brokers > 0) return;
+    }
+  } finally {
+    await admin.disconnect();
+  }
+};
+
+/** Throws where `whyNoKafka` has a reason, and when the broker does not start. */
+export const startKafka = async (options: KafkaOptions = {}): Promise<RunningKafka> => {
+  const reason = await whyNoKafka();
+  if (reason !== undefined) throw new Error(`No Kafka here: ${reason}.`);
+  const cp = await classPath();
+  const dir = await mkdtemp(join(tmpdir(), "tallywire-kafka-"));
+  const [controller, ...free] = (await freePorts(2 + Object.keys(options.listeners ?? {}).length)) as [number, ...number[]];
+  const ports = Object.fromEntries(["PLAINTEXT", ...Object.keys(options.listeners ?? {})].map((name, i) => [name, free[i] as number]));
+  const port = ports.PLAINTEXT as number;
+  const config = join(dir, "server.properties");
+  const log = join(dir, "broker.log");
+  const heap = options.heapMb ?? 768;
+  const command = ["java", `-Xms${Math.min(heap, 256)}m`, `-Xmx${heap}m`, "-cp", cp, "kafka.Kafka", config];
+  const start = async (): Promise<Watched> => {
+    const started = await startWatched(command, dir, log);
+    try {
+      await answering(port, started, log);
+      return started;
+    } catch (error) {
+      await started.end("SIGKILL");
+      throw error;
+    }
+  };
+  let broker: Watched;
+  try {
+    await writeFile(config, propertiesOf(options, dir, ports, controller));
+    const id = Buffer.from(crypto.randomUUID().replaceAll("-", ""), "hex").toString("base64url");
+    const format = ["-cp", cp, "kafka.tools.StorageTool", "format", "--standalone", "-t", id, "-c", config, ...(options.format ?? [])];
+    await run("java", ["-XX:TieredStopAtLevel=1", "-Xmx128m", ...format]);
+    broker = await start();
+  } catch (error) {
+    await rm(dir, { recursive: true, force: true });
+    throw error;
+  }
+  return {
+    url: `kafka://127.0.0.1:${port}`,
+    port,
+    ports,
+    pid: () => broker.pid,
+    kill: () => broker.end("SIGKILL"),
+    restart: async () => {
+      await broker.end("SIGTERM");
+      broker = await start();
+    },
+    stop: async () => {
+      await broker.end("SIGKILL"); // Its data go with it: nothing is worth a tidy end.
+      await rm(dir, { recursive: true, force: true });
+    },
+  };
+};
+
+if (import.meta.main) {
+  const kafka = await startKafka({ heapMb: 1_024 });
+  process.stdout.write(`${kafka.url}\n`);
+  const end = (): void => void kafka.stop().then(() => process.exit(0));
+  process.once("SIGINT", end).once("SIGTERM", end);
+}

@@ -1,0 +1,75 @@
+/** Around a whole run of the tests: keeps the servers its suites share, ends them, and says last which suites could not run and why. */
+import { createServer, type IncomingMessage } from "node:http";
+import type { AddressInfo } from "node:net";
+import { text } from "node:stream/consumers";
+import type { TestProject } from "vitest/node";
+import { whyNoKafka } from "./kafka/jars.ts";
+import { type RunningKafka, startKafka } from "./kafka.ts";
+
+export type Server = "kafka" | "kurrentdb" | "clickhouse";
+/** `missing`: the suite is left out; `failed`: it cannot be. */
+export type Answer = { readonly url: string } | { readonly missing: string } | { readonly failed: string };
+
+declare module "vitest" {
+  interface ProvidedContext {
+    /** Where the workers ask for servers. */
+    servers: string;
+  }
+}
+
+const set = (name: string): string | undefined => process.env[name] || undefined;
+
+export default async (project: TestProject): Promise<() => Promise<void>> => {
+  let ours: Promise<RunningKafka> | undefined;
+  const leftOut = new Map<string, Set<string>>();
+
+  const kafka = async (): Promise<Answer> => {
+    const given = set("KAFKA_URL");
+    if (given !== undefined) return { url: given.replace(/\/+$/, "") };
+    const reason = await whyNoKafka();
+    if (reason !== undefined) {
+      const missing = `no Kafka: KAFKA_URL is not set, and ${reason}`;
+      return set("CI") === "true" ? { failed: `${missing}. Under CI=true the suites that need it must run.` } : { missing };
+    }
+    ours ??= startKafka();
+    return ours.then(
+      ({ url }) => ({ url }),
+      (error: Error) => ({ failed: error.message }),
+    );
+  };
+  const given = (name: string, what: string): Answer => {
+    const url = set(name);
+    return url === undefined ? { missing: `no ${what}: ${name} is not set` } : { url };
+  };
+  const answer = async (server: Server): Promise<Answer> =>
+    server === "kafka"
+      ? kafka()
+      : server === "kurrentdb"
+        ? given("KURRENTDB_URL", "real KurrentDB")
+        : given("CLICKHOUSE_URL", "ClickHouse server");
+
+  const asked = async (request: IncomingMessage): Promise<Answer> => {
+    const { server, suite } = JSON.parse(await text(request)) as { server: Server; suite: string };
+    const given = await answer(server);
+    if ("missing" in given) leftOut.set(given.missing, (leftOut.get(given.missing) ?? new Set()).add(suite));
+    return given;
+  };
+  const door = createServer((request, response) => {
+    asked(request).then(
+      (given) => response.end(JSON.stringify(given)),
+      (error: Error) => response.end(JSON.stringify({ failed: error.message } satisfies Answer)),
+    );
+  });
+  await new Promise<void>((resolve) => door.listen(0, "127.0.0.1", resolve));
+  project.provide("servers", `http://127.0.0.1:${(door.address() as AddressInfo).port}`);
+
+  return async () => {
+    door.close();
+    door.closeAllConnections();
+    // One that did not start has been told of already, and has ended.
+    const started = await ours?.catch(() => undefined);
+    await started?.stop();
+    for (const [reason, suites] of leftOut)
+      process.stdout.write(`Left out, ${reason}:\n${[...suites].map((suite) => `  - ${suite}\n`).join("")}`);
+  };
+};
