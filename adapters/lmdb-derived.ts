@@ -6,8 +6,9 @@ import { createPartitions } from "../domain/partitions.ts";
 import { EVENTS_PER_RECORD, type Log, type Owned, type Position, type Saved } from "../domain/ports.ts";
 import { packJson, unpackJson } from "./codec.ts";
 import { feed } from "./feed.ts";
+import { newestOf, type Packed } from "./gather.ts";
 import type { Environment, Group, Table } from "./lmdb-environment.ts";
-import { checked, newestOf, type Packed, type Records } from "./lmdb-records.ts";
+import { checked, type Records } from "./lmdb-records.ts";
 import type { Committer, Work } from "./ownership.ts";
 
 /** `at`: the checkpoint's position; `next`: the committed one. */

@@ -3,15 +3,13 @@ import type { Instant } from "../domain/envelope.ts";
 import { AdapterError, type Batch, EVENTS_PER_RECORD, type Position } from "../domain/ports.ts";
 import { type Codec, packJson, unpackJson } from "./codec.ts";
 import { Growth, type Partition } from "./feed.ts";
+import type { Packed } from "./gather.ts";
 import type { Environment, Group, Table } from "./lmdb-environment.ts";
 import { Damaged, headerOf } from "./seal.ts";
 
 /** Kept with the records, in the same transaction. `next` outlives the records, so that no position is given twice. */
 export type Extent = { readonly first: number; readonly next: number; readonly bytes: number; readonly high: Instant };
 const NOTHING: Extent = { first: 0, next: 0, bytes: 0, high: 0 };
-
-/** Events packed but not yet numbered. */
-export type Packed = { readonly record: Buffer; readonly count: number; readonly newest: Instant; readonly squeezed: boolean };
 
 /** Of packed bytes a partition, and the newest block whatever its size: readers follow each other closely, so little is enough. */
 const UNPACKED_BYTES = 128 * 1024;
@@ -60,12 +58,6 @@ class Unpacked<E> {
     }
   }
 }
-
-export const newestOf = (events: readonly { readonly receivedAt: Instant }[]): Instant => {
-  let newest = 0;
-  for (const event of events) if (event.receivedAt > newest) newest = event.receivedAt;
-  return newest;
-};
 
 export class Records<E extends { readonly receivedAt: Instant }> implements Partition<E> {
   /** `facts/0`, `derived/3`. */
