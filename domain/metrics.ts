@@ -13,6 +13,13 @@ export const metrics = {
   tallywire_duplicates_total: { kind: "counter", help: "Frames recognised at the door as sent before.", labels: [] },
   tallywire_rejected_total: { kind: "counter", help: "Frames refused, by reason.", labels: ["reason"] },
   tallywire_throttled_total: { kind: "counter", help: "Requests answered 429.", labels: [] },
+  tallywire_source_records_total: { kind: "counter", help: "Records read from topics of others.", labels: ["topic"] },
+  tallywire_source_refused_total: {
+    kind: "counter",
+    help: "Records of topics of others of which not all could be taken in, by reason.",
+    labels: ["topic", "reason"],
+  },
+  tallywire_source_lag_records: { kind: "gauge", help: "Records that wait in topics of others, at the last look.", labels: ["topic"] },
   tallywire_late_frames_total: {
     kind: "counter",
     help: "Frames older than their sensor's time: stored, not fed to the live rules.",

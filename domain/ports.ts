@@ -166,3 +166,32 @@ export type AdapterErrorCode =
   | "bad-query"
   | "too-large"
   | "closed";
+
+/** A record of a topic of others, as it came. */
+export type ForeignRecord = {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: number;
+  /** As its writer said; negative where nobody did. */
+  readonly timestamp: Instant;
+  readonly key: Uint8Array | undefined;
+  readonly value: Uint8Array | undefined;
+};
+
+/** A record of which not all could be taken in. `reason` is one word, for counting; `detail` tells and quotes nothing that may be secret. */
+export type RefusedRecord = { readonly record: ForeignRecord; readonly reason: string; readonly detail: string };
+
+/** The first `done` records are durable or refused, and need not come again; `refused` are among these. */
+export type Taken = { readonly done: number; readonly refused: readonly RefusedRecord[] };
+
+/** Takes in consecutive records of one partition. Waits while the log takes nothing; `stop` ends the waiting, and then fewer are done. */
+export type Take = (records: readonly ForeignRecord[], stop: Stop) => Promise<Taken>;
+
+/** A topic of others. */
+export interface Source {
+  /**
+   * Hands records over until the signal, in order per partition and each at least once: a record is behind us when it is done. Waits for
+   * what may pass (no broker, no topic yet, access refused) and says so. Rejects with what `take` throws.
+   */
+  run(take: Take, signal: Stop): Promise<void>;
+}

@@ -19,7 +19,12 @@ export type Observed = {
   readonly objects: readonly DetectedObject[];
 };
 
-export type Context = { readonly now: Instant; readonly limits: Limits };
+/** `sensorOf`: whose frame it is, where that is not what its `sensorId` says. */
+export type Context = {
+  readonly now: Instant;
+  readonly limits: Limits;
+  readonly sensorOf?: (frame: { readonly [name: string]: unknown }) => string | Rejection;
+};
 
 export const reject = (reason: Reason, field: string, detail: string): Rejection => ({ reason, field, detail });
 
@@ -48,6 +53,11 @@ export const sensorProblem = (value: unknown, limits: Pick<Limits, "idLength">):
   if (value.includes("\0")) return "must not hold NUL";
   if (!value.isWellFormed()) return "holds half a surrogate pair";
   return undefined;
+};
+
+export const sensorAt = (value: unknown, field: string, limits: Pick<Limits, "idLength">): string | Rejection => {
+  const problem = sensorProblem(value, limits);
+  return problem === undefined ? (value as string) : reject("sensor", field, problem);
 };
 
 /** Before 1970 is refused: it is a clock that was never set. */

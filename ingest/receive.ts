@@ -17,6 +17,8 @@ import { tooLarge, unpack } from "./unpack.ts";
 
 export type Receiver = {
   receive(tenant: string, incoming: Incoming): Promise<Received | NotReceived>;
+  /** Frames that were read elsewhere, refused ones among them. `bytes`: what they weigh while they wait. */
+  take(tenant: string, lines: readonly Line[], bytes: number): Promise<Received | NotReceived>;
   receiveState(key: CameraKey, state: Pick<CameraState, "at" | "state" | "change" | "reason">): Promise<Reached | NotReceived>;
   /** Takes nothing in from now on; resolves when what was taken in is durable or refused. */
   drain(): Promise<void>;
@@ -47,9 +49,10 @@ export const createReceiver = ({ facts, limits, clock, meter, journal }: World):
     return memory;
   };
 
+  const full = notReceived("busy", "more is waiting to be written than may wait; send again later");
   const busy = (): NotReceived => {
     meter.count("tallywire_throttled_total");
-    return notReceived("busy", "more is waiting to be written than may wait; send again later");
+    return full;
   };
 
   /** Appends, or says why not. What is no adapter's error is a defect and goes on. */
@@ -67,9 +70,9 @@ export const createReceiver = ({ facts, limits, clock, meter, journal }: World):
     }
   };
 
-  const guarded = async <A>(bytes: number, work: () => Promise<A>): Promise<A | NotReceived> => {
+  const guarded = async <A>(bytes: number, work: () => Promise<A>, throttled = busy): Promise<A | NotReceived> => {
     if (draining) return notReceived("unavailable", "this server is shutting down");
-    if (pendingBytes + bytes > limits.pendingBytes) return busy();
+    if (pendingBytes + bytes > limits.pendingBytes) return throttled();
     pendingBytes += bytes;
     const working = work().finally(() => {
       pendingBytes -= bytes;
@@ -98,6 +101,14 @@ export const createReceiver = ({ facts, limits, clock, meter, journal }: World):
       }
     });
   };
+
+  /** Whoever takes from a topic waits by itself: it was no request, and nobody is told 429. One that weighs more than may wait still goes alone. */
+  const take: Receiver["take"] = (tenant, lines, bytes) =>
+    guarded(
+      Math.min(bytes, limits.pendingBytes),
+      () => takeIn(tenant, lines, false),
+      () => full,
+    );
 
   const takeIn = async (tenant: string, lines: readonly Line[], release: boolean): Promise<Received | NotReceived> => {
     const receivedAt = clock.now();
@@ -185,7 +196,7 @@ export const createReceiver = ({ facts, limits, clock, meter, journal }: World):
     await Promise.allSettled(underWay);
   };
 
-  return { receive, receiveState, drain };
+  return { receive, take, receiveState, drain };
 };
 
 const raise = (reached: Map<number, Position>, partition: number, position: Position): void => {

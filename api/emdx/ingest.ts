@@ -1,5 +1,6 @@
 /** POST /frames and POST /cameras/{id}/state: the HTTP side of the door. What is in a body is ingest's business. */
 import { z } from "@hono/zod-openapi";
+import { stateOfChange } from "../../domain/camera-status.ts";
 import type { Instant } from "../../domain/envelope.ts";
 import type { CameraState } from "../../domain/event.ts";
 import { limits } from "../../domain/limits.ts";
@@ -89,7 +90,7 @@ const readOwn = (sent: z.output<typeof own>): Told => {
 
 const readVendor = ({ event: { change } }: z.output<typeof vendor>, now: Instant): Told => ({
   at: now,
-  state: change === "camera_streaming" ? "online" : change === "camera_remove" ? "removed" : "other",
+  state: stateOfChange(change),
   change,
   reason: undefined,
 });

@@ -1,17 +1,7 @@
 /** What every JSON form of a frame has in common: its head, and a list of objects read one by one. */
 import type { DetectedObject } from "../../domain/event.ts";
 import type { Limits } from "../../domain/limits.ts";
-import {
-  type Context,
-  frameIdOf,
-  isRejection,
-  named,
-  type Observed,
-  type Rejection,
-  reject,
-  sensorProblem,
-  timestampOf,
-} from "../normalise.ts";
+import { type Context, frameIdOf, isRejection, named, type Observed, type Rejection, reject, sensorAt, timestampOf } from "../normalise.ts";
 
 export type Loose = { readonly [name: string]: unknown };
 
@@ -23,9 +13,9 @@ export type ReadObject = (value: unknown, limits: Limits) => DetectedObject | Re
 /** `version` is that of the sender's schema and means nothing here; the model's is `modelVersion`. Unknown fields are ignored. */
 export const frameOf = (value: Loose, timestampField: string, readObject: ReadObject, context: Context): Observed | Rejection => {
   const { limits } = context;
-  const { sensorId, id, modelVersion, objects } = value;
-  const problem = sensorProblem(sensorId, limits);
-  if (problem !== undefined) return reject("sensor", "sensorId", problem);
+  const { id, modelVersion, objects } = value;
+  const sensorId = context.sensorOf?.(value) ?? sensorAt(value.sensorId, "sensorId", limits);
+  if (typeof sensorId !== "string") return sensorId;
   const timestamp = timestampOf(value[timestampField], timestampField, context);
   if (typeof timestamp !== "number") return timestamp;
   const frameId = frameIdOf(id, limits);
@@ -39,7 +29,7 @@ export const frameOf = (value: Loose, timestampField: string, readObject: ReadOb
   }
   const read = objectsOf(objects, readObject, limits);
   if (!Array.isArray(read)) return read as Rejection;
-  return { sensorId: sensorId as string, timestamp, id: frameId, modelVersion: modelVersion ?? undefined, objects: read };
+  return { sensorId, timestamp, id: frameId, modelVersion: modelVersion ?? undefined, objects: read };
 };
 
 /** A frame without objects may leave the list out (canonical proto3 JSON does): it says that nobody was there. */

@@ -27,7 +27,7 @@ import {
   pairsOf,
   type Rejection,
   reject,
-  sensorProblem,
+  sensorAt,
   trackOf,
   typeOf,
 } from "../normalise.ts";
@@ -110,8 +110,8 @@ export const parseNvMessage = (bytes: Uint8Array, context: Context): Observed | 
     return reject("syntax", "", `is no nv.Frame message (${error instanceof Error ? error.message : String(error)})`);
   }
   const { limits } = context;
-  const problem = sensorProblem(frame.sensorId, limits);
-  if (problem !== undefined) return reject("sensor", "sensorId", problem);
+  const sensorId = context.sensorOf?.(frame) ?? sensorAt(frame.sensorId, "sensorId", limits);
+  if (typeof sensorId !== "string") return sensorId;
   if (frame.timestamp === undefined) return reject("timestamp", "timestamp", "is missing");
   const { seconds, nanos } = frame.timestamp;
   if (nanos < 0 || nanos > 999_999_999 || seconds > 253_402_300_799n) return reject("timestamp", "timestamp", "names no real date or time");
@@ -123,7 +123,7 @@ export const parseNvMessage = (bytes: Uint8Array, context: Context): Observed | 
   if (typeof id !== "string") return id;
   const objects = objectsOf(frame.objects, (object, bounds) => readObject(object as NvObject, bounds), limits);
   if (!Array.isArray(objects)) return objects;
-  return { sensorId: frame.sensorId, timestamp, id, modelVersion: undefined, objects };
+  return { sensorId, timestamp, id, modelVersion: undefined, objects };
 };
 
 const readObject = (object: NvObject, limits: Limits): DetectedObject | Rejection => {
