@@ -30,7 +30,9 @@ export type KafkaOptions = {
   /** server.properties beside those below, and instead of them where named alike. */
   readonly properties?: Readonly<Record<string, string>>;
   /** Listeners beside the plain one: name -> protocol. Their ports are in `ports`. */
-  readonly listeners?: Readonly<Record<string, "SASL_PLAINTEXT" | "SASL_SSL" | "SSL">>;
+  readonly listeners?: Readonly<Record<string, "PLAINTEXT" | "SASL_PLAINTEXT" | "SASL_SSL" | "SSL">>;
+  /** The port that clients of a listener are told instead of its own, where something stands before it. */
+  readonly advertised?: Readonly<Record<string, number>>;
   /** Further arguments for formatting the data folder, such as `--add-scram`. */
   readonly format?: readonly string[];
 };
@@ -52,12 +54,13 @@ export type RunningKafka = {
 
 const propertiesOf = (options: KafkaOptions, dir: string, ports: Readonly<Record<string, number>>, controller: number): string => {
   const listeners = Object.entries(ports).map(([name, port]) => `${name}://127.0.0.1:${port}`);
+  const advertised = Object.entries(ports).map(([name, port]) => `${name}://127.0.0.1:${options.advertised?.[name] ?? port}`);
   const protocols = Object.entries(options.listeners ?? {}).map(([name, protocol]) => `${name}:${protocol}`);
   const all = {
     "process.roles": "broker,controller",
     "node.id": "1",
     listeners: [...listeners, `CONTROLLER://127.0.0.1:${controller}`].join(),
-    "advertised.listeners": listeners.join(),
+    "advertised.listeners": advertised.join(),
     "controller.listener.names": "CONTROLLER",
     "inter.broker.listener.name": "PLAINTEXT",
     "listener.security.protocol.map": ["PLAINTEXT:PLAINTEXT", "CONTROLLER:PLAINTEXT", ...protocols].join(),

@@ -48,8 +48,12 @@ const listenOn = async (server: Server, port: number): Promise<number> => {
   return (server.address() as { port: number }).port;
 };
 
-/** The seed decides about jitter. */
-export const startTcpProxy = async (options: { readonly seed: number; readonly to?: number }): Promise<TcpProxy> => {
+/** The seed decides about jitter. `port`: a free one where none is given. */
+export const startTcpProxy = async (options: {
+  readonly seed: number;
+  readonly to?: number;
+  readonly port?: number;
+}): Promise<TcpProxy> => {
   const weather = new Weather(dice(options.seed));
   const links = new Set<Link>();
   let target = options.to;
@@ -72,7 +76,7 @@ export const startTcpProxy = async (options: { readonly seed: number; readonly t
   };
   const open = (): Server => createServer({ allowHalfOpen: true, noDelay: true }, welcome);
   let server = open();
-  const port = await listenOn(server, 0);
+  const port = await listenOn(server, options.port ?? 0);
 
   const end = async (): Promise<void> => {
     const { fault } = weather;
