@@ -123,7 +123,7 @@ export const createTake = (reading: Reading, { receiver, limits, clock, journal,
         // The camera's frames before it are durable before it: order is the log's.
         if (!(await flush(index))) break;
         const { camera, ...state } = told.event;
-        const answer = await persist(() => receiver.receiveState({ tenant, camera }, state), stop);
+        const answer = await persist(() => receiver.receiveState({ tenant, camera }, { ...state, reason: undefined }), stop);
         if (answer === "stopped") break;
         if (answer !== undefined) fault(index, answer.problem, answer.detail);
         settle(index + 1);

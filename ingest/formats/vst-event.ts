@@ -22,7 +22,7 @@ const vendor = z.object({
   event: z.object({ camera_id: z.string().optional(), camera_name: z.string().optional(), change: z.string().min(1).max(limits.idLength) }),
 });
 
-export type CameraEvent = Pick<CameraState, "at" | "state" | "change" | "reason"> & { readonly camera: string };
+export type CameraEvent = Pick<CameraState, "at" | "state" | "change"> & { readonly camera: string };
 
 /** `at` is when it was sent, for a message that does not say so itself, or not as RFC 3339: what became of the camera matters more. */
 export const parseVstEvent = (bytes: Buffer, camera: "camera_id" | "camera_name", at: Instant): CameraEvent | Rejection => {
@@ -43,6 +43,5 @@ export const parseVstEvent = (bytes: Buffer, camera: "camera_id" | "camera_name"
     at: typeof told === "string" ? at : told,
     state: stateOfChange(event.change),
     change: event.change,
-    reason: undefined,
   };
 };
