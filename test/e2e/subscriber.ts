@@ -12,9 +12,11 @@ const EVERYTHING = JSON.stringify([
 ]);
 const PATIENCE_MS = 20_000;
 
-type Message = { alerts?: { id: string; revision: number; retracted?: boolean }[]; cursor?: string; gap?: unknown; error?: unknown };
+type Told = { readonly id: string; readonly revision: number; readonly retracted?: boolean };
+type Message = { alerts?: Told[]; cursor?: string; gap?: unknown; error?: unknown };
 
-export const resumingSubscriber = (where: () => string | undefined) => {
+/** `onAlert` hears of every alert as it comes. */
+export const resumingSubscriber = (where: () => string | undefined, onAlert?: (alert: Told & Record<string, unknown>) => void) => {
   const received = new Map<string, { highest: number }>();
   const revisions = new Set<string>();
   const doubled: string[] = [];
@@ -28,7 +30,9 @@ export const resumingSubscriber = (where: () => string | undefined) => {
     const message = JSON.parse(text) as Message;
     if (message.gap !== undefined) state.gaps++;
     if (message.error !== undefined) throw new Error(`the socket says ${text}`);
-    for (const { id, revision } of message.alerts ?? []) {
+    for (const alert of message.alerts ?? []) {
+      const { id, revision } = alert;
+      onAlert?.(alert);
       const name = `${id}/${revision}`;
       if (revisions.has(name)) doubled.push(name);
       revisions.add(name);

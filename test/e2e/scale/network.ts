@@ -1,0 +1,149 @@
+/**
+ * A bad network in front of Kafka and in front of the warehouse, fault after fault as seeds decide, under load all the while. After
+ * each the time is taken until new frames are acknowledged, heard of by a subscriber and read from the warehouse again, in every partition.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import { freePorts } from "../../servers/kafka/ports.ts";
+import { type Fault, type Spell, scheduleOf, startTcpProxy, type TcpProxy } from "../../support/tcp-proxy.ts";
+import { client } from "../client.ts";
+import { spread } from "./figures.ts";
+import { type Installation, install, type Wanted } from "./installation.ts";
+import { insist, send } from "./load.ts";
+import { judge, type Verdict } from "./verdict.ts";
+
+export type Place = "kafka" | "warehouse";
+export type NetworkPlan = Wanted & {
+  readonly seeds: readonly number[];
+  /** Where the warehouse listens: a server that speaks ClickHouse's HTTP, to be asked through the proxy. */
+  readonly warehouse: { readonly port: number; readonly path: string };
+  readonly framesPerSecond: number;
+  readonly say: (line: string) => void;
+};
+
+/** Longer than the group waits for a silent member and than a transaction may stay open. */
+const LONGEST_MS = 10_000;
+/** What must be met. */
+const RECOVERED_WITHIN_MS = 10_000;
+/** Beyond it nothing is moving any more. */
+const GIVEN_UP_MS = 60_000;
+const PROBE_EVERY_MS = 500;
+
+/** Every kind of fault takes its turn in front of Kafka, then every kind in front of the warehouse, and so on. */
+const placeOf = (seed: number): Place => (Math.floor(seed / 6) % 2 === 0 ? "kafka" : "warehouse");
+const spellOf = (seed: number): Spell => scheduleOf(seed, 1, LONGEST_MS)[0] as Spell;
+const wordsOf = ({ kind, ...how }: Fault): string => [kind, ...Object.values(how)].join(" ");
+
+type Recovery = { readonly acknowledged: number; readonly alert: number; readonly row: number };
+
+/** In one partition, from now on: how long until a new frame is through, to its end. */
+const recovered = async ({ prober, house }: Installation, partition: number, from: number): Promise<Recovery> => {
+  const probe = await prober.probe(partition);
+  const { sensorId, position } = prober.cameras[partition] as (typeof prober.cameras)[number];
+  const heard = async (): Promise<number> => {
+    while (probe.alertAt === undefined) await sleep(5);
+    return probe.alertAt;
+  };
+  const read = async (): Promise<number> => {
+    const query = `sensorId=${sensorId}&fromTimestamp=2026-01-01T00:00:00Z&limit=1&after=${position}`;
+    await insist(() => client(house.url)("GET", `/frames?${query}`));
+    return performance.now();
+  };
+  const [alertAt, readAt] = await Promise.all([heard(), read()]);
+  return { acknowledged: (probe.acknowledgedAt as number) - from, alert: alertAt - from, row: readAt - from };
+};
+
+const within = async <T>(work: Promise<T>, ms: number): Promise<T | undefined> => {
+  const late = new AbortController();
+  const result = await Promise.race([work, sleep(ms, undefined, { signal: late.signal }).catch(() => undefined)]);
+  late.abort();
+  return result;
+};
+
+export const network = async (plan: NetworkPlan): Promise<Verdict> => {
+  const [port] = (await freePorts(1)) as [number];
+  const proxies: Readonly<Record<Place, TcpProxy>> = {
+    kafka: await startTcpProxy({ seed: 1, port }),
+    warehouse: await startTcpProxy({ seed: 2, to: plan.warehouse.port }),
+  };
+  const installation = await install(plan, {
+    kafka: { listeners: { PROXIED: "PLAINTEXT" }, advertised: { PROXIED: port } },
+    port: ({ ports }) => {
+      proxies.kafka.leadTo(ports.PROXIED as number);
+      return port;
+    },
+    env: { TALLYWIRE_WAREHOUSE: `http://127.0.0.1:${proxies.warehouse.port}${plan.warehouse.path}` },
+  });
+  const faults: string[] = [];
+  const recoveries = new Map<string, Recovery[]>();
+  const loading = { is: true };
+  const stop = new AbortController();
+  try {
+    const load = Promise.all([
+      send({
+        url: () => installation.house.url,
+        cameras: installation.cameras,
+        seed: plan.seeds[0] ?? 0,
+        frames: () => (loading.is ? Number.POSITIVE_INFINITY : 0),
+        senders: 4,
+        pace: () => plan.framesPerSecond,
+      }),
+      installation.prober.run(PROBE_EVERY_MS, stop.signal),
+    ]);
+    const numbers = Array.from({ length: plan.partitions }, (_, partition) => partition);
+    const everywhere = async (): Promise<Recovery | undefined> => {
+      const from = performance.now();
+      const all = await within(Promise.all(numbers.map((partition) => recovered(installation, partition, from))), GIVEN_UP_MS);
+      return all?.reduce((most, one) => ({
+        acknowledged: Math.max(most.acknowledged, one.acknowledged),
+        alert: Math.max(most.alert, one.alert),
+        row: Math.max(most.row, one.row),
+      }));
+    };
+    if ((await everywhere()) === undefined) throw new Error("nothing comes through even before the first fault");
+    for (const seed of plan.seeds) {
+      const { afterMs, forMs, fault } = spellOf(seed);
+      const place = placeOf(seed);
+      const proxy = proxies[place];
+      await sleep(afterMs);
+      await proxy.begin(fault);
+      await sleep(forMs);
+      await proxy.end();
+      const recovery = await everywhere();
+      const what = `seed ${seed}: ${wordsOf(fault)} in front of ${place} for ${forMs} ms`;
+      if (recovery === undefined) {
+        faults.push(`${what}: nothing came through for ${GIVEN_UP_MS} ms after it ended`);
+        break;
+      }
+      plan.say(
+        `${what}: acknowledged after ${recovery.acknowledged.toFixed(0)} ms, alert ${recovery.alert.toFixed(0)}, row ${recovery.row.toFixed(0)}`,
+      );
+      const worst = Math.max(recovery.alert, recovery.row);
+      if (worst > RECOVERED_WITHIN_MS) faults.push(`${what}: recovered after ${worst.toFixed(0)} ms`);
+      const name = `${fault.kind} in front of ${place}`;
+      recoveries.set(name, [...(recoveries.get(name) ?? []), recovery]);
+    }
+    loading.is = false;
+    stop.abort();
+    if (
+      (await within(
+        load.then(() => true),
+        GIVEN_UP_MS,
+      )) === undefined
+    )
+      throw new Error(["the load does not end", ...faults].join("; "));
+    const verdict = await judge(installation, plan.say);
+    const told = [...recoveries]
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([name, all]) => {
+        const of = (part: keyof Recovery): string => spread(all.map((one) => one[part]));
+        return [`${name} (${all.length})`, `acknowledged ${of("acknowledged")}; alert ${of("alert")}; row ${of("row")}`] as const;
+      });
+    for (const [place, proxy] of Object.entries(proxies))
+      if (proxy.passed === 0) faults.push(`nothing went through the proxy in front of ${place}: this run shows nothing`);
+    return { faults: [...faults, ...verdict.faults], figures: { ...verdict.figures, ...Object.fromEntries(told) } };
+  } finally {
+    stop.abort();
+    await Promise.all(Object.values(proxies).map((proxy) => proxy.close()));
+    await installation.end();
+  }
+};
