@@ -41,8 +41,12 @@ export const limits = {
   afterMs: 5000,
   /** Seconds a question may compute. */
   querySeconds: 30,
-  /** Questions that wait for the embedded warehouse, none longer than `querySeconds`: more are answered 503. */
+  /** Questions that wait for the warehouse, none longer than `querySeconds`: more are answered 503. */
   waitingQuestions: 100,
+  /** Connections to a ClickHouse server for questions, as many for inserts and as many for definitions. */
+  warehouseConnections: 16,
+  /** Times a statement is sent to a ClickHouse server that does not answer or says that it cannot now. */
+  warehouseTries: 5,
   /** Bytes of a request's head, its address with a `?filter=` included. */
   headBytes: 64 * 1024,
   /** Milliseconds a client may take to send the head, and the whole of a request: then 408. */

@@ -1,0 +1,139 @@
+/** The connections to a ClickHouse server: found out about at the first one, then opened for each kind of statement. */
+import { type ClickHouseClient, ClickHouseError, ClickHouseLogLevel, createClient } from "@clickhouse/client";
+import { limits } from "../domain/limits.ts";
+import { AdapterError } from "../domain/ports.ts";
+import type { Place } from "./clickhouse-place.ts";
+import { json } from "./clickhouse-rows.ts";
+import type { Door } from "./clickhouse-statements.ts";
+
+/** The oldest release whose SQL and settings ours are. */
+const LEAST_VERSION: readonly [number, number] = [25, 8];
+/** Definitions may copy a whole table. */
+export const DEFINE_MS = 6 * 3_600_000;
+/** Beyond its time to compute; an engine that has not stopped by then does not heed its limit. */
+export const GRACE_MS = 30_000;
+const LOOK_MS = 2_000;
+/** An idle connection is let go so long before the server would: who writes to one that is just being closed is reset. */
+const BEFORE_SERVER_MS = 1_000;
+const FIRST_IDLE_MS = 1_000;
+/** What a server that does not say keeps one for. */
+const SILENT_SERVER_MS = 3_000;
+/**
+ * A definition that runs for hours says in the head of its answer that it still does, once a minute: what stands between forgets
+ * connections on which nothing is said. The head grows by a line each time, so more of it is taken than Node would.
+ */
+export const SPEAKING = { send_progress_in_http_headers: 1, http_headers_progress_interval_ms: "60000" } as const;
+const HEAD_BYTES = 1024 * 1024;
+
+/** The client would print every failure, with its parameters; ours come out as AdapterErrors. */
+export const log = { level: ClickHouseLogLevel.OFF };
+
+type Options = { readonly database: string; readonly idleMs: number; readonly request_timeout: number };
+
+const client = ({ url, username, password }: Place, { database, idleMs, request_timeout }: Options): ClickHouseClient =>
+  createClient({
+    url,
+    username,
+    password,
+    database,
+    request_timeout,
+    max_open_connections: limits.warehouseConnections,
+    max_response_headers_size: HEAD_BYTES,
+    keep_alive: { enabled: idleMs > 0, idle_socket_ttl: idleMs, eagerly_destroy_stale_sockets: true },
+    json,
+    log,
+  });
+
+const isRecent = (version: string): boolean => {
+  const [year = 0, month = 0] = version.split(".").map(Number);
+  return year > LEAST_VERSION[0] || (year === LEAST_VERSION[0] && month >= LEAST_VERSION[1]);
+};
+
+const first = async <R>(asked: ClickHouseClient, query: string, query_params: Readonly<Record<string, string>> = {}) => {
+  const answer = await asked.query({ query, query_params, format: "JSONEachRow" });
+  return { row: (await answer.json<R>())[0], headers: answer.response_headers };
+};
+
+const ACCESS_DENIED = 497;
+/** Who may not make databases is content with one that is there. */
+const ensureDatabase = async (asked: ClickHouseClient, { database }: Place, ddl: readonly string[]): Promise<void> => {
+  try {
+    for (const query of ddl) await asked.command({ query });
+  } catch (cause) {
+    if (!(cause instanceof ClickHouseError) || Number(cause.code) !== ACCESS_DENIED) throw cause;
+    const { row } = await first(asked, "SELECT 1 FROM system.databases WHERE name = {database:String}", { database });
+    if (row === undefined) throw cause;
+  }
+};
+
+const ensureCluster = async (asked: ClickHouseClient, { cluster }: Place): Promise<void> => {
+  if (cluster === undefined || cluster.name.startsWith("{")) return;
+  const { name } = cluster;
+  const { row } = await first(asked, "SELECT 1 FROM system.clusters WHERE cluster = {name:String} LIMIT 1", { name });
+  if (row === undefined) throw new AdapterError("bad-query", `The warehouse's server knows no cluster "${name}".`, { retryable: false });
+};
+
+export type Found = { readonly version: string /** 0: connections are not kept. */; readonly idleMs: number };
+
+/** Looks who answers there, and makes the database by `ddl`. Throws what the client throws, and AdapterError `bad-query` for what cannot do. */
+export const prepare = async (place: Place, ddl: readonly string[]): Promise<Found> => {
+  // Told to close after the answer, a server would not say for how long it keeps a connection.
+  const asked = client(place, { database: "default", idleMs: FIRST_IDLE_MS, request_timeout: limits.querySeconds * 1000 });
+  try {
+    const { row, headers } = await first<{ version: string }>(asked, "SELECT version() AS version");
+    const version = row?.version ?? "";
+    if (!isRecent(version)) {
+      const message = `The warehouse is ClickHouse ${version || "of no known version"}; it must be ${LEAST_VERSION.join(".")} or later.`;
+      throw new AdapterError("bad-query", message, { retryable: false });
+    }
+    await ensureCluster(asked, place);
+    await ensureDatabase(asked, place, ddl);
+    const said = /timeout=(\d+)/i.exec(String(headers["keep-alive"] ?? ""))?.[1];
+    const keptMs = said === undefined ? SILENT_SERVER_MS : Number(said) * 1000;
+    return { version, idleMs: Math.max(0, keptMs - BEFORE_SERVER_MS) };
+  } finally {
+    await asked.close();
+  }
+};
+
+export type Connections = Door & {
+  /** Whether the server, or a server of the cluster, is at this statement; undefined where it cannot be asked. */
+  isRunning(id: string): Promise<boolean | undefined>;
+  close(): Promise<void>;
+};
+
+export const connect = (
+  place: Place,
+  { idleMs, querySeconds }: { readonly idleMs: number; readonly querySeconds: number },
+): Connections => {
+  const { database, cluster } = place;
+  const answerMs = querySeconds * 1000 + GRACE_MS;
+  const asking = client(place, { database, idleMs, request_timeout: answerMs });
+  const inserting = client(place, { database, idleMs, request_timeout: answerMs });
+  const defining = client(place, { database, idleMs, request_timeout: DEFINE_MS });
+  /** Its connections are never kept: one that is new cannot be dead. */
+  const looking = client(place, { database: "default", idleMs: 0, request_timeout: LOOK_MS });
+  const processes = cluster === undefined ? "system.processes" : `clusterAllReplicas('${cluster.name}', system, processes)`;
+  return {
+    asking,
+    inserting,
+    defining,
+    async isRunning(id) {
+      try {
+        const answer = await looking.query({
+          query: `SELECT count() AS n FROM ${processes} WHERE query_id = {id:String}`,
+          query_params: { id },
+          format: "JSONEachRow",
+          clickhouse_settings: { output_format_json_quote_64bit_integers: 0, skip_unavailable_shards: 1 },
+        });
+        const [row] = await answer.json<{ n: number }>();
+        return (row?.n ?? 0) > 0;
+      } catch {
+        return undefined; // It cannot be asked just now; whoever waits goes on waiting, and asks again.
+      }
+    },
+    async close() {
+      await Promise.all([asking.close(), inserting.close(), defining.close(), looking.close()]);
+    },
+  };
+};
