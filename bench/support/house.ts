@@ -34,8 +34,8 @@ const RUSH = { ...onWire, ruleId: "rush", name: "Rush", ruleType: "flowrate", co
 const CROWD = { ...inRegion, ruleId: "crowd", name: "Crowd", ruleType: "occupancy", countThreshold: 5, timeInterval: 3 };
 const FULL = { ...inRegion, ruleId: "full", name: "Full", ruleType: "occupancy_threshold_switch", countThreshold: 5 };
 
-/** Four rules a sensor; `each` puts the two that alert at every crossing where else one counts to ten. */
-export const defineSensors = async (url: string, onTheWire: readonly object[]): Promise<void> => {
+/** Four rules a sensor; `EACH` puts the two that alert at every crossing where else one counts to ten. */
+export const defineSensors = async (url: string, onTheWire: readonly object[], sensors = SENSORS): Promise<void> => {
   const call = client(url);
   const one = async (sensor: number): Promise<void> => {
     const sensorId = sensorName(sensor);
@@ -44,7 +44,7 @@ export const defineSensors = async (url: string, onTheWire: readonly object[]): 
     await call("POST", "/config/rule/alerts/tripwire", { sensorId, rules: onTheWire });
     await call("POST", "/config/rule/alerts/roi", { sensorId, rules: [CROWD, FULL] });
   };
-  await Promise.all(Array.from({ length: SENSORS }, (_, sensor) => one(sensor)));
+  await Promise.all(Array.from({ length: sensors }, (_, sensor) => one(sensor)));
 };
 export const FOUR_RULES = [TEN, RUSH];
 

@@ -9,6 +9,10 @@ import { createTape, SENSORS } from "./tape.ts";
 
 export type Pacing = {
   readonly url: string;
+  /** Where the socket is, should another process tell what this one takes in. */
+  readonly socketUrl?: string;
+  /** All that the tape has, unless said. */
+  readonly sensors?: number;
   readonly framesPerSecond: number;
   /** Frames of that many sensors share a request. */
   readonly framesPerBody: number;
@@ -56,14 +60,15 @@ const listen = async (url: string, onAlert: (frame: number) => void): Promise<We
   return socket;
 };
 
-const pace = async ({ url, framesPerSecond, framesPerBody, connections, seconds, warmSeconds }: Pacing): Promise<Paced> => {
-  const everyMs = (1000 * SENSORS) / framesPerSecond;
+const pace = async (pacing: Pacing): Promise<Paced> => {
+  const { url, socketUrl = url, sensors = SENSORS, framesPerSecond, framesPerBody, connections, seconds, warmSeconds } = pacing;
+  const everyMs = (1000 * sensors) / framesPerSecond;
   const tape = createTape({ start: Date.now(), stepMs: everyMs });
   const dueAt: number[] = [];
   const latencies: number[] = [];
   let warm = 0;
   let countFrom = Number.POSITIVE_INFINITY;
-  const socket = await listen(url, (frame) => {
+  const socket = await listen(socketUrl, (frame) => {
     const due = dueAt[frame] as number;
     if (due < countFrom) warm++;
     else latencies.push(performance.now() - due);
@@ -93,7 +98,7 @@ const pace = async ({ url, framesPerSecond, framesPerBody, connections, seconds,
     for (; sent < bodies && start + (1000 * sent) / bodiesPerSecond <= now; sent++) {
       const body: Buffer[] = [];
       const due = start + (1000 * sent) / bodiesPerSecond;
-      const group = sent % (SENSORS / framesPerBody);
+      const group = sent % (sensors / framesPerBody);
       for (let i = 0; i < framesPerBody; i++) {
         const { line, id } = tape.next(group * framesPerBody + i);
         dueAt[id] = due;
