@@ -59,6 +59,13 @@ const undivided = (config: Config): readonly string[] =>
     ];
   });
 
+/** Whether this process works with a part of the outside: others it does not open. */
+export const needs = (config: Config, part: keyof typeof usersOf): boolean =>
+  (usersOf[part] as readonly Role[]).some((role) => config.ROLES.includes(role));
+
+/** Whether other processes may work at the same log. */
+export const isShared = (config: Config): boolean => !EMBEDDED.test(config.LOG);
+
 const contradictions = (config: Config): readonly string[] => {
   const faults = [...undivided(config)];
   if (!LOOPBACK.test(config.HOST) && !config.INSECURE_BIND)

@@ -1,25 +1,16 @@
-/** How far the readers have come: what `/readyz` says, what `after=` waits for, and the lag. */
+/** What `/readyz` says and the lag: how the log takes what is written, and how far this process has come with what it has. */
 import type { Driven } from "./analytics/drive.ts";
-import type { Core, Readiness } from "./api/core.ts";
+import type { Readiness } from "./api/core.ts";
 import type { Fact } from "./domain/event.ts";
-import type { Limits } from "./domain/limits.ts";
-import { AdapterError, type Clock, type Log, type Logs, type Meter, type Position, type Warehouse } from "./domain/ports.ts";
-import { type Progress, recordsBetween } from "./projections/progress.ts";
+import { AdapterError, type Clock, type Log, type Logs, type Meter } from "./domain/ports.ts";
+import type { Role } from "./domain/roles.ts";
+import { recordsBetween } from "./projections/progress.ts";
+import { DAMAGED, type Models } from "./roles/warehouse.ts";
 
-/** Milliseconds between looks at how far the engine has come. */
-const LOOK_MS = 2;
 /** Records a projector may be behind and still be called ready: what is under way, not a backlog. */
 const UNDER_WAY = 1000;
 /** Milliseconds a refused write speaks for the log. Longer, and one that nobody sends to any more would never be ready again. */
 const REFUSED_MS = 10_000;
-
-/** What an operator is to do about it. */
-export const DAMAGED = "is damaged: stop the server, delete the warehouse's folder and start again; it is built anew from the log";
-
-type Models = {
-  readonly progress: Progress;
-  readonly state: { readonly warehouse: Warehouse | undefined; readonly opened: boolean; readonly damaged: boolean };
-};
 
 /** Whether the log takes what is written: only who writes to it sees a full disk. */
 export type Taking = {
@@ -72,90 +63,87 @@ export const watchWrites = (logs: Logs, clock: Clock): { readonly logs: Logs; re
   };
 };
 
-export const createReadiness =
-  ({
-    logs,
-    taking,
-    driven,
-    models,
-    meter,
-  }: {
-    readonly logs: Logs;
-    readonly taking: Taking;
-    readonly driven: readonly Driven[];
-    readonly models: Models;
-    readonly meter: Meter;
-  }) =>
-  async (): Promise<readonly Readiness[]> => {
-    let engineBehind = 0;
-    let projectorBehind = 0;
-    const { progress } = models;
-    const lag = { engine: 0, projector: 0 };
-    for (const [partition, { position }] of driven.entries()) {
-      const facts = (await logs.facts.bounds(partition)).end;
-      const derived = (await logs.derived.bounds(partition)).end;
-      engineBehind += recordsBetween(position, facts);
-      lag.engine += progress.eventsBetween("facts", position, facts);
-      for (const [log, end] of [["facts", facts] as const, ["derived", derived] as const]) {
-        const passed = progress.passed(log, partition);
-        projectorBehind += recordsBetween(passed, end);
-        lag.projector += progress.eventsBetween(log, passed, end);
-      }
-    }
-    const stopped = driven.flatMap(({ stopped: cameras }) => cameras);
-    meter.set("tallywire_stopped_cameras", stopped.length);
-    meter.set("tallywire_lag_frames", lag.engine, { stage: "engine" });
-    meter.set("tallywire_lag_frames", lag.projector, { stage: "projector" });
-    const restored = driven.every(({ caughtUp }) => caughtUp);
-    const { warehouse, opened, damaged } = models.state;
-    const caughtUp = opened && projectorBehind <= UNDER_WAY;
-    const refused = taking.refused();
-    return [
-      { part: "log", ready: refused === undefined, detail: refused === undefined ? "takes facts" : `refused the last write: ${refused}` },
-      { part: "engine", ready: restored, detail: restored ? "" : `${engineBehind} records behind` },
-      {
-        part: "warehouse",
-        ready: opened,
-        // It stays ready: frames are taken in, alerts are raised, and most questions are answered.
-        detail: opened ? (damaged ? DAMAGED : "") : warehouse === undefined ? "is starting" : "is being compared with the log",
-      },
-      {
-        part: "projector",
-        ready: caughtUp,
-        detail: caughtUp ? "" : opened ? `catching up, ${projectorBehind} records behind` : "waits for the warehouse",
-      },
-      ...stopped.map((camera) => ({ part: `camera ${camera}`, ready: true, detail: "stopped by a defect until it is redefined" })),
-    ];
-  };
+/** What this process has: without a role, nothing of its. */
+export type Having = {
+  readonly roles: readonly Role[];
+  readonly logs: Logs;
+  readonly taking: Taking;
+  readonly driven: ReadonlyMap<number, Driven> | undefined;
+  readonly shares: (() => ReadonlySet<number>) | undefined;
+  readonly models: Models | undefined;
+  readonly meter: Meter;
+};
 
-/**
- * Waits until what was written at these positions can be read: until the projector has passed the facts, then until the engine
- * has committed past them and the projector has passed all that was derived by then. `frames` asks for the facts alone.
- */
-export const createSettled =
-  ({
-    logs,
-    progress,
-    clock,
-    limits,
-  }: {
-    readonly logs: Logs;
-    readonly progress: Progress;
-    readonly clock: Clock;
-    readonly limits: Limits;
-  }): Core["settled"] =>
-  async (reached, what) => {
-    const until = AbortSignal.timeout(limits.afterMs);
-    const one = async ([partition, position]: readonly [number, Position]): Promise<boolean> => {
-      // Questions about what follows read frames too: they speak for the last minute, of which nothing was told yet.
-      if (!(await progress.until("facts", partition, position + 1, until))) return false;
-      if (what === "frames") return true;
-      for (;;) {
-        const at = await logs.progress(partition);
-        if (at.facts > position) return progress.until("derived", partition, at.derived, until);
-        if (until.aborted) return false;
-        await clock.sleep(LOOK_MS, until);
-      }
-    };
-    return (await Promise.all([...reached].map(one))).every((passed) => passed);
+type Part = Omit<Readiness, "roles">;
+
+export const createReadiness = (having: Having) => async (): Promise<readonly Readiness[]> => {
+  const { roles, taking, driven, shares, models } = having;
+  const of = (...users: readonly Role[]): readonly Role[] => roles.filter((role) => users.includes(role));
+  const refused = taking.refused();
+  const parts: Readiness[] = [];
+  const add = (users: readonly Role[], part: Part): void => {
+    if (users.length > 0) parts.push({ ...part, roles: users });
   };
+  const detail = refused === undefined ? "takes facts" : `refused the last write: ${refused}`;
+  add(of("ingest", "engine", "api"), { part: "log", ready: refused === undefined, detail });
+  if (driven !== undefined) for (const part of await engineParts(having, driven)) add(of("engine"), part);
+  if (models !== undefined) add(of("projector", "api"), warehousePart(models));
+  if (models !== undefined && shares !== undefined) add(of("projector"), await projectorPart(having, models, shares()));
+  return parts;
+};
+
+/** A process may have none, where there are more of them than partitions: others have them all. */
+const has = (count: number, all: number): string => `has ${count} of ${all} partitions`;
+
+const engineParts = async ({ logs, models, meter }: Having, driven: ReadonlyMap<number, Driven>): Promise<readonly Part[]> => {
+  let behind = 0;
+  let lag = 0;
+  for (const [partition, { position }] of driven) {
+    const { end } = await logs.facts.bounds(partition);
+    const records = recordsBetween(position, end);
+    behind += records;
+    lag += models?.progress.eventsBetween("facts", position, end) ?? records;
+  }
+  const stopped = [...driven.values()].flatMap(({ stopped: cameras }) => cameras);
+  meter.set("tallywire_stopped_cameras", stopped.length);
+  meter.set("tallywire_lag_frames", lag, { stage: "engine" });
+  meter.set("tallywire_partitions", driven.size, { role: "engine" });
+  const restored = [...driven.values()].every(({ caughtUp }) => caughtUp);
+  return [
+    {
+      part: "engine",
+      ready: restored,
+      detail: `${has(driven.size, logs.facts.partitions)}${restored ? "" : `, ${behind} records behind`}`,
+    },
+    ...stopped.map((camera) => ({ part: `camera ${camera}`, ready: true, detail: "stopped by a defect until it is redefined" })),
+  ];
+};
+
+const warehousePart = ({ state: { warehouse, opened, damaged } }: Models): Part => ({
+  part: "warehouse",
+  ready: opened,
+  // It stays ready: frames are taken in, alerts are raised, and most questions are answered.
+  detail: opened ? (damaged ? DAMAGED : "") : warehouse === undefined ? "is starting" : "is being compared with the log",
+});
+
+const projectorPart = async ({ logs, meter }: Having, { progress, state }: Models, shares: ReadonlySet<number>): Promise<Part> => {
+  let behind = 0;
+  let lag = 0;
+  for (const partition of shares) {
+    for (const log of ["facts", "derived"] as const) {
+      const { end } = await logs[log].bounds(partition);
+      const passed = progress.passed(log, partition);
+      behind += recordsBetween(passed, end);
+      lag += progress.eventsBetween(log, passed, end);
+    }
+  }
+  meter.set("tallywire_lag_frames", lag, { stage: "projector" });
+  meter.set("tallywire_partitions", shares.size, { role: "projector" });
+  const ready = state.warehouse !== undefined && behind <= UNDER_WAY && progress.held().length === 0;
+  const said = [
+    has(shares.size, logs.facts.partitions),
+    ...(state.warehouse === undefined ? ["waits for the warehouse"] : progress.held()),
+    ...(behind > UNDER_WAY ? [`catching up, ${behind} records behind`] : []),
+  ];
+  return { part: "projector", ready, detail: said.join("; ") };
+};

@@ -41,7 +41,10 @@ export const serve = async (config: Config, openers?: Openers): Promise<void> =>
   }
   const { port } = server.address() as AddressInfo;
   const host = config.HOST.includes(":") ? `[${config.HOST}]` : config.HOST;
-  journal.info({ url: `http://${host}:${port}`, data: config.DATA, ms: Math.round(performance.now() - startedAt) }, "listening");
+  journal.info(
+    { url: `http://${host}:${port}`, roles: config.ROLES, data: config.DATA, ms: Math.round(performance.now() - startedAt) },
+    "listening",
+  );
 
   let ending: Promise<void> | undefined;
   const end = (why: string): Promise<void> => {

@@ -11,12 +11,12 @@ import {
   type Owned,
   type Position,
 } from "../domain/ports.ts";
+import { createStop } from "../domain/stop.ts";
 import { createBaseWriter } from "./bases.ts";
 import { engine, type Watch } from "./engine.ts";
 import { createHeartbeats } from "./heartbeats.ts";
 import { createMemory, type Memory, saveTouched, stoppedCameras } from "./memory.ts";
 import { restore } from "./restore.ts";
-import { createStop } from "./stop.ts";
 
 export type DriveOptions = { readonly checkpointMs: number; readonly checkpointFrames: number };
 export type DriveParts = {

@@ -7,7 +7,7 @@ type Listener = (alerts: readonly Logged[], at: readonly Position[]) => void;
 
 /**
  * One tail of the derived log for the whole process. Listeners are told what the log holds, never what the engine hopes,
- * in order within a partition, each batch with the position reached in every partition: that vector is a cursor.
+ * in order within a partition, each batch with the position reached in every partition: that vector is a cursor. It moves on where there was no alert too.
  */
 export type Tail = {
   subscribe(listener: Listener): { readonly at: readonly Position[]; stop(): void };
@@ -35,7 +35,6 @@ export const openTail = async (log: Log<Derived>, signal: Stop): Promise<Tail> =
     for await (const batch of log.read(partition, at[partition] as Position, { follow: true, signal })) {
       at[partition] = batch.next;
       const alerts = alertsOf(partition, batch.events, batch.positions);
-      if (alerts.length === 0) continue;
       const now = [...at];
       for (const listener of listeners) listener(alerts, now);
     }

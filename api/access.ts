@@ -1,4 +1,5 @@
 /** Who calls. With tokens on the token says so; with them off everyone is the tenant of the surface's setting. */
+import type { Role } from "../domain/roles.ts";
 import { Problem } from "./problem.ts";
 import type { Authenticate, Caller, Scope } from "./surface.ts";
 
@@ -17,4 +18,11 @@ export const admit = async (authenticate: Authenticate | undefined, asked: Asked
     });
   }
   return caller;
+};
+
+/** Throws Problem 421 where what needs this scope is another role's, and this process does not have it: another process does. */
+export const servedHere = (roles: readonly Role[], scope: Scope): void => {
+  const role = scope === "frames:write" ? "ingest" : "api";
+  if (roles.includes(role)) return;
+  throw new Problem(421, `This is served by a process with the role ${role}; this one has ${roles.join(", ")}.`);
 };

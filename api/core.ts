@@ -6,6 +6,7 @@ import type { CameraKey, Instant } from "../domain/envelope.ts";
 import type { Alert, CameraState } from "../domain/event.ts";
 import type { Limits } from "../domain/limits.ts";
 import type { Journal, Meter, Position } from "../domain/ports.ts";
+import type { Role } from "../domain/roles.ts";
 import type { Questions } from "../projections/questions.ts";
 
 export type { Incoming, NotReceived, Reached, Received, Rejected } from "../domain/door.ts";
@@ -16,12 +17,15 @@ export type Changed = { readonly camera: Camera; readonly reached: Reached };
 /** An alert as it stands in the derived log. */
 export type Delivered = { readonly alert: Alert; readonly partition: number; readonly position: Position };
 
-export type Readiness = { readonly part: string; readonly ready: boolean; readonly detail: string };
+/** `roles`: those of this process that work with the part. */
+export type Readiness = { readonly part: string; readonly roles: readonly Role[]; readonly ready: boolean; readonly detail: string };
 
 /** From where a tail goes on: one position a partition of the derived log. */
 export type Tail = readonly Position[];
 
 export interface Core {
+  /** What this process does. Without `ingest` nothing is received, without `api` the rest below is not served either. */
+  readonly roles: readonly Role[];
   readonly limits: Limits;
   readonly journal: Journal;
   readonly meter: Meter;
@@ -43,6 +47,8 @@ export interface Core {
   readonly epoch: string;
   /** The oldest position kept in each partition of the derived log. */
   tailStart(): Promise<Tail>;
+  /** The end of each partition of the derived log, as any process would see it: a cursor from another may be ahead of this one's tail. */
+  tailEnd(): Promise<Tail>;
   /** Every alert committed from now on, in batches, in order per partition; `at` is the tail after the batch. Returns the tail it starts from, and an end. */
   tail(onBatch: (batch: readonly Delivered[], at: Tail) => void): { readonly at: Tail; stop(): void };
   /** Alerts of the derived log in [from, to), in order per partition, for a socket that resumes. */

@@ -17,7 +17,7 @@ export const opsRoutes = (core: Core, surfaces: readonly Surface[], metricsAuth:
   routes.get("/readyz", async (c) => {
     const parts = await core.ready();
     const ready = parts.every((part) => part.ready);
-    return c.json({ status: ready ? "ok" : "error", parts }, ready ? 200 : 503);
+    return c.json({ status: ready ? "ok" : "error", roles: core.roles, parts }, ready ? 200 : 503);
   });
 
   routes.get("/metrics", async (c) => {

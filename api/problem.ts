@@ -2,7 +2,7 @@
 import { STATUS_CODES } from "node:http";
 import type { NotReceived, Rejected } from "./core.ts";
 
-export type ProblemStatus = 400 | 401 | 403 | 404 | 405 | 408 | 409 | 413 | 415 | 422 | 426 | 429 | 431 | 500 | 503;
+export type ProblemStatus = 400 | 401 | 403 | 404 | 405 | 408 | 409 | 413 | 415 | 421 | 422 | 426 | 429 | 431 | 500 | 503;
 
 /** What a route throws when it refuses; the surface sends it as it stands. */
 export class Problem extends Error {

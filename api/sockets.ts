@@ -2,7 +2,7 @@
 import type { IncomingMessage, Server } from "node:http";
 import type { Duplex } from "node:stream";
 import { type WebSocket, WebSocketServer } from "ws";
-import { admit } from "./access.ts";
+import { admit, servedHere } from "./access.ts";
 import type { Core } from "./core.ts";
 import { nothingAt, Problem, problemBody, unavailable } from "./problem.ts";
 import type { Authenticate, SocketRoute } from "./surface.ts";
@@ -58,6 +58,7 @@ export const createSockets = (core: Core, routes: readonly SocketRoute[], authen
     if (url === null) throw new Problem(400, "This is no address.");
     const route = byPath.get(url.pathname);
     if (route === undefined) throw nothingAt(url.pathname);
+    servedHere(core.roles, route.scope);
     if (server.clients.size >= core.limits.sockets) throw unavailable(`No more than ${core.limits.sockets} sockets.`);
     const asked = { authorization: request.headers.authorization, token: url.searchParams.get("token") ?? undefined };
     const caller = await admit(authenticate, asked, route.scope);

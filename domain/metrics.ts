@@ -33,6 +33,7 @@ export const metrics = {
     help: "Cameras whose machines were stopped by a defect and wait to be redefined.",
     labels: [],
   },
+  tallywire_partitions: { kind: "gauge", help: "Partitions this process has, by role.", labels: ["role"] },
   tallywire_lag_frames: { kind: "gauge", help: "Facts (stage engine) or events (stage projector) waiting.", labels: ["stage"] },
   tallywire_append_seconds: { kind: "histogram", help: "From append to durable.", labels: ["log"] },
   tallywire_alert_latency_seconds: {

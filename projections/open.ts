@@ -1,15 +1,33 @@
 /**
  * Makes the tables and compares them with the log before anything is projected. What another version made, what lost rows or a part,
  * what runs ahead of the log or belongs to another epoch is built anew. One process at a time; questions are answered from the old tables meanwhile.
+ *
+ * Where several processes share the work, the one with partition 0 opens; the others see by the versions and by the mark of their
+ * partition that the tables stand (`obstacle`). Who builds tables says so in the versions, then takes every partition's turn, then reads
+ * how far each is: whoever still writes finds out at his next batch, and what he had announced is in the new table already.
  */
 import type { Derived, Fact } from "../domain/event.ts";
-import type { Log, Meter, Position, Warehouse } from "../domain/ports.ts";
+import type { Log, Meter, Warehouse } from "../domain/ports.ts";
 import { tablesOf } from "./batch.ts";
-import { BOOKKEEPING, countRows, MARKS, type Mark, readMark, readVersions, VERSIONS, writeMark, writeVersion } from "./marks.ts";
+import { CLAIMING, type Claims, type Turn } from "./claims.ts";
+import { WANTING } from "./elsewhere.ts";
+import {
+  BEING_BUILT,
+  BOOKKEEPING,
+  countRows,
+  MARKS,
+  type Mark,
+  readMark,
+  readVersions,
+  turnAfter,
+  VERSIONS,
+  writeMark,
+  writeVersion,
+} from "./marks.ts";
 import { type Patience, patiently } from "./patience.ts";
 import type { LogKind, Projection } from "./projection.ts";
-import { resume } from "./projector.ts";
 import { rebuild } from "./rebuild.ts";
+import { resume, type Source } from "./resume.ts";
 
 export type Opening = Patience & {
   readonly facts: Log<Fact>;
@@ -17,20 +35,21 @@ export type Opening = Patience & {
   readonly warehouse: Warehouse;
   readonly projections: readonly Projection[];
   readonly meter: Meter;
+  /** Where several processes share the work. */
+  readonly claims?: Claims;
 };
 
 type Reason = "version" | "damaged" | "epoch" | "ahead" | "unmarked" | "rows";
-type Found = {
-  readonly marks: readonly (Mark | undefined)[];
-  readonly ends: readonly Position[];
-  readonly reasons: ReadonlyMap<string, Reason>;
-};
+type Found = { readonly marks: readonly (Mark | undefined)[]; readonly reasons: ReadonlyMap<string, Reason> };
 
 const isEmpty = async (warehouse: Warehouse, table: string): Promise<boolean> =>
   (await warehouse.select(`SELECT 1 FROM ${table} LIMIT 1`, {})).length === 0;
 
+const readMarks = ({ warehouse, ...logs }: Opening, kind: LogKind): Promise<readonly (Mark | undefined)[]> =>
+  Promise.all(Array.from({ length: logs[kind].partitions }, (_, partition) => readMark(warehouse, kind, partition)));
+
 const look = async (opening: Opening, kind: LogKind, damaged: ReadonlySet<string>): Promise<Found> => {
-  const { warehouse, projections } = opening;
+  const { warehouse, projections, claims } = opening;
   const log = opening[kind];
   const tables = tablesOf(projections, kind);
   const versions = await readVersions(warehouse);
@@ -39,17 +58,13 @@ const look = async (opening: Opening, kind: LogKind, damaged: ReadonlySet<string
     for (const name of names) if (!reasons.has(name)) reasons.set(name, reason);
   };
   const all = tables.map(({ name }) => name);
-  const marks: (Mark | undefined)[] = [];
-  const bounds: { readonly start: Position; readonly end: Position }[] = [];
-  for (let partition = 0; partition < log.partitions; partition++) {
-    const { start, end } = await log.bounds(partition);
-    const mark = await readMark(warehouse, kind, partition);
-    marks.push(mark);
-    bounds.push({ start, end });
+  const marks = await readMarks(opening, kind);
+  for (const [partition, mark] of marks.entries()) {
     if (mark === undefined) continue;
     if (mark.epoch !== log.epoch) because("epoch", all);
-    else if (mark.end > end) because("ahead", all);
-    else because("rows", (await resume({ kind, log, partition, projections, warehouse })).short);
+    else if (mark.end > (await log.bounds(partition)).end) because("ahead", all);
+    // Where others share the work, the rows of a partition are moving and are looked at by who has it.
+    else if (claims === undefined) because("rows", [...(await resume({ kind, log, partition, projections, warehouse })).off.keys()]);
   }
   const isFresh = marks.every((mark) => mark === undefined);
   // Nothing was ever projected: the projectors begin at the log's start. Rows without marks have lost their marks.
@@ -59,52 +74,107 @@ const look = async (opening: Opening, kind: LogKind, damaged: ReadonlySet<string
     "damaged",
     all.filter((name) => damaged.has(name)),
   );
-  // Where every table is built anew it is filled to the log's end; where some are, to where the others stand.
-  const isWhole = [...reasons.values()].some((reason) => reason === "epoch" || reason === "ahead" || reason === "unmarked");
-  const ends = bounds.map(({ start, end }, partition) => (isWhole ? end : Math.max(start, marks[partition]?.end ?? start)));
   for (const { name, version } of tables) {
     const made = versions.get(name)?.version;
     if (made === version) continue;
     if (isFresh && made === undefined && reasons.size === 0) await writeVersion(warehouse, name, version, 1);
     else because("version", [name]);
   }
-  return { marks, ends, reasons };
+  return { marks, reasons };
 };
 
-const heal = async (opening: Opening, kind: LogKind, { marks, ends, reasons }: Found): Promise<void> => {
-  const { warehouse, projections, journal, meter } = opening;
+const heal = async (opening: Opening, kind: LogKind, { reasons }: Found): Promise<void> => {
+  const { warehouse, projections, journal, meter, claims, stop } = opening;
   const log = opening[kind];
-  for (const projection of tablesOf(projections, kind)) {
-    const reason = reasons.get(projection.name);
-    if (reason === undefined) continue;
-    journal.warn({ table: projection.name, reason }, "a table of the warehouse is built anew from the log");
+  const tables = tablesOf(projections, kind).filter(({ name }) => reasons.has(name));
+  const setVersion = async (name: string, version: number): Promise<void> =>
+    writeVersion(warehouse, name, version, ((await readVersions(warehouse)).get(name)?.turn ?? 0) + 1);
+  for (const { name } of tables) await setVersion(name, BEING_BUILT);
+  const turns: Turn[] = [];
+  if (claims !== undefined) for (let p = 0; p < log.partitions; p++) turns.push(await claims.take(kind, p));
+  const isMine = async (): Promise<boolean> => !stop.aborted && !(await Promise.all(turns.map(({ isOver }) => isOver()))).includes(true);
+  // From here on nobody else goes on beyond what these say.
+  const marks = await readMarks(opening, kind);
+  const bounds = await Promise.all(marks.map((_, partition) => log.bounds(partition)));
+  // Where every table is built anew it is filled to the log's end; where some are, to where the others stand.
+  const isWhole = [...reasons.values()].some((reason) => reason === "epoch" || reason === "ahead" || reason === "unmarked");
+  const ends = bounds.map(({ start, end }, partition) => (isWhole ? end : Math.max(start, marks[partition]?.end ?? start)));
+  for (const projection of tables) {
+    journal.warn({ table: projection.name, reason: reasons.get(projection.name) }, "a table of the warehouse is built anew from the log");
     meter.count("tallywire_warehouse_rebuilds_total");
-    await rebuild({ projection, log, warehouse, ends });
-    const turn = (await readVersions(warehouse)).get(projection.name)?.turn ?? 0;
-    await writeVersion(warehouse, projection.name, projection.version, turn + 1);
+    await rebuild({ projection, log, warehouse, ends, isMine: claims === undefined ? () => Promise.resolve(true) : isMine });
     journal.info({ table: projection.name }, "the table is whole");
   }
   for (const [partition, end] of ends.entries()) {
-    const counted = tablesOf(projections, kind).filter((p) => p.kind === "rows");
+    const mark = marks[partition];
+    // A batch that is being written into tables that stay is counted as it will be; who takes the partition finishes it.
+    const isUnderWay = claims !== undefined && !isWhole && mark !== undefined;
+    const counted = tablesOf(projections, kind).filter((p) => p.kind === "rows" && (!isUnderWay || reasons.has(p.name)));
     const counts = await Promise.all(counted.map(async ({ name }) => [name, await countRows(warehouse, name, partition)] as const));
-    const turn = (marks[partition]?.turn ?? 0) + 1;
-    await writeMark(warehouse, kind, partition, { epoch: log.epoch, begin: end, end, turn, counts: Object.fromEntries(counts) });
+    const repeats = Object.entries(isUnderWay ? mark.repeats : {}).filter(([name]) => !reasons.has(name));
+    await writeMark(warehouse, kind, partition, {
+      epoch: log.epoch,
+      begin: isUnderWay ? mark.begin : end,
+      end,
+      turn: turnAfter(mark, turns[partition]?.term ?? 0),
+      counts: { ...(isUnderWay ? mark.counts : {}), ...Object.fromEntries(counts) },
+      repeats: Object.fromEntries(repeats),
+    });
+  }
+  for (const { name, version } of tables) await setVersion(name, version);
+};
+
+/** Nothing was brought in yet of these: others may begin where the log does. */
+const beginMarks = async (opening: Opening, kind: LogKind): Promise<void> => {
+  const log = opening[kind];
+  for (const [partition, mark] of (await readMarks(opening, kind)).entries()) {
+    if (mark !== undefined) continue;
+    const { start } = await log.bounds(partition);
+    const first: Mark = { epoch: log.epoch, begin: start, end: start, turn: 1, counts: {}, repeats: {} };
+    await writeMark(opening.warehouse, kind, partition, first);
   }
 };
 
+/** What everyone who shares the work needs to be there, made by whoever comes first. */
+export const makeBookkeeping = (warehouse: Warehouse): Promise<void> => warehouse.define([...BOOKKEEPING, ...CLAIMING, ...WANTING]);
+
+/** Tables of a newer version than this process knows are not its to touch: it will be replaced. */
+const isOutdated = async ({ warehouse, projections, claims }: Opening): Promise<boolean> => {
+  if (claims === undefined) return false;
+  const versions = await readVersions(warehouse);
+  return projections.some(({ name, version }) => (versions.get(name)?.version ?? 0) > version);
+};
+
+/** Throws AdapterError `fenced` where another opens by now. */
 export const openProjections = async (opening: Opening): Promise<void> => {
-  const { warehouse, projections } = opening;
+  const { warehouse, projections, claims } = opening;
   await patiently(opening, { doing: "open" }, async () => {
-    await warehouse.define([...BOOKKEEPING, ...projections.map(({ name, ddl }) => ddl(name))]);
+    await (claims === undefined ? warehouse.define(BOOKKEEPING) : makeBookkeeping(warehouse));
+    if (await isOutdated(opening)) return;
+    await warehouse.define(projections.map(({ name, ddl }) => ddl(name)));
     const damaged = new Set(await warehouse.damaged());
     for (const kind of ["facts", "derived"] as const) {
       const found = await look(opening, kind, damaged);
       if (found.reasons.size > 0) await heal(opening, kind, found);
+      if (claims !== undefined) await beginMarks(opening, kind);
     }
     const lost = [MARKS, VERSIONS].filter((name) => damaged.has(name));
     // The marks are whole again; their torn parts would ask for the same at every opening.
     for (const name of lost) await dropTorn(warehouse, name);
   });
+};
+
+/** Why nothing may be brought into a partition's tables yet, in words for an operator; undefined when it may. */
+export const obstacle = async ({ kind, log, partition, projections, warehouse }: Source): Promise<string | undefined> => {
+  const versions = await readVersions(warehouse);
+  const found = tablesOf(projections, kind).map(({ name, version }) => ({ made: versions.get(name)?.version ?? BEING_BUILT, version }));
+  if (found.some(({ made, version }) => made > version))
+    return "the tables are of a newer version: this process is to be replaced by that one";
+  if (found.some(({ made }) => made === BEING_BUILT)) return "the tables are being built by the process with partition 0";
+  if (found.some(({ made, version }) => made < version))
+    return "waits until a process of this version has partition 0 and builds the tables";
+  const mark = await readMark(warehouse, kind, partition);
+  return mark?.epoch === log.epoch ? undefined : "the tables are being compared with this log by the process with partition 0";
 };
 
 const dropTorn = async (warehouse: Warehouse, table: string): Promise<void> => {
@@ -117,4 +187,10 @@ const dropTorn = async (warehouse: Warehouse, table: string): Promise<void> => {
       `ALTER TABLE ${table} DROP DETACHED PART '${name.replace(/[\\']/g, "\\$&")}' SETTINGS allow_drop_detached = 1`,
     ]);
   }
+};
+
+/** Whether every table can be asked, in whatever version: one that is built anew answers from the old one meanwhile. */
+export const areThere = async (warehouse: Warehouse, projections: readonly Projection[]): Promise<boolean> => {
+  const versions = await readVersions(warehouse);
+  return projections.every(({ name }) => versions.has(name));
 };

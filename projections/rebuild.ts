@@ -1,6 +1,6 @@
 /** A table built anew from the log beside the old one, then exchanged. What the log no longer holds is carried over from the old one. */
 import type { Derived, Fact } from "../domain/event.ts";
-import type { Batch, Log, Position, Warehouse } from "../domain/ports.ts";
+import { AdapterError, type Batch, type Log, type Position, type Warehouse } from "../domain/ports.ts";
 import { gathering } from "./batch.ts";
 import type { Projection } from "./projection.ts";
 
@@ -10,10 +10,12 @@ type Rebuilding = {
   readonly warehouse: Warehouse;
   /** Up to where each partition is filled; the projector goes on from there. */
   readonly ends: readonly Position[];
+  /** Asked before the exchange: who was replaced meanwhile must not put his table in. */
+  readonly isMine: () => Promise<boolean>;
 };
 
 /** Epochs are named by our own adapters; quoted all the same. */
-const quoted = (text: string): string => `'${text.replace(/[\\']/g, "\\$&")}'`;
+export const quoted = (text: string): string => `'${text.replace(/[\\']/g, "\\$&")}'`;
 
 const columnsOf = async (warehouse: Warehouse, table: string): Promise<readonly string[]> => {
   const rows = await warehouse.select<{ name: string }>(
@@ -48,33 +50,40 @@ WHERE (epoch = ${epoch} AND (${before})) OR (epoch != ${epoch} AND receivedAt < 
   ]);
 };
 
-const fill = async ({ projection, log, warehouse, ends }: Rebuilding, next: string, starts: readonly Position[]): Promise<void> => {
-  for (const [partition, end] of ends.entries()) {
-    const gather = gathering([projection], { epoch: log.epoch, partition });
-    let work = gather.empty(starts[partition] as Position);
-    const flush = async (): Promise<void> => {
-      const rows = work.rows.get(projection.name) ?? [];
-      await warehouse.insert(next, rows, `fill/${log.epoch}/${partition}/${work.begin}/${work.end}`);
-      work = gather.empty(work.end);
-    };
-    if (work.begin >= end) continue;
-    for await (const batch of log.read(partition, work.begin, { to: end })) {
-      for (let i = 0; i < batch.events.length; ) {
-        i = gather.take(work, batch as Batch<Fact | Derived>, i);
-        if (gather.isFull(work)) await flush();
-      }
+/** What lies between two positions of a partition into a table, under tokens that begin with `name`. */
+export const fillPartition = async (
+  { projection, log, warehouse }: Pick<Rebuilding, "projection" | "log" | "warehouse">,
+  table: string,
+  partition: number,
+  { from, to }: { readonly from: Position; readonly to: Position },
+  name: string,
+): Promise<void> => {
+  if (from >= to) return;
+  const gather = gathering([projection], { epoch: log.epoch, partition });
+  let work = gather.empty(from);
+  const flush = async (): Promise<void> => {
+    const rows = work.rows.get(projection.name) ?? [];
+    await warehouse.insert(table, rows, `${name}/${log.epoch}/${partition}/${work.begin}/${work.end}`);
+    work = gather.empty(work.end);
+  };
+  for await (const batch of log.read(partition, from, { to })) {
+    for (let i = 0; i < batch.events.length; ) {
+      i = gather.take(work, batch as Batch<Fact | Derived>, i);
+      if (gather.isFull(work)) await flush();
     }
-    await flush();
   }
+  await flush();
 };
 
 /** May be begun again at any point: a crash before the exchange leaves the old table, one after it a whole new one. */
 export const rebuild = async (rebuilding: Rebuilding): Promise<void> => {
-  const { projection, log, warehouse } = rebuilding;
+  const { projection, log, warehouse, ends, isMine } = rebuilding;
   const next = `${projection.name}__next`;
   const starts = await Promise.all(Array.from({ length: log.partitions }, async (_, p) => (await log.bounds(p)).start));
   await warehouse.define([`DROP TABLE IF EXISTS ${next} SYNC`, projection.ddl(next)]);
   if (projection.kind === "rows") await carryOver(rebuilding, next, starts);
-  await fill(rebuilding, next, starts);
+  for (const [partition, to] of ends.entries())
+    await fillPartition(rebuilding, next, partition, { from: starts[partition] as Position, to }, "fill");
+  if (!(await isMine())) throw new AdapterError("fenced", "Another builds the tables by now.", { retryable: false });
   await warehouse.define([`EXCHANGE TABLES ${projection.name} AND ${next}`, `DROP TABLE ${next} SYNC`]);
 };

@@ -1,7 +1,7 @@
 /** What the parts of the emdx surface share. */
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import type { Context } from "hono";
-import { admit } from "../access.ts";
+import { admit, servedHere } from "../access.ts";
 import { Problem } from "../problem.ts";
 import type { Env, House, Scope } from "../surface.ts";
 
@@ -10,7 +10,7 @@ export type Emdx = {
   readonly routes: OpenAPIHono<Env>;
   /** Nothing found is 422, as in the original. */
   readonly strict: boolean;
-  /** Throws Problem 401 and 403. */
+  /** Throws Problem 401 and 403, and 421 where another role serves it. */
   readonly tenantOf: (c: Context<Env>, scope: Scope) => Promise<string>;
   /** The same for a write: without tokens it needs the header `User-Type: Admin`. */
   readonly writerOf: (c: Context<Env>, scope: Scope) => Promise<string>;
@@ -24,6 +24,7 @@ export const createEmdx = (
   options: { readonly tenant: string; readonly strict: boolean },
 ): Emdx => {
   const tenantOf = async (c: Context<Env>, scope: Scope): Promise<string> => {
+    servedHere(house.core.roles, scope);
     const caller = await admit(house.authenticate, { authorization: c.req.header("authorization"), token: c.req.query("token") }, scope);
     return caller?.tenant ?? options.tenant;
   };
@@ -33,6 +34,7 @@ export const createEmdx = (
     strict: options.strict,
     tenantOf,
     writerOf: (c, scope) => {
+      servedHere(house.core.roles, scope);
       if (house.authenticate === undefined && c.req.header("user-type") !== "Admin") throw new Problem(403, notAdmin);
       return tenantOf(c, scope);
     },

@@ -41,7 +41,10 @@ export type Question<P extends Parameters, A> = {
 
 export const refusals = (...statuses: readonly number[]): RouteConfig["responses"] =>
   Object.fromEntries(
-    statuses.map((status) => [String(status), { description: "Refused.", content: { "application/problem+json": { schema: problem } } }]),
+    [...statuses, 421].map((status) => [
+      String(status),
+      { description: "Refused.", content: { "application/problem+json": { schema: problem } } },
+    ]),
   );
 
 export const question = <P extends Parameters, A>(emdx: Emdx, asking: Question<P, A>): void => {

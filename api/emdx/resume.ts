@@ -23,6 +23,8 @@ type CatchingUp = {
 const AT_ONCE = 8;
 let running = 0;
 const waiting: (() => void)[] = [];
+/** Milliseconds between looks at a tail that is behind a cursor. */
+const CATCH_UP_MS = 5;
 
 export class CatchUp {
   readonly #how: CatchingUp;
@@ -57,12 +59,14 @@ export class CatchUp {
 
   async #run(): Promise<void> {
     const { core, live, done, gap } = this.#how;
-    const start = await core.tailStart();
-    const outOfReach = start.some((position, partition) => (this.#at[partition] ?? 0) < position);
-    if (!outOfReach && (await this.#replay())) return;
+    const [start, end] = await Promise.all([core.tailStart(), core.tailEnd()]);
+    const outOfReach = !reached(this.#at, start);
+    // Ahead of the log: an older copy of it was put back. Waiting until it has grown so far would lose what comes meanwhile.
+    const ahead = !reached(end, this.#at);
+    if (!outOfReach && !ahead && (await this.#replay())) return;
     if (this.#stopped) return;
     const from = this.#at;
-    const to = furthest(from, live.at());
+    const to = ahead ? live.at() : furthest(from, live.at());
     done(to);
     gap(from, to);
   }
@@ -70,7 +74,14 @@ export class CatchUp {
   /** Goes after the live tail until it has met it; what comes while it reads is read in the next round, so nothing need be kept. False: too much. */
   async #replay(): Promise<boolean> {
     const { core, live, dialect } = this.#how;
-    for (let to = live.at(); !reached(this.#at, to); to = live.at()) {
+    for (let to = live.at(); ; to = live.at()) {
+      if (reached(this.#at, to)) {
+        if (reached(to, this.#at)) break;
+        // The cursor is another process's, whose tail was ahead of ours. From here on ours would tell the same again.
+        await new Promise((resolve) => setTimeout(resolve, CATCH_UP_MS));
+        if (this.#stopped) return true;
+        continue;
+      }
       const end = furthest(this.#at, to);
       let frame: string[] = [];
       for await (const batch of core.between(this.#at, end)) {

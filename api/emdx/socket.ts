@@ -161,8 +161,7 @@ class Connection {
     this.#subscription = subscription;
     this.#cursor = subscription.at;
     if (since === null || from === undefined) return;
-    // Ahead of the log: an older copy of it was put back. Waiting until it has grown so far would lose what comes meanwhile.
-    if (!from.ok || from.value.some((position, partition) => position > (subscription.at[partition] ?? 0))) {
+    if (!from.ok) {
       this.#foreign = since;
       return;
     }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { openMemoryLogs } from "../../adapters/log-memory.ts";
-import { retention } from "../../compose.ts";
 import { AdapterError, type Logs } from "../../domain/ports.ts";
+import { retention } from "../../roles/projector.ts";
 import { fakeClock } from "../support/fake-clock.ts";
 
 const HOUR_MS = 3_600_000;

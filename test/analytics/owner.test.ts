@@ -2,9 +2,9 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Driven } from "../../analytics/drive.ts";
 import { derive } from "../../analytics/engine.ts";
 import { createMemory } from "../../analytics/memory.ts";
-import { owner } from "../../compose.ts";
 import type { Config } from "../../config.ts";
 import { AdapterError, type Logs } from "../../domain/ports.ts";
+import { owner } from "../../roles/engine.ts";
 import { readFacts } from "../histories/history.ts";
 import { allOf, kinds, partsOf, watched } from "../support/driven.ts";
 import { fakeClock } from "../support/fake-clock.ts";
@@ -33,9 +33,9 @@ describe.each(kinds)("an owner over logs %s", (_, open) => {
     const alerts: string[] = [];
     const meter = { count: (name: string) => void (name === "tallywire_alerts_total" && alerts.push(name)), set() {}, observe() {} };
     let thrown: unknown;
-    const own = owner(partsOf(eyed.logs, clock, meter), config, [driven]);
+    const own = owner(partsOf(eyed.logs, clock, meter), config);
     const release = await eyed.logs.claim((one) =>
-      own(one).catch((error: unknown) => {
+      own(one, driven).catch((error: unknown) => {
         thrown = error;
       }),
     );

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { createStop } from "../../analytics/stop.ts";
 import { type Logged, openTail } from "../../analytics/tail.ts";
 import type { Alert, Derived } from "../../domain/event.ts";
 import type { Logs, Owned, Position } from "../../domain/ports.ts";
+import { createStop } from "../../domain/stop.ts";
 import { cameraIn, coverage } from "../conformance/events.ts";
 import { kinds } from "../support/driven.ts";
 import { entered, notifyRule, told } from "../support/rule-inputs.ts";

@@ -17,9 +17,9 @@ export type Room = (typeof ROOMS)[number];
 
 export const roomOf = (path: string): Room | undefined => ROOMS.find((room) => path.startsWith(`${room}/`));
 
-/** The product's own TypeScript: rooms and the files at the root. */
+/** The product's own TypeScript: rooms, the files at the root and what they are divided into. */
 export const sources = (): string[] =>
-  tracked().filter((path) => path.endsWith(".ts") && (roomOf(path) !== undefined || !path.includes("/")));
+  tracked().filter((path) => path.endsWith(".ts") && (roomOf(path) !== undefined || path.startsWith("roles/") || !path.includes("/")));
 
 /** What a file says beside its code. */
 export const comments = (text: string): string => (text.match(/\/\*[\s\S]*?\*\/|(?<=^|\s)\/\/.*$/gm) ?? []).join("\n");

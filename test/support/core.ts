@@ -8,6 +8,7 @@ import type { Refusal } from "../../domain/decider.ts";
 import { sensorDefaults } from "../../domain/defaults.ts";
 import type { Alert, CameraState } from "../../domain/event.ts";
 import { type Limits, limits } from "../../domain/limits.ts";
+import { type Role, roles } from "../../domain/roles.ts";
 import type { Questions } from "../../projections/questions.ts";
 
 export const PARTITIONS = 2;
@@ -25,6 +26,7 @@ const nobody: Camera = {
 
 export class FakeCore implements Core {
   readonly limits: Limits;
+  roles: readonly Role[] = roles;
   epoch = "epoch-1";
   clock = Date.parse("2021-09-16T07:00:00.000Z");
   /** What /alerts answers from, and what a resuming socket is replayed. */
@@ -104,6 +106,7 @@ export class FakeCore implements Core {
   }
 
   tailStart = async () => this.start;
+  tailEnd = async () => this.end;
   tail = (onBatch: (batch: readonly Delivered[], at: Tail) => void) => {
     this.#tails.add(onBatch);
     return { at: this.end, stop: () => void this.#tails.delete(onBatch) };
@@ -117,7 +120,7 @@ export class FakeCore implements Core {
     }
   }
 
-  ready = async () => [{ part: "warehouse", ready: this.isReady, detail: "" }];
+  ready = async () => [{ part: "warehouse", roles: this.roles, ready: this.isReady, detail: "" }];
   metrics = async () => "# TYPE tallywire_frames_total counter\n";
 
   /** What the questions answer; a test replaces what it needs. */

@@ -1,4 +1,4 @@
-import type { Stop } from "../domain/ports.ts";
+import type { Stop } from "./ports.ts";
 
 /** A Stop of our own: the pure core has no AbortController. */
 export const createStop = (): { readonly signal: Stop; stop(): void } => {

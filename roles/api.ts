@@ -1,0 +1,81 @@
+/** Role api: questions over the warehouse, the tail of what is derived, and waiting for what was written. */
+import { openTail } from "../analytics/tail.ts";
+import type { Core, Tail } from "../api/core.ts";
+import type { Position, Warehouse } from "../domain/ports.ts";
+import { askOthers } from "../projections/elsewhere.ts";
+import { projections } from "../projections/index.ts";
+import { areThere, makeBookkeeping } from "../projections/open.ts";
+import { patiently } from "../projections/patience.ts";
+import type { Models } from "./warehouse.ts";
+import type { World } from "./world.ts";
+
+/** Milliseconds between looks at how far the engine has come: in this process, or in others over the network. */
+const LOOK_MS = 2;
+const LOOK_ELSEWHERE_MS = 15;
+/** Milliseconds between looks at whether the tables are there. */
+const TABLES_MS = 250;
+
+/**
+ * Waits until what was written at these positions can be read: until the projector has passed the facts, then until the engine
+ * has committed past them and the projector has passed all that was derived by then. `frames` asks for the facts alone.
+ */
+const createSettled =
+  ({ logs, clock, limits, isShared }: World, { progress }: Models): Core["settled"] =>
+  async (reached, what) => {
+    const until = AbortSignal.timeout(limits.afterMs);
+    const one = async ([partition, position]: readonly [number, Position]): Promise<boolean> => {
+      // Questions about what follows read frames too: they speak for the last minute, of which nothing was told yet.
+      if (!(await progress.until("facts", partition, position + 1, until))) return false;
+      if (what === "frames") return true;
+      for (;;) {
+        const at = await logs.progress(partition);
+        if (at.facts > position) return progress.until("derived", partition, at.derived, until);
+        if (until.aborted) return false;
+        await clock.sleep(isShared ? LOOK_ELSEWHERE_MS : LOOK_MS, until);
+      }
+    };
+    return (await Promise.all([...reached].map(one))).every((passed) => passed);
+  };
+
+export type Api = {
+  readonly answers: Pick<Core, "settled" | "tailStart" | "tailEnd" | "tail" | "between">;
+  /** The tail: ends when stopped. */
+  readonly done: Promise<void>;
+};
+
+export const startApi = async (world: World, models: Models): Promise<Api> => {
+  const { derived } = world.logs;
+  const tail = await openTail(derived, world.stop);
+  const bounds = () => Promise.all(Array.from({ length: derived.partitions }, (_, partition) => derived.bounds(partition)));
+  const answers: Api["answers"] = {
+    settled: createSettled(world, models),
+    tailStart: async () => (await bounds()).map(({ start }) => start),
+    tailEnd: async () => (await bounds()).map(({ end }) => end),
+    tail: tail.subscribe,
+    between: tail.between,
+  };
+  return { answers, done: tail.done };
+};
+
+/** In a process without the role: its routes are not served here, so nothing asks. */
+export const noApi = (partitions: number): Api["answers"] => {
+  const nowhere: Tail = Array.from({ length: partitions }, () => 0);
+  return {
+    settled: () => Promise.resolve(false),
+    tailStart: () => Promise.resolve(nowhere),
+    tailEnd: () => Promise.resolve(nowhere),
+    tail: () => ({ at: nowhere, stop: () => undefined }),
+    between: async function* () {},
+  };
+};
+
+/** Where others bring in what is asked here: waits for their tables, then for what they have come to. Ends when stopped. */
+export const readOthers = async (world: World, models: Models, warehouse: Warehouse, writer: string): Promise<void> => {
+  const { clock, stop } = world;
+  await patiently(world, { doing: "open" }, () => makeBookkeeping(warehouse));
+  while (!stop.aborted && !(await patiently(world, { doing: "open" }, () => areThere(warehouse, projections))))
+    await clock.sleep(TABLES_MS, stop);
+  if (stop.aborted) return;
+  models.open();
+  await askOthers({ ...world, warehouse, epoch: world.logs.facts.epoch, progress: models.progress, writer });
+};

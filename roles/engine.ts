@@ -1,0 +1,63 @@
+/** Role engine: owns partitions of the facts, derives, commits. */
+import { type Driven, type DriveParts, drive } from "../analytics/drive.ts";
+import type { Config } from "../config.ts";
+import { AdapterError, type Owned, type Release } from "../domain/ports.ts";
+import type { World } from "./world.ts";
+
+/** Milliseconds before an owner whose log failed for a while tries again. */
+const RETRY_MS = 1000;
+/** Milliseconds between two lines about the same trouble: a full disk must not fill the journal too. */
+const SAY_MS = 60_000;
+
+/** An owner whose log fails for a while (a full disk) starts over from the last commit; a fenced one lets go. */
+export const owner =
+  (parts: DriveParts, config: Config) =>
+  async (owned: Owned, driven: Driven): Promise<void> => {
+    const options = { checkpointMs: config.CHECKPOINT_SECONDS * 1000, checkpointFrames: config.CHECKPOINT_FRAMES };
+    for (let said = Number.NEGATIVE_INFINITY; ; ) {
+      try {
+        return await drive(parts, options, owned, driven);
+      } catch (error) {
+        if (!(error instanceof AdapterError)) throw error;
+        if (error.code === "fenced") return parts.journal.warn({ partition: owned.partition }, "partition taken by another owner");
+        if (!error.retryable) throw error;
+        if (parts.clock.now() - said >= SAY_MS) {
+          said = parts.clock.now();
+          parts.journal.error(
+            { err: error, partition: owned.partition },
+            "the log cannot take what was derived; it is tried until it does",
+          );
+        }
+        await parts.clock.sleep(RETRY_MS);
+      }
+    }
+  };
+
+export type Engine = {
+  /** The partitions this process owns now. */
+  readonly driven: ReadonlyMap<number, Driven>;
+  /** Lets the partitions go: what was stepped is committed, the memory is checkpointed. */
+  readonly release: Release;
+};
+
+export const startEngine = async ({ config, logs, fail, ...ports }: World): Promise<Engine> => {
+  const { meter, journal } = ports;
+  const watch = { late: () => meter.count("tallywire_late_frames_total"), clockReset: () => meter.count("tallywire_clock_resets_total") };
+  const driven = new Map<number, Driven>();
+  const own = owner({ logs, ...ports, watch }, config);
+  const release = await logs.claim(async (owned) => {
+    const { partition } = owned;
+    const mine: Driven = { position: 0, caughtUp: false, stopped: [] };
+    driven.set(partition, mine);
+    journal.debug({ partition }, "a partition is owned");
+    try {
+      await own(owned, mine);
+    } catch (error) {
+      fail(error);
+    } finally {
+      // The next owner of the same partition may be this process again.
+      if (driven.get(partition) === mine) driven.delete(partition);
+    }
+  });
+  return { driven, release };
+};

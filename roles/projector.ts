@@ -1,0 +1,122 @@
+/** Role projector: brings its partitions of both logs into the warehouse, and drops old facts of them. */
+import type { Config } from "../config.ts";
+import { AdapterError, type Logs, type Position, type Share, type Stop, type Warehouse } from "../domain/ports.ts";
+import { createStop } from "../domain/stop.ts";
+import { amongOthers } from "../projections/claims.ts";
+import { hearOthers } from "../projections/elsewhere.ts";
+import { projections } from "../projections/index.ts";
+import { obstacle, openProjections } from "../projections/open.ts";
+import { project } from "../projections/projector.ts";
+import type { Models } from "./warehouse.ts";
+import type { Ports, World } from "./world.ts";
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+const RETAIN_EVERY_MS = 60 * 60 * 1000;
+/** Soon after a start too: a server that is started again every half hour must drop old facts all the same. */
+const FIRST_RETAIN_MS = 60 * 1000;
+/** Milliseconds before the tables are opened again by who was told that another opens them. */
+const AGAIN_MS = 1000;
+
+/** A full disk is when it is needed most, and may be why a drop fails: then it is tried again at the next look. */
+export const retention = async (
+  logs: Logs,
+  passed: (partition: number) => Position,
+  config: Pick<Config, "FACTS_DAYS" | "FACTS_BYTES">,
+  { clock, journal }: Pick<Ports, "clock" | "journal">,
+  stop: Stop,
+): Promise<void> => {
+  for (let waitMs = FIRST_RETAIN_MS; ; waitMs = RETAIN_EVERY_MS) {
+    await clock.sleep(waitMs, stop);
+    if (stop.aborted) return;
+    const keepFrom = Array.from({ length: logs.facts.partitions }, (_, partition) => passed(partition));
+    const policy = { arrivedBefore: clock.now() - config.FACTS_DAYS * DAY_MS, maxBytes: config.FACTS_BYTES, keepFrom };
+    try {
+      const dropped = await logs.retain(policy);
+      if (dropped > 0) journal.info({ records: dropped }, "old facts dropped");
+    } catch (error) {
+      if (!(error instanceof AdapterError && error.retryable)) throw error;
+      journal.error({ err: error }, "old facts could not be dropped; it is tried again");
+    }
+  }
+};
+
+export type Projector = {
+  /** The partitions this process brings in now. */
+  readonly shares: ReadonlySet<number>;
+  /** Ends when stopped; rejects with what trying again cannot heal. */
+  readonly done: Promise<void>;
+};
+
+/** The warehouse is there, its tables need not be. `writer`: whoever this process is. */
+export const startProjector = (world: World, models: Models, warehouse: Warehouse, writer: string): Projector => {
+  const { logs, isShared, clock, journal, meter, stop } = world;
+  const { facts, derived } = logs;
+  const shares = new Set<number>();
+  const patience = { clock, journal, stop };
+  const work = Promise.withResolvers<never>();
+  const running = new Map<number, Promise<void>>();
+
+  const opening = { ...patience, facts, derived, warehouse, projections, meter };
+  /** Until the tables stand, or `ending`. */
+  const openFirst = async (ending: Stop): Promise<void> => {
+    const claims = amongOthers({ warehouse, writer, clock, chance: Math.random, stop: ending });
+    while (!ending.aborted) {
+      try {
+        return await openProjections({ ...opening, claims, stop: ending });
+      } catch (error) {
+        if (ending.aborted) return;
+        if (!(error instanceof AdapterError && error.code === "fenced")) throw error;
+        await clock.sleep(AGAIN_MS, ending);
+      }
+    }
+  };
+
+  const bring = async ({ partition }: Share, ending: Stop): Promise<void> => {
+    if (isShared && partition === 0) await openFirst(ending);
+    const claims = amongOthers({ warehouse, writer, clock, chance: Math.random, stop: ending });
+    const others = isShared ? { others: { claims, obstacle } } : {};
+    const parts = { ...patience, stop: ending, partition, projections, warehouse, progress: models.progress, ...others };
+    await Promise.all([project({ ...parts, kind: "facts", log: facts }), project({ ...parts, kind: "derived", log: derived })]);
+  };
+
+  const share = async (given: Share): Promise<void> => {
+    const { partition } = given;
+    const ending = createStop();
+    const end = (): void => ending.stop();
+    void given.lost.then(end);
+    stop.addEventListener("abort", end, { once: true });
+    if (stop.aborted) end();
+    // Lost and given back at once: what runs for it ends first.
+    await running.get(partition);
+    shares.add(partition);
+    const mine = bring(given, ending.signal).catch(work.reject);
+    running.set(partition, mine);
+    await mine;
+    stop.removeEventListener("abort", end);
+    if (running.get(partition) === mine) shares.delete(partition);
+  };
+
+  const run = async (): Promise<void> => {
+    if (!isShared) await openProjections(opening);
+    if (!isShared) models.open();
+    const release = await logs.share("projector", share);
+    const ended = new Promise<void>((resolve) => {
+      if (stop.aborted) resolve();
+      stop.addEventListener("abort", resolve, { once: true });
+    });
+    const listening = isShared ? hearOthers({ ...patience, warehouse, epoch: facts.epoch, progress: models.progress, writer }) : ended;
+    const keepFrom = (partition: number): Position => (shares.has(partition) ? models.progress.passed("facts", partition) : 0);
+    const retaining = retention(logs, keepFrom, world.config, world, stop);
+    try {
+      await Promise.race([Promise.all([ended, listening, retaining]), work.promise]);
+    } finally {
+      await release();
+    }
+  };
+  return {
+    shares,
+    done: run().catch((error: unknown) => {
+      if (!stop.aborted) throw error;
+    }),
+  };
+};

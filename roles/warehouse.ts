@@ -1,0 +1,50 @@
+/** The warehouse as the roles projector and api see it: opened beside the doors, while frames are taken in already. */
+
+import type { Limits } from "../domain/limits.ts";
+import { AdapterError, type Stop, type Warehouse } from "../domain/ports.ts";
+import { ask } from "../projections/ask.ts";
+import { Progress } from "../projections/progress.ts";
+import type { Questions } from "../projections/questions.ts";
+import type { Ports } from "./world.ts";
+
+/** What an operator is to do about it. */
+export const DAMAGED = "is damaged: stop the server, delete the warehouse's folder and start again; it is built anew from the log";
+
+export type Models = {
+  readonly ask: Questions;
+  readonly progress: Progress;
+  readonly state: { warehouse: Warehouse | undefined; opened: boolean; damaged: boolean };
+  /** The tables stand: questions are answered. */
+  readonly open: () => void;
+};
+
+export const createModels = ({ clock, journal, meter, limits, stop }: Ports & { readonly limits: Limits; readonly stop: Stop }): Models => {
+  const state: Models["state"] = { warehouse: undefined, opened: false, damaged: false };
+  /** A byte that rotted in a part is met by who asks for it, and by nobody else. */
+  const damaged = (error: unknown): never => {
+    if (error instanceof AdapterError && error.code === "corrupt" && !state.damaged) {
+      state.damaged = true;
+      journal.error({ err: error }, `the warehouse ${DAMAGED}`);
+    }
+    throw error;
+  };
+  const { promise: opening, resolve: opened } = Promise.withResolvers<void>();
+  /** A question that comes while the warehouse opens waits as long as one that asks for what was just written. */
+  const answering: Pick<Warehouse, "select"> = {
+    select: async (sql, params) => {
+      if (!state.opened) await Promise.race([opening, clock.sleep(limits.afterMs, stop)]);
+      if (state.warehouse === undefined || !state.opened)
+        throw new AdapterError("unavailable", "The warehouse is starting.", { retryable: true });
+      return state.warehouse.select<never>(sql, params).catch(damaged);
+    },
+  };
+  return {
+    ask: ask(answering, { clock, meter }),
+    progress: new Progress(),
+    state,
+    open: () => {
+      state.opened = true;
+      opened();
+    },
+  };
+};

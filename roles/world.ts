@@ -1,0 +1,17 @@
+/** What the roles of one process share. */
+import type { Config } from "../config.ts";
+import type { Limits } from "../domain/limits.ts";
+import type { Clock, Journal, Logs, Meter, Stop } from "../domain/ports.ts";
+
+export type Ports = { readonly clock: Clock; readonly journal: Journal; readonly meter: Meter };
+
+export type World = Ports & {
+  readonly config: Config;
+  readonly limits: Limits;
+  readonly logs: Logs;
+  /** Whether other processes may work at the same log. */
+  readonly isShared: boolean;
+  readonly stop: Stop;
+  /** Tells what no one may answer for: the process ends. */
+  readonly fail: (error: unknown) => void;
+};
