@@ -78,12 +78,16 @@ export interface KafkaClient {
   bytes(topic: string): Promise<readonly number[]>;
   /** Idempotent, acknowledged by all replicas in sync. Gives, in the order of `what`, the offset of each record. */
   send(what: readonly ToSend[]): Promise<readonly (readonly number[])[]>;
-  /** Fences whoever had the id before; what they had under way is aborted by then. */
+  /**
+   * Fences whoever had the id before; what they had under way is aborted by then. A transaction that takes longer than 8 s is aborted by
+   * Kafka, and told as `fenced` too. After a `send` that failed: `abort`, then begin anew. After a `commit` or an `abort` that failed it is
+   * not known what was done: the id is to be taken anew, by whoever still has the partition.
+   */
   transactional(id: string): Promise<{ begin(): Promise<Transaction>; close(): Promise<void> }>;
   /**
    * Membership in a group that divides the topic's partitions; nothing is read through it. A member keeps what it has where it can.
-   * `gained` and `lost` are told in the order in which it happens; `lost` also when the group has not heard of us for too long.
-   * Releasing leaves the group.
+   * `gained` and `lost` are told in the order in which it happens; `lost` also when the group has not heard of us for too long (6 s).
+   * Resolves when the group has been joined. Releasing leaves the group; what is held then is not told lost, nothing is told after it.
    */
   join(group: string, topic: string, told: { gained(partition: number): void; lost(partition: number): void }): Promise<Release>;
   close(): Promise<void>;
