@@ -5,7 +5,8 @@ import { createStop } from "../domain/stop.ts";
 import { amongOthers } from "../projections/claims.ts";
 import { hearOthers } from "../projections/elsewhere.ts";
 import { projections } from "../projections/index.ts";
-import { obstacle, openProjections } from "../projections/open.ts";
+import { makeBookkeeping, obstacle, openProjections } from "../projections/open.ts";
+import { patiently } from "../projections/patience.ts";
 import { project } from "../projections/projector.ts";
 import type { Models } from "./warehouse.ts";
 import type { Ports, World } from "./world.ts";
@@ -97,7 +98,8 @@ export const startProjector = (world: World, models: Models, warehouse: Warehous
   };
 
   const run = async (): Promise<void> => {
-    if (!isShared) await openProjections(opening);
+    if (isShared) await patiently(patience, { doing: "open" }, () => makeBookkeeping(warehouse));
+    else await openProjections(opening);
     if (!isShared) models.open();
     const release = await logs.share("projector", share);
     const ended = new Promise<void>((resolve) => {
