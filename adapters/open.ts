@@ -5,6 +5,7 @@ import type { EventStore, Journal, Logs, Meter, Warehouse } from "../domain/port
 import type { KafkaAccess } from "./kafka-client.ts";
 import { openLmdbLogs } from "./log-lmdb.ts";
 import { openMemoryLogs } from "./log-memory.ts";
+import { openKurrentStore } from "./store-kurrent.ts";
 import { openLmdbStore } from "./store-lmdb.ts";
 import { openMemoryStore } from "./store-memory.ts";
 import { openChdb, openClickhouse } from "./warehouse-clickhouse.ts";
@@ -25,8 +26,12 @@ export const openLogs = (
 ): Promise<Logs> =>
   where.url.startsWith("memory:") ? Promise.resolve(openMemoryLogs(options)) : openLmdbLogs({ dir: folder(where, "log"), ...options });
 
-export const openStore = (where: StoreWhere): Promise<EventStore> =>
-  where.url.startsWith("memory:") ? Promise.resolve(openMemoryStore()) : openLmdbStore({ dir: folder(where, "store") });
+const KURRENT = /^(kurrentdb|esdb)(\+discover)?:/;
+
+export const openStore = async (where: StoreWhere): Promise<EventStore> => {
+  if (where.url.startsWith("memory:")) return openMemoryStore();
+  return KURRENT.test(where.url) ? openKurrentStore(where) : openLmdbStore({ dir: folder(where, "store") });
+};
 
 export const openWarehouse = (where: Where, parts: { readonly journal: Journal; readonly meter: Meter }): Promise<Warehouse> =>
   where.url.startsWith("chdb:")
