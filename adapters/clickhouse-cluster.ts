@@ -28,7 +28,7 @@ const ALTER = /^ALTER TABLE (\w+) ([\s\S]+)$/;
 const TRUNCATE = /^TRUNCATE TABLE (\w+)( SYNC)?$/;
 const INSERT = /^INSERT INTO \w+ [\s\S]*\bSELECT\b/;
 const ORDER_BY = /\bORDER BY (?:\(([^()]+)\)|(\w+))/;
-/** Only the engine that does not replicate keeps this window. A week is the span that many servers have by default. */
+/** Only the engine that does not replicate keeps this window; the others' is bounded by time too, an hour where nothing is said. */
 const WINDOW = /\bnon_replicated_deduplication_window = (\d+)/;
 const WEEK_SECONDS = 604_800;
 

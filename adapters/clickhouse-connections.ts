@@ -73,6 +73,17 @@ const ensureCluster = async (asked: ClickHouseClient, { cluster }: Place): Promi
   if (row === undefined) throw new AdapterError("bad-query", `The warehouse's server knows no cluster "${name}".`, { retryable: false });
 };
 
+/** Tables of the one kind under names of the other: a Distributed table would take the place of the rows, or be taken for them. */
+const ensureKind = async (asked: ClickHouseClient, { database, cluster }: Place): Promise<void> => {
+  const isForeign = cluster === undefined ? "engine = 'Distributed'" : "engine LIKE '%MergeTree' AND NOT endsWith(name, '_local')";
+  const query = `SELECT name FROM system.tables WHERE database = {database:String} AND ${isForeign} LIMIT 1`;
+  const { row } = await first<{ name: string }>(asked, query, { database });
+  if (row === undefined) return;
+  const [has, asks] = cluster === undefined ? ["a cluster", "a server alone"] : ["a server alone", "a cluster"];
+  const message = `The database "${database}" holds tables of ${has} (${row.name}), and the warehouse's URL asks for ${asks}. Name another database.`;
+  throw new AdapterError("bad-query", message, { retryable: false });
+};
+
 export type Found = { readonly version: string /** 0: connections are not kept. */; readonly idleMs: number };
 
 /** Looks who answers there, and makes the database by `ddl`. Throws what the client throws, and AdapterError `bad-query` for what cannot do. */
@@ -88,6 +99,7 @@ export const prepare = async (place: Place, ddl: readonly string[]): Promise<Fou
     }
     await ensureCluster(asked, place);
     await ensureDatabase(asked, place, ddl);
+    await ensureKind(asked, place);
     const said = /timeout=(\d+)/i.exec(String(headers["keep-alive"] ?? ""))?.[1];
     const keptMs = said === undefined ? SILENT_SERVER_MS : Number(said) * 1000;
     return { version, idleMs: Math.max(0, keptMs - BEFORE_SERVER_MS) };

@@ -22,10 +22,10 @@ const mayRepeat = (statement: Statement, error: AdapterError, cause: unknown, tr
 };
 
 /** At most `warehouseTries` times, the waits between them doubling. Throws AdapterError. */
-export const tried = async <T>(statement: Statement, work: () => Promise<T>): Promise<T> => {
+export const tried = async <T>(statement: Statement, work: (tries: number) => Promise<T>): Promise<T> => {
   for (let tries = 1; ; tries++) {
     try {
-      return await work();
+      return await work(tries);
     } catch (cause) {
       const error = adapterErrorOf(cause, statement.doing);
       if (!mayRepeat(statement, error, cause, tries)) throw error;

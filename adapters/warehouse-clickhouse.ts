@@ -17,6 +17,8 @@ import { turns } from "./turns.ts";
 
 /** How long a statement waits for the embedded engine to come back before it is refused as `unavailable`. */
 const RESTART_WAIT_MS = 3_000;
+/** How long an insert is waited for before it is sent once more; then twice as long each time. */
+const INSERT_MS = 8_000;
 
 /** The engine in a process of its own, its data in `dir`. Throws AdapterError `in-use`, `unavailable`. */
 export const openChdb = async (options: ChdbOptions): Promise<Warehouse & { readonly pid: () => number | undefined }> => {
@@ -121,13 +123,13 @@ export const openClickhouse = async ({ url, journal, querySeconds = limits.query
   journal.info({ host, version, database: place.database, cluster: place.cluster?.name, idleMs }, "the warehouse is a ClickHouse server");
   const door = connect(place, { idleMs, querySeconds });
   const inLine = lines(querySeconds, place);
-  const lost = (doing: string) => () =>
-    journal.warn({ host, doing }, "a connection to the warehouse went silent and the server is at nothing: it is given up");
+  const lost = (doing: string) => () => journal.warn({ host, doing }, "a connection to the warehouse has gone silent: it is given up");
   const through: Through = (statement, work) =>
     inLine(statement, () =>
-      tried(statement, () => {
+      tried(statement, (tries) => {
         const query_id = randomUUID();
-        const watch = { isRunning: door.isRunning, lost: lost(statement.doing) };
+        const limit = statement.doing === "insert" ? { mostMs: INSERT_MS * 2 ** (tries - 1) } : {};
+        const watch = { isRunning: door.isRunning, lost: lost(statement.doing), ...limit };
         return watched(query_id, watch, (abort_signal) => work(door, { query_id, abort_signal }));
       }),
     );
