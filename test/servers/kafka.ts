@@ -40,6 +40,8 @@ export type KafkaOptions = {
 export type RunningKafka = {
   readonly url: string;
   readonly port: number;
+  /** Where it keeps its partitions: a folder each, named topic-number. */
+  readonly dataDir: string;
   /** By the listener's name. */
   readonly ports: Readonly<Record<string, number>>;
   /** Of the broker as it runs now. */
@@ -51,6 +53,8 @@ export type RunningKafka = {
   /** Ends it for good and removes its data. */
   stop(): Promise<void>;
 };
+
+const dataOf = (dir: string): string => join(dir, "data");
 
 const propertiesOf = (options: KafkaOptions, dir: string, ports: Readonly<Record<string, number>>, controller: number): string => {
   const listeners = Object.entries(ports).map(([name, port]) => `${name}://127.0.0.1:${port}`);
@@ -65,7 +69,7 @@ const propertiesOf = (options: KafkaOptions, dir: string, ports: Readonly<Record
     "inter.broker.listener.name": "PLAINTEXT",
     "listener.security.protocol.map": ["PLAINTEXT:PLAINTEXT", "CONTROLLER:PLAINTEXT", ...protocols].join(),
     "controller.quorum.bootstrap.servers": `127.0.0.1:${controller}`,
-    "log.dirs": join(dir, "data"),
+    "log.dirs": dataOf(dir),
     // One broker: nothing can have a second copy.
     "offsets.topic.replication.factor": "1",
     "offsets.topic.num.partitions": "4",
@@ -81,6 +85,8 @@ const propertiesOf = (options: KafkaOptions, dir: string, ports: Readonly<Record
     "broker.session.timeout.ms": "3000",
     "broker.heartbeat.interval.ms": "500",
     "log.cleaner.dedupe.buffer.size": "8388608",
+    // Compaction within seconds, for topics that ask for it.
+    "log.cleaner.backoff.ms": "500",
     ...options.properties,
   };
   return `${Object.entries(all)
@@ -145,6 +151,7 @@ export const startKafka = async (options: KafkaOptions = {}): Promise<RunningKaf
   return {
     url: `kafka://127.0.0.1:${port}`,
     port,
+    dataDir: dataOf(dir),
     ports,
     pid: () => broker.pid,
     kill: () => broker.end("SIGKILL"),

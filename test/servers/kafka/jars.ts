@@ -1,15 +1,18 @@
 /** Apache Kafka's jars from Maven Central, fetched once into node_modules/.cache; and what a machine lacks for that. */
 import { execFile } from "node:child_process";
-import { existsSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { existsSync, readFileSync } from "node:fs";
 import { cp, mkdir, mkdtemp, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
 const run = promisify(execFile);
-const VERSION = "4.1.0";
+const POM = fileURLToPath(new URL("pom.xml", import.meta.url));
+const pom = readFileSync(POM, "utf8");
+const VERSION = /<version>([\d.]+\.\d+)<\/version>/.exec(pom)?.[1];
 const CACHE = fileURLToPath(new URL("../../../node_modules/.cache/tallywire", import.meta.url));
-const LIB = join(CACHE, `kafka-${VERSION}`);
+const LIB = join(CACHE, `kafka-${VERSION}-${createHash("sha256").update(pom).digest("hex").slice(0, 8)}`);
 const OLDEST_JAVA = 17;
 
 /** What a program prints, or undefined where there is no such program. */
@@ -37,7 +40,7 @@ export const classPath = async (): Promise<string> => {
   if (!existsSync(LIB)) {
     await mkdir(CACHE, { recursive: true });
     const partial = await mkdtemp(join(CACHE, "kafka-"));
-    await cp(fileURLToPath(new URL("pom.xml", import.meta.url)), join(partial, "pom.xml"));
+    await cp(POM, join(partial, "pom.xml"));
     await run("mvn", ["-q", "-B", "dependency:copy-dependencies", "-DincludeScope=runtime", `-DoutputDirectory=${join(partial, "lib")}`], {
       cwd: partial,
     });

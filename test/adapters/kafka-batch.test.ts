@@ -1,0 +1,154 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { BadBatch, readBatches, writeBatch } from "../../adapters/kafka-batch.ts";
+import type { NewRecord } from "../../adapters/kafka-client.ts";
+import { codecs } from "../../adapters/kafka-codecs.ts";
+import { crc32c } from "../../adapters/kafka-crc.ts";
+
+const by = { producerId: 77n, epoch: 3, sequence: 9, transactional: false };
+const record = (value: string): NewRecord => ({ partition: 0, value: Buffer.from(value), timestamp: 1_000 });
+
+/** As a broker hands it out: with its offset, which its checksum does not cover. */
+const at = (offset: number, batch: Buffer): Buffer => {
+  const stored = Buffer.from(batch);
+  stored.writeBigInt64BE(BigInt(offset), 0);
+  return stored;
+};
+const sealed = (batch: Buffer): Buffer => {
+  batch.writeUInt32BE(crc32c(batch, 21), 17);
+  return batch;
+};
+/** The marker that ends a transaction: a batch of one record whose key says how. */
+const marker = (offset: number, producerId: bigint, committed: boolean): Buffer => {
+  const key = Buffer.from([0, 0, 0, committed ? 1 : 0]);
+  const batch = at(offset, writeBatch([{ partition: 0, key, value: Buffer.alloc(6), timestamp: 1_000 }], { ...by, producerId }));
+  batch.writeInt16BE(0x30, 21);
+  return sealed(batch);
+};
+const transactional = (offset: number, producerId: bigint, ...values: readonly string[]): Buffer =>
+  at(offset, writeBatch(values.map(record), { ...by, producerId, transactional: true }));
+const values = (answer: Buffer, from: number, aborted: Parameters<typeof readBatches>[2] = []) => {
+  const { records, next } = readBatches(answer, from, aborted);
+  return { values: records.map(({ value }) => value?.toString()), next };
+};
+
+describe("a batch of Kafka's", () => {
+  it("has the checksums of the published examples", () => {
+    // RFC 3720, B.4.
+    expect(crc32c(Buffer.alloc(32))).toBe(0x8a9136aa);
+    expect(crc32c(Buffer.alloc(32, 0xff))).toBe(0x62a8ab43);
+    expect(crc32c(Buffer.from(Array.from({ length: 32 }, (_, i) => i)))).toBe(0x46dd794e);
+    expect(crc32c(Buffer.from("123456789"))).toBe(0xe3069283);
+    expect(crc32c(Buffer.from("xx123456789"), 2)).toBe(0xe3069283);
+  });
+
+  it("gives back what was written", () => {
+    const bytes = fc.uint8Array({ maxLength: 300 }).map((array) => Buffer.from(array));
+    const written = fc.array(
+      fc.record({
+        partition: fc.constant(0),
+        key: fc.option(bytes, { nil: undefined }),
+        value: fc.option(bytes, { nil: undefined }),
+        timestamp: fc.integer({ min: 0, max: 4_000_000_000_000 }),
+        headers: fc.dictionary(fc.string({ maxLength: 9 }), fc.string({ maxLength: 40 }), { maxKeys: 4, noNullPrototype: true }),
+      }),
+      { minLength: 1, maxLength: 40 },
+    );
+    fc.assert(
+      fc.property(written, fc.integer({ min: 0, max: 2 ** 45 }), (records, offset) => {
+        const found = readBatches(at(offset, writeBatch(records as readonly NewRecord[], by)), offset, []);
+        expect(found.next).toBe(offset + records.length);
+        expect(found.records).toEqual(
+          records.map(({ key, value, timestamp, headers }, i) => ({
+            offset: offset + i,
+            key,
+            value,
+            timestamp,
+            headers: Object.fromEntries(Object.entries(headers).map(([name, said]) => [name, Buffer.from(said)])),
+          })),
+        );
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  it.each([1, 2, 3, 4])("is read when it is compressed with codec %i", (type) => {
+    const batch = writeBatch(["a".repeat(500), "b", "c"].map(record), by);
+    const packed = Buffer.concat([batch.subarray(0, 61), codecs[type]?.compress(batch.subarray(61)) as Buffer]);
+    packed.writeInt32BE(packed.length - 12, 8);
+    packed.writeInt16BE(type, 21);
+    expect(packed.length).toBeLessThan(batch.length);
+    expect(values(sealed(packed), 0)).toEqual({ values: ["a".repeat(500), "b", "c"], next: 3 });
+  });
+
+  it("is not believed when a bit of it has changed", () => {
+    const sound = at(5, writeBatch([record("one"), record("two")], by));
+    for (let i = 21; i < sound.length; i++) {
+      const changed = Buffer.from(sound);
+      changed[i] = (changed[i] as number) ^ 0x10;
+      expect(() => readBatches(changed, 5, [])).toThrow(BadBatch);
+    }
+  });
+
+  it("is refused in a format of Kafka before 0.11, and in a compression nobody knows", () => {
+    const old = writeBatch([record("x")], by);
+    old[16] = 1;
+    expect(() => readBatches(old, 0, [])).toThrow(/format 1, older than Kafka 0.11/);
+    const strange = writeBatch([record("x")], by);
+    strange.writeInt16BE(6, 21);
+    expect(() => readBatches(sealed(strange), 0, [])).toThrow(/compression, 6, is not known/);
+  });
+});
+
+describe("an answer of several batches", () => {
+  it("begins at the offset that was asked for, though the broker's batch begins before", () => {
+    expect(values(at(10, writeBatch(["a", "b", "c"].map(record), by)), 11)).toEqual({ values: ["b", "c"], next: 13 });
+  });
+
+  it("may end within a batch, which is left for the next", () => {
+    const whole = at(0, writeBatch([record("a")], by));
+    const cut = at(1, writeBatch([record("b")], by));
+    for (const length of [0, 5, 30, 61, cut.length - 1])
+      expect(values(Buffer.concat([whole, cut.subarray(0, length)]), 0)).toEqual({ values: ["a"], next: 1 });
+  });
+
+  it("moves beyond a batch that compaction has emptied", () => {
+    const empty = at(4, writeBatch([record("gone"), record("gone")], by)).subarray(0, 61);
+    empty.writeInt32BE(61 - 12, 8);
+    empty.writeInt32BE(0, 57);
+    expect(values(sealed(empty), 4)).toEqual({ values: [], next: 6 });
+  });
+
+  it("leaves out what was aborted, of that producer, up to its marker, and every marker", () => {
+    const answer = Buffer.concat([
+      transactional(0, 1n, "aborted", "aborted"),
+      transactional(2, 2n, "kept"),
+      at(3, writeBatch([record("plain")], { ...by, producerId: 1n })),
+      transactional(4, 1n, "aborted"),
+      marker(5, 1n, false),
+      transactional(6, 1n, "kept, of a later transaction"),
+      marker(7, 2n, true),
+      marker(8, 1n, true),
+    ]);
+    expect(values(answer, 0, [{ producerId: 1n, firstOffset: 0 }])).toEqual({
+      values: ["kept", "plain", "kept, of a later transaction"],
+      next: 9,
+    });
+  });
+
+  it("knows an aborted transaction in the middle of which it begins, and one of a producer that has two", () => {
+    const answer = Buffer.concat([
+      transactional(10, 1n, "aborted"),
+      marker(11, 1n, false),
+      transactional(12, 1n, "kept"),
+      marker(13, 1n, true),
+      transactional(14, 1n, "aborted"),
+      marker(15, 1n, false),
+    ]);
+    const aborted = [
+      { producerId: 1n, firstOffset: 14 },
+      { producerId: 1n, firstOffset: 3 },
+    ];
+    expect(values(answer, 10, aborted)).toEqual({ values: ["kept"], next: 16 });
+  });
+});

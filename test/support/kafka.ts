@@ -1,0 +1,40 @@
+/** Topics of one's own on the run's broker, through our client. */
+import { randomUUID } from "node:crypto";
+import type { KafkaClient, KafkaRecord, NewRecord } from "../../adapters/kafka-client.ts";
+import { connectKafka } from "../../adapters/kafka-connect.ts";
+import { noted } from "./warehouse.ts";
+
+/** Made anew for every test that asks. */
+export const freshTopic = async (client: KafkaClient, partitions = 1, config: Readonly<Record<string, string>> = {}): Promise<string> => {
+  const topic = `t-${randomUUID()}`;
+  await client.ensureTopics([{ topic, partitions, config: { "max.message.bytes": "16777216", ...config }, must: {} }]);
+  return topic;
+};
+
+export const connected = (url: string, note = noted()) => connectKafka({ url, journal: note.journal });
+
+export const record = (value: string, more: Partial<NewRecord> = {}): NewRecord => ({
+  partition: 0,
+  value: Buffer.from(value),
+  timestamp: 1_700_000_000_000,
+  ...more,
+});
+
+export const valuesOf = (records: readonly KafkaRecord[]): readonly (string | undefined)[] => records.map(({ value }) => value?.toString());
+
+/** All that is committed now. */
+export const readAll = async (client: KafkaClient, topic: string, partition = 0, from = 0): Promise<readonly KafkaRecord[]> => {
+  const reader = client.reader(topic, partition);
+  try {
+    const records: KafkaRecord[] = [];
+    const { stable } = await client.offsets(topic, partition);
+    for (let at = from; at < stable; ) {
+      const { records: more, next } = await reader.fetch(at, { waitMs: 5_000 });
+      records.push(...more);
+      at = next;
+    }
+    return records;
+  } finally {
+    await reader.close();
+  }
+};
