@@ -16,17 +16,14 @@ const LOOK_ELSEWHERE_MS = 15;
 const TABLES_MS = 250;
 
 /**
- * Waits until what was written at these positions can be read: until the projector has passed the facts, then until the engine
+ * Waits until what was written at these positions can be read: until the projector has passed the facts, and until the engine
  * has committed past them and the projector has passed all that was derived by then. `frames` asks for the facts alone.
  */
 const createSettled =
   ({ logs, clock, limits, isShared }: World, { progress }: Models): Core["settled"] =>
   async (reached, what) => {
     const until = AbortSignal.timeout(limits.afterMs);
-    const one = async ([partition, position]: readonly [number, Position]): Promise<boolean> => {
-      // Questions about what follows read frames too: they speak for the last minute, of which nothing was told yet.
-      if (!(await progress.until("facts", partition, position + 1, until))) return false;
-      if (what === "frames") return true;
+    const derived = async (partition: number, position: Position): Promise<boolean> => {
       for (;;) {
         const at = await logs.progress(partition);
         if (at.facts > position) return progress.until("derived", partition, at.derived, until);
@@ -34,7 +31,12 @@ const createSettled =
         await clock.sleep(isShared ? LOOK_ELSEWHERE_MS : LOOK_MS, until);
       }
     };
-    return (await Promise.all([...reached].map(one))).every((passed) => passed);
+    // Questions about what follows read frames too: they speak for the last minute, of which nothing was told yet.
+    const waits = [...reached].flatMap(([partition, position]) => [
+      progress.until("facts", partition, position + 1, until),
+      what === "frames" ? true : derived(partition, position),
+    ]);
+    return (await Promise.all(waits)).every((passed) => passed);
   };
 
 export type Api = {
