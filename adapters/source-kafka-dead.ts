@@ -42,7 +42,7 @@ export const openDeadLetters = (
   const connected = async (): Promise<Producer> => {
     if (producer !== undefined) return producer;
     // Not idempotent: after a record that was too large it would refuse every other. A letter may come twice, as its record may.
-    const made = kafka.producer({ allowAutoTopicCreation: false });
+    const made = kafka.producer({ allowAutoTopicCreation: false, retry: { initialRetryTime: 100, maxRetryTime: 1000, retries: 3 } });
     await made.connect();
     producer = made;
     return made;

@@ -6,8 +6,10 @@
  * Nothing is committed before it is dealt with, so what a crash or a rebalance cuts off comes again, and the door drops the repeat. While
  * the log takes nothing the group is told that we live: a waiting member is not replaced by another that would wait just so.
  */
-import type { Consumer, EachBatchPayload, Kafka, KafkaMessage } from "kafkajs";
+import kafkajs, { type Consumer, type EachBatchPayload, type Kafka, type KafkaMessage, type SASLOptions } from "kafkajs";
 import type { Clock, ForeignRecord, Journal, Meter, Source, Stop, Take } from "../domain/ports.ts";
+import { teachKafkajs } from "./kafka-codecs.ts";
+import type { KafkaAddress } from "./kafka-url.ts";
 import { openDeadLetters } from "./source-kafka-dead.ts";
 
 export type SourceTopic = {
@@ -18,18 +20,47 @@ export type SourceTopic = {
   readonly deadLetter?: string | undefined;
 };
 
-export type SourceWorld = { readonly clock: Clock; readonly journal: Journal; readonly meter: Meter };
+export type SourceWorld = {
+  readonly clock: Clock;
+  readonly journal: Journal;
+  readonly meter: Meter;
+  /** Milliseconds after which the group takes a silent member for dead. */
+  readonly sessionMs?: number;
+};
 
-const SESSION_MS = 30_000;
-const BEAT_MS = 3000;
+/** A member that was killed holds its partitions for so long. Ours beats even while it waits, so this may be short. */
+const SESSION_MS = 10_000;
 /** How long a member may take to finish and commit when the group is divided anew. */
 const REBALANCE_MS = 60_000;
 /** Longer would be as long a stop. */
 const FETCH_WAIT_MS = 500;
 /** Partitions whose batches are taken in side by side: one waits for the disk while another is parsed. */
 const SIDE_BY_SIDE = 4;
+const CONNECT_MS = 3000;
+const REQUEST_MS = 10_000;
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 10_000;
+
+/** kafkajs calls an error what it tries again by itself, and a lost place too: only that costs records. */
+const PLACE_LOST = "Offset out of range";
+
+const connect = ({ brokers, ssl, sasl }: KafkaAddress, topic: string, journal: Journal): Kafka => {
+  teachKafkajs();
+  return new kafkajs.Kafka({
+    clientId: "tallywire",
+    brokers: [...brokers],
+    ssl: ssl ?? false,
+    ...(sasl && { sasl: sasl as SASLOptions }),
+    connectionTimeout: CONNECT_MS,
+    requestTimeout: REQUEST_MS,
+    logCreator:
+      () =>
+      ({ log: { message, partition } }) =>
+        message.startsWith(PLACE_LOST)
+          ? journal.error({ topic, partition }, "what was to be read next is no longer kept: records were dropped before they were read")
+          : journal.debug({ from: "kafkajs", topic }, message),
+  });
+};
 
 const recordOf = (topic: string, partition: number, { offset, timestamp, key, value }: KafkaMessage): ForeignRecord => ({
   topic,
@@ -40,11 +71,14 @@ const recordOf = (topic: string, partition: number, { offset, timestamp, key, va
   value: value ?? undefined,
 });
 
+/** Connects when it runs. */
 export const openKafkaSource = (
-  kafka: Kafka,
+  address: KafkaAddress,
   { topic, group, from, deadLetter }: SourceTopic,
-  { clock, journal, meter }: SourceWorld,
+  { clock, journal, meter, sessionMs = SESSION_MS }: SourceWorld,
 ): Source => {
+  const kafka = connect(address, topic, journal);
+  const beatMs = Math.floor(sessionMs / 5);
   const lags = new Map<number, number>();
   const tellLag = (partition: number, lag: string): void => {
     lags.set(partition, Math.max(0, Number(lag)));
@@ -58,13 +92,13 @@ export const openKafkaSource = (
     const dead = deadLetter === undefined ? undefined : openDeadLetters(kafka, deadLetter, { clock, journal });
     const consumer: Consumer = kafka.consumer({
       groupId: group,
-      sessionTimeout: SESSION_MS,
-      heartbeatInterval: BEAT_MS,
+      sessionTimeout: sessionMs,
+      heartbeatInterval: beatMs,
       rebalanceTimeout: REBALANCE_MS,
       maxWaitTimeInMs: FETCH_WAIT_MS,
       allowAutoTopicCreation: false,
       // Crashes are answered below: one loop, and one line for the journal.
-      retry: { initialRetryTime: 100, maxRetryTime: 2000, retries: 6, restartOnFailure: () => Promise.resolve(false) },
+      retry: { initialRetryTime: 100, maxRetryTime: 2000, retries: 4, restartOnFailure: () => Promise.resolve(false) },
     });
     const ended = Promise.withResolvers<void>();
     /** What `take` throws is a defect: kafkajs would try it again without end. */
@@ -89,7 +123,7 @@ export const openKafkaSource = (
           lost ??= { error };
           stop();
         });
-      }, BEAT_MS);
+      }, beatMs);
       try {
         const records = batch.messages.map((message) => recordOf(topic, batch.partition, message));
         const { done, refused } = await take(records, giveUp.signal).catch((error: unknown) => {
