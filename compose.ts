@@ -3,15 +3,17 @@ import { randomUUID } from "node:crypto";
 import { systemClock } from "./adapters/clock.ts";
 import { openMeter } from "./adapters/meter-prometheus.ts";
 import * as adapters from "./adapters/open.ts";
+import { openSource } from "./adapters/source-kafka.ts";
 import type { Core } from "./api/core.ts";
 import { type Config, isShared, needs } from "./config.ts";
 import { limits as defaultLimits, type Limits } from "./domain/limits.ts";
-import { AdapterError, type Journal } from "./domain/ports.ts";
+import type { Journal } from "./domain/ports.ts";
+import type { SourceSettings } from "./ingest/source-settings.ts";
 import { createReadiness, watchWrites } from "./readiness.ts";
 import { noApi, readOthers, startApi } from "./roles/api.ts";
 import { startDecisions } from "./roles/decisions.ts";
 import { startEngine } from "./roles/engine.ts";
-import { startIngest } from "./roles/ingest.ts";
+import { startIngest, topicsIn } from "./roles/ingest.ts";
 import { type Projector, startProjector } from "./roles/projector.ts";
 import { createModels, type Models } from "./roles/warehouse.ts";
 import type { Ports, World } from "./roles/world.ts";
@@ -48,6 +50,8 @@ export const compose = async (config: Config, given: { readonly journal: Journal
   const limits = limitsOf(config);
   const roles = config.ROLES;
   const skipCorrupt = config.SKIP_CORRUPT === "" ? [] : config.SKIP_CORRUPT.split(",");
+  const openTopic = (source: SourceSettings) => openSource(source, { url: config.LOG, access: kafkaOf(config) }, ports);
+  const topics = roles.includes("ingest") ? await topicsIn(config.SOURCES, openTopic) : [];
   const opened = await openLogs(
     { url: config.LOG, dataDir, kafka: kafkaOf(config), journal },
     { partitions: config.PARTITIONS, skipCorrupt },
@@ -67,7 +71,7 @@ export const compose = async (config: Config, given: { readonly journal: Journal
 
   const decisions = store && startDecisions(store, world);
   if (decisions) run(decisions.done);
-  const ingest = roles.includes("ingest") ? await startIngest(world, openSource) : undefined;
+  const ingest = roles.includes("ingest") ? startIngest(world, topics) : undefined;
   if (ingest) run(ingest.done);
   const engine = roles.includes("engine") ? await startEngine(world) : undefined;
   const models = needs(config, "WAREHOUSE") ? createModels(world) : undefined;
@@ -111,7 +115,7 @@ export const compose = async (config: Config, given: { readonly journal: Journal
   };
 
   const close = async (): Promise<void> => {
-    await ingest?.receiver.drain();
+    await ingest?.close();
     await engine?.release();
     stopping.abort();
     await Promise.allSettled(running);
@@ -120,10 +124,6 @@ export const compose = async (config: Config, given: { readonly journal: Journal
     await logs.close();
   };
   return { core, defect, close };
-};
-
-const openSource = (): never => {
-  throw new AdapterError("bad-query", "Topics of others cannot be read yet.", { retryable: false });
 };
 
 /** The doors ask for nothing that the roles of this process do not serve (api/access.ts). */

@@ -7,9 +7,19 @@
  * the log takes nothing the group is told that we live: a waiting member is not replaced by another that would wait just so.
  */
 import kafkajs, { type Consumer, type EachBatchPayload, type Kafka, type KafkaMessage, type SASLOptions } from "kafkajs";
-import type { Clock, ForeignRecord, Journal, Meter, Source, Stop, Take } from "../domain/ports.ts";
+import {
+  AdapterError,
+  type Clock,
+  type ForeignRecord,
+  type Journal,
+  type Meter,
+  type Source,
+  type Stop,
+  type Take,
+} from "../domain/ports.ts";
+import type { KafkaAccess } from "./kafka-client.ts";
 import { teachKafkajs } from "./kafka-codecs.ts";
-import type { KafkaAddress } from "./kafka-url.ts";
+import { type KafkaAddress, readKafkaUrl } from "./kafka-url.ts";
 import { openDeadLetters } from "./source-kafka-dead.ts";
 
 export type SourceTopic = {
@@ -181,6 +191,21 @@ export const openKafkaSource = (
       }
     },
   };
+};
+
+/**
+ * `url` and `access` are the source's own; without a URL it is read where the log is, in the log's name. No credentials of the one are shown
+ * to the other. Throws AdapterError `bad-query` for what cannot be read, and where the log is not on Kafka.
+ */
+export const openSource = (
+  source: SourceTopic & { readonly url?: string | undefined; readonly access?: KafkaAccess | undefined },
+  log: { readonly url: string; readonly access: KafkaAccess },
+  world: SourceWorld,
+): Source => {
+  if (source.url !== undefined) return openKafkaSource(readKafkaUrl(source.url, source.access), source, world);
+  if (log.url.startsWith("kafka:")) return openKafkaSource(readKafkaUrl(log.url, log.access), source, world);
+  const message = `The topic ${source.topic} has no url, and the log, whose connection it would use, is not on Kafka.`;
+  throw new AdapterError("bad-query", message, { retryable: false });
 };
 
 class Defect extends Error {
