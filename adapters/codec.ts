@@ -25,7 +25,7 @@ export interface Codec<E> {
   unpack(record: Buffer): E[];
 }
 
-const lifted = <E>(events: unknown[], header: Header, schema: Schema): E[] => {
+const lifted = <E>(events: unknown[], header: Pick<Header, "version" | "kind">, schema: Schema): E[] => {
   if (header.version > schema.version) {
     const message = `A record was written in schema ${header.version} of ${header.kind}; this program knows ${schema.version} and older. Run the newer program.`;
     throw new AdapterError("unavailable", message, { retryable: false });
@@ -87,6 +87,20 @@ export const derivedCodec = (schema: Schema = derivedSchema): Codec<Derived> => 
       header,
       schema,
     );
+  },
+});
+
+const DERIVED_KINDS: ReadonlySet<unknown> = new Set<Derived["kind"]>(["alert", "crossing", "presence", "coverage"]);
+
+/** One derived event as JSON text without a header of ours, for others to read; the schema version goes beside it. */
+export const derivedText = (schema: Schema = derivedSchema) => ({
+  version: schema.version,
+  write: (event: Derived): string => JSON.stringify(event),
+  /** Throws Damaged, or AdapterError `unavailable` for a newer schema. */
+  read: (text: string, version: number): Derived => {
+    const parsed = readable(() => JSON.parse(text) as Derived | null);
+    if (!DERIVED_KINDS.has(parsed?.kind)) throw new Damaged("it is no derived event");
+    return lifted<Derived>([parsed], { kind: "derived", version }, schema)[0] as Derived;
   },
 });
 

@@ -22,8 +22,8 @@ export type Gathering = {
   rest: Gathering | undefined;
 };
 
-/** Where each event of an append went. */
-type Placed = { readonly blocks: readonly Gathering[]; positions(): readonly Position[] };
+/** Where each fact of an append went. A position of a block that was never numbered is below 0. */
+type Placed = { positions(): readonly Position[] };
 
 export const newestOf = (events: readonly { readonly receivedAt: Instant }[]): Instant => {
   let newest = 0;
@@ -67,7 +67,7 @@ export class Gatherer {
       blocks[i] = block;
       indexes[i] = block.facts.push(fact) - 1;
     }
-    return { blocks, positions: () => blocks.map((block, i) => positionOf(block, indexes[i] as number)) };
+    return { positions: () => blocks.map((block, i) => positionOf(block, indexes[i] as number)) };
   }
 
   /** What was gathered, by partition; what comes from now on is gathered anew. */

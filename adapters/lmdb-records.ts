@@ -6,12 +6,13 @@ import { Growth, type Partition } from "./feed.ts";
 import type { Packed } from "./gather.ts";
 import type { Environment, Group, Table } from "./lmdb-environment.ts";
 import { Damaged, headerOf } from "./seal.ts";
+import { Unpacked } from "./unpacked.ts";
 
 /** Kept with the records, in the same transaction. `next` outlives the records, so that no position is given twice. */
 export type Extent = { readonly first: number; readonly next: number; readonly bytes: number; readonly high: Instant };
 const NOTHING: Extent = { first: 0, next: 0, bytes: 0, high: 0 };
 
-/** Of packed bytes a partition, and the newest block whatever its size: readers follow each other closely, so little is enough. */
+/** Readers here follow each other closely, so little is enough. */
 const UNPACKED_BYTES = 128 * 1024;
 
 export type BatchLimits = { readonly events: number; readonly bytes: number };
@@ -35,30 +36,6 @@ export const checked = <T>(environment: Environment, name: string, read: () => T
   }
 };
 
-/** What was unpacked last. The readers of a partition follow each other closely, and unpacking is most of what reading costs. */
-class Unpacked<E> {
-  readonly #blocks = new Map<number, readonly E[]>();
-  #bytes = 0;
-  readonly #sizes = new Map<number, number>();
-
-  get(record: number): readonly E[] | undefined {
-    return this.#blocks.get(record);
-  }
-
-  keep(record: number, events: readonly E[], bytes: number): void {
-    if (this.#blocks.has(record)) return;
-    this.#blocks.set(record, events);
-    this.#sizes.set(record, bytes);
-    this.#bytes += bytes;
-    for (const [oldest, size] of this.#sizes) {
-      if (this.#bytes <= UNPACKED_BYTES || oldest === record) return;
-      this.#blocks.delete(oldest);
-      this.#sizes.delete(oldest);
-      this.#bytes -= size;
-    }
-  }
-}
-
 export class Records<E extends { readonly receivedAt: Instant }> implements Partition<E> {
   /** `facts/0`, `derived/3`. */
   readonly name: string;
@@ -68,7 +45,7 @@ export class Records<E extends { readonly receivedAt: Instant }> implements Part
   readonly #environment: Environment;
   readonly #state: Table;
   readonly #limits: BatchLimits;
-  readonly #unpacked = new Unpacked<E>();
+  readonly #unpacked = new Unpacked<E>(UNPACKED_BYTES);
   /** What is durable: the only thing readers are told. */
   #extent: Extent;
 

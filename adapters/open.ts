@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { EventStore, Journal, Logs, Meter, Warehouse } from "../domain/ports.ts";
 import type { KafkaAccess } from "./kafka-client.ts";
+import { connectKafkaLogs } from "./log-kafka.ts";
 import { openLmdbLogs } from "./log-lmdb.ts";
 import { openMemoryLogs } from "./log-memory.ts";
 import { openKurrentStore } from "./store-kurrent.ts";
@@ -20,11 +21,14 @@ const folder = ({ url, dataDir }: Where, name: string): string => {
   return path === "" ? join(dataDir, name) : fileURLToPath(new URL(url));
 };
 
-export const openLogs = (
+export const openLogs = async (
   where: LogsWhere,
   options: { readonly partitions: number; readonly skipCorrupt: readonly string[] },
-): Promise<Logs> =>
-  where.url.startsWith("memory:") ? Promise.resolve(openMemoryLogs(options)) : openLmdbLogs({ dir: folder(where, "log"), ...options });
+): Promise<Logs> => {
+  if (where.url.startsWith("memory:")) return openMemoryLogs(options);
+  if (where.url.startsWith("kafka:")) return connectKafkaLogs({ url: where.url, access: where.kafka, journal: where.journal, ...options });
+  return openLmdbLogs({ dir: folder(where, "log"), ...options });
+};
 
 const KURRENT = /^(kurrentdb|esdb)(\+discover)?:/;
 

@@ -1,4 +1,4 @@
-/** Which facts may go. The same for every embedded log. */
+/** Which facts may go. The same for every log. */
 import type { CameraKey, Instant } from "../domain/envelope.ts";
 import { type Base, EVENTS_PER_RECORD, type Logs, type Position } from "../domain/ports.ts";
 
@@ -19,7 +19,7 @@ export type Kept = {
   bytes(): number;
   /** The checkpoint's position: the engine steps again from there. */
   checkpoint(partition: number): Position;
-  baseBefore(camera: CameraKey, at: Instant): Base | undefined;
+  baseBefore(camera: CameraKey, at: Instant): Pick<Base, "position"> | undefined;
 };
 
 /**
