@@ -1,0 +1,34 @@
+/** Forked: does one job, pass by pass as it is told, so that its memory and its compiler's warmth are nobody else's. */
+import { type JobName, jobs } from "./jobs/index.ts";
+import type { Job } from "./jobs/job.ts";
+
+export type Order =
+  | { readonly start: JobName; readonly given: unknown }
+  | { readonly prepare: number }
+  | { readonly pass: number }
+  | { readonly finish: number }
+  | { readonly end: true };
+
+let job: Job | undefined;
+
+const started = (): Job => {
+  if (job === undefined) throw new Error("no job was started");
+  return job;
+};
+
+const obey = async (order: Order): Promise<unknown> => {
+  if ("start" in order) job = await jobs[order.start](order.given as never);
+  else if ("prepare" in order) await started().prepare?.(order.prepare);
+  else if ("pass" in order) return started().pass(order.pass);
+  else if ("finish" in order) await started().finish?.(order.finish);
+  else await started().end();
+  return {};
+};
+
+process.on("message", (order: Order) => {
+  obey(order).then(
+    (figures) => process.send?.({ figures, rssMb: Math.round(process.resourceUsage().maxRSS / 1024) }),
+    (error: unknown) => process.send?.({ failed: error instanceof Error ? (error.stack ?? error.message) : String(error) }),
+  );
+});
+process.on("disconnect", () => process.exit(0));
