@@ -73,6 +73,8 @@ export const resumingSubscriber = (where: () => string | undefined, onAlert?: (a
     until: async (done: () => boolean): Promise<void> => {
       for (const start = performance.now(); !done() && performance.now() - start < PATIENCE_MS; ) await sleep(20);
     },
+    /** Goes away and comes back with the last cursor. */
+    move: (): void => state.socket?.close(),
     close: (): void => {
       state.closed = true;
       state.socket?.close();
