@@ -7,6 +7,7 @@ import { AdapterError, type Clock, type ForeignRecord, type Log } from "../../do
 import { NvFrameSchema } from "../../ingest/formats/nv-protobuf.ts";
 import { createTake } from "../../ingest/source.ts";
 import { readSources, type SourceSettings } from "../../ingest/source-settings.ts";
+import { read } from "../house/sources.ts";
 import { fakeClock } from "../support/fake-clock.ts";
 import { cameraEvent, foreign, nvFrame, nvObject } from "../support/foreign.ts";
 import { clockAt, counting, type Door, frame, NOW, object, openDoor, silent } from "../support/frames.ts";
@@ -374,6 +375,30 @@ describe("the file of sources", () => {
         events: { key: "vst.event", camera: "camera_id" },
       },
     ]);
+  });
+
+  it("is written in the documents as it is read, its defaults too", () => {
+    const [, section = ""] = read("docs/topics.md").split("## Topics of others");
+    const examples = [...section.matchAll(/```json\n([\s\S]*?)```/g)].map(([, json]) => readSources(json as string));
+    expect(examples.map(([first]) => first?.topic)).toEqual(["mdx-raw", "detections"]);
+    const rows = [...section.matchAll(/^\| (?:… )?`(\w+)` +\| (.*?) +\|/gm)].map(([, field, value]) => [field, value?.replaceAll("`", "")]);
+    const bare = readSources('{"sources":[{"topic":"t"}]}')[0] as SourceSettings;
+    const sensor = bare.sensor as { readonly names: object; readonly unknown: string };
+    expect(Object.fromEntries(rows)).toEqual({
+      url: "the log's",
+      access: "—",
+      topic: "must be given",
+      group: "tallywire. and the topic",
+      from: bare.from,
+      deadLetter: "—",
+      tenant: bare.tenant,
+      format: bare.format,
+      sensor: JSON.stringify({ from: bare.sensor.from }),
+      names: JSON.stringify(sensor.names),
+      unknown: sensor.unknown,
+      events: JSON.stringify(bare.events),
+    });
+    expect(readSources('{"sources":[{"topic":"t","sensor":{"from":"field"}}]}')[0]).toEqual(bare);
   });
 
   it.each([
