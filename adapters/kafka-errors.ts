@@ -81,11 +81,23 @@ const verdicts: Readonly<Record<string, readonly [Remedy, AdapterErrorCode]>> = 
 /** A certificate that is not believed will not be the next time. */
 const isTls = (code: unknown): boolean => typeof code === "string" && /CERT|SIGNED|SIGNATURE|^ERR_TLS|^ERR_SSL|ISSUER/.test(code);
 
-type Known = Error & { readonly type?: string; readonly code?: unknown; readonly cause?: unknown; readonly errors?: readonly Error[] };
+/** It is asked for once it is known who there is. */
+const UNKNOWN_YET: ReadonlySet<string> = new Set(["KafkaJSBrokerNotFound", "KafkaJSMetadataNotLoaded", "KafkaJSTopicMetadataNotLoaded"]);
+
+type Known = Error & {
+  readonly type?: string;
+  readonly code?: unknown;
+  readonly cause?: unknown;
+  readonly errors?: readonly Error[];
+  readonly partitions?: readonly { readonly error?: Error }[];
+};
 
 /** kafkajs wraps what it gave up on, and what several brokers said. */
 const innermost = (error: Known): Known => {
-  const inner = error.errors?.[0] ?? (error.type === undefined ? error.cause : undefined);
+  const inner =
+    error.errors?.[0] ??
+    error.partitions?.find((one) => one.error !== undefined)?.error ??
+    (error.type === undefined ? error.cause : undefined);
   return inner instanceof Error && inner !== error ? innermost(inner as Known) : error;
 };
 
@@ -101,6 +113,7 @@ export const verdictOf = (error: unknown): Verdict => {
   if (name === "KafkaJSSASLAuthenticationError" || name === "KafkaJSServerDoesNotSupportApiKey" || isTls(code))
     return { remedy: "never", code: "unavailable", type: name };
   if (name === "KafkaJSRequestTimeoutError" || error instanceof Unanswered) return { remedy: "reconnect", code: "timeout", type: name };
+  if (UNKNOWN_YET.has(name)) return { remedy: "refresh", code: "unavailable", type: name };
   if (name.startsWith("KafkaJS")) return { remedy: "reconnect", code: "unavailable", type: name };
   // Asked a moment too early: another's request is still finding out what the broker can do.
   if (error.message === "Broker not connected") return { remedy: "refresh", code: "unavailable", type: name };

@@ -17,6 +17,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import kafkajs from "kafkajs";
+// For its cure of a warning kafkajs would make Node print.
+import "../../adapters/kafka-internals.ts";
 import { classPath, whyNoKafka } from "./kafka/jars.ts";
 import { freePorts } from "./kafka/ports.ts";
 import { startWatched, type Watched } from "./kafka/process.ts";
@@ -85,6 +87,8 @@ const propertiesOf = (options: KafkaOptions, dir: string, ports: Readonly<Record
     "broker.session.timeout.ms": "3000",
     "broker.heartbeat.interval.ms": "500",
     "log.cleaner.dedupe.buffer.size": "8388608",
+    // How often Kafka looks for transactions that have lasted too long; every ten seconds otherwise.
+    "transaction.abort.timed.out.transaction.cleanup.interval.ms": "1000",
     // Compaction within seconds, for topics that ask for it.
     "log.cleaner.backoff.ms": "500",
     ...options.properties,
