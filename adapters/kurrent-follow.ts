@@ -8,8 +8,8 @@ import { followedPrefix, placeBefore, positionAfter, streamOf } from "./kurrent-
 import { Patience } from "./kurrent-patience.ts";
 
 const PER_BATCH = 1000;
-/** While catching up, for a batch to become a batch: a reader has a price to pay for each. */
-const GATHERING_MS = 10;
+/** The longest time, while catching up, for a batch to become one: a reader has a price to pay for each. */
+const GATHERING_MS = 250;
 
 export class Following {
   readonly #address: KurrentAddress;
@@ -20,7 +20,9 @@ export class Following {
   /** After what was given to the reader. A new subscription begins there: what was read ahead is neither lost nor given twice. */
   #at: Position;
   /** After what was gathered for the next batch. */
-  #next: Position;
+  #next: Position = 0;
+  /** Up to where the server has looked. May be behind the newest event. */
+  #reached: Position = 0;
   #gathered: Decided[] = [];
   #ripe = false;
   #ripening: NodeJS.Timeout | undefined;
@@ -39,7 +41,6 @@ export class Following {
     this.#address = address;
     this.#patience = new Patience(address.deadlineMs);
     this.#at = from;
-    this.#next = from;
     this.#stopped = stopped;
   }
 
@@ -83,7 +84,13 @@ export class Following {
       this.stop();
       throw this.#fault;
     }
-    if (this.#next === this.#at) return "wait";
+    // A batch ends after its last event, so that who kept its position knows it again when it is cut alike. How far the server has
+    // looked beyond is a batch of its own.
+    if (this.#gathered.length === 0) {
+      if (this.#reached <= this.#at) return "wait";
+      this.#at = this.#reached;
+      return { events: [], next: this.#at };
+    }
     if (!this.#live && this.#gathered.length < PER_BATCH && !this.#ripe) {
       this.#ripening ??= setTimeout(() => {
         this.#ripe = true;
@@ -113,11 +120,19 @@ export class Following {
   #hear(heard: NonNullable<Heard>): void {
     if (heard === "caught up") this.#live = true;
     if (typeof heard === "string") return;
-    // A word of how far the server is may repeat an older one.
-    this.#next = Math.max(this.#next, positionAfter("record" in heard ? heard.record.place : heard.reached));
-    if (!("record" in heard)) return;
+    if ("reached" in heard) {
+      this.#reached = positionAfter(heard.reached);
+      this.#ripe = this.#gathered.length > 0;
+      return;
+    }
+    const position = positionAfter(heard.record.place);
     const stream = streamOf(this.#address.prefix, heard.record.stream);
-    if (stream !== undefined) this.#gathered.push(decidedOf(stream, heard.record));
+    if (stream === undefined) {
+      this.#reached = position;
+      return;
+    }
+    this.#gathered.push(decidedOf(stream, heard.record));
+    this.#next = position;
   }
 
   #forget(): void {
@@ -129,7 +144,7 @@ export class Following {
 
   #subscribe(): void {
     this.#forget();
-    this.#next = this.#at;
+    this.#reached = 0;
     this.#live = false;
     const subscription = this.#calls.subscribe(followedPrefix(this.#address.prefix), placeBefore(this.#at), () => {
       if (this.#subscription === subscription) clearTimeout(this.#timer);

@@ -1,7 +1,7 @@
 /**
  * A fake KurrentDB: a gRPC server of ours in this process, on the client's own generated code. It is no KurrentDB. It knows appending,
- * reading streams, filtered subscriptions to `$all`, gossip and `$maxCount`, by the rules the real server has for them, keeps all in
- * memory, knows no users and no TLS, and has faults on command.
+ * reading streams, filtered subscriptions to `$all`, gossip, `$maxCount` and `$tb`, by the rules the real server has for them, keeps all
+ * in memory, knows one user at most, and has faults on command.
  *
  *   const fake = await startFakeKurrentDb();
  *   fake.url                                     // "kurrentdb://127.0.0.1:PORT?tls=false"
@@ -36,8 +36,16 @@ export type FakeKurrentDb = {
   stop(): Promise<void>;
 };
 
-/** One ledger given to several makes them nodes of one cluster. */
-export const startFakeKurrentDb = async (ledger = new Ledger()): Promise<FakeKurrentDb> => {
+export type FakeOptions = {
+  /** One given to several makes them nodes of one cluster. */
+  readonly ledger?: Ledger;
+  /** PEM. Without it, it speaks without TLS. */
+  readonly tls?: { readonly cert: Buffer; readonly key: Buffer };
+  /** `user:password`; who comes without is refused. */
+  readonly account?: string;
+};
+
+export const startFakeKurrentDb = async ({ ledger = new Ledger(), tls, account }: FakeOptions = {}): Promise<FakeKurrentDb> => {
   const faults: Faults = {
     latencyMs: 0,
     hangs: new Set(),
@@ -51,16 +59,18 @@ export const startFakeKurrentDb = async (ledger = new Ledger()): Promise<FakeKur
   let port = 0;
   let server: Server | undefined;
   const dropConnections = (): void => server?.drain(`127.0.0.1:${port}`, 0);
-  const house = { ledger, faults, calls, dropConnections, address: () => ({ host: "127.0.0.1", port }) };
+  const house = { ledger, faults, calls, account, dropConnections, address: () => ({ host: "127.0.0.1", port }) };
+  const credentials =
+    tls === undefined
+      ? ServerCredentials.createInsecure()
+      : ServerCredentials.createSsl(null, [{ cert_chain: tls.cert, private_key: tls.key }]);
   const up = async (): Promise<void> => {
     const started = new Server({ "grpc.max_receive_message_length": -1 });
     started.addService(streams.StreamsService, streamsOf(house));
     started.addService(gossip.GossipService, gossipOf(house));
     started.addService(features.ServerFeaturesService, featuresOf());
     port = await new Promise((resolve, reject) =>
-      started.bindAsync(`127.0.0.1:${port}`, ServerCredentials.createInsecure(), (error, bound) =>
-        error === null ? resolve(bound) : reject(error),
-      ),
+      started.bindAsync(`127.0.0.1:${port}`, credentials, (error, bound) => (error === null ? resolve(bound) : reject(error))),
     );
     server = started;
   };
@@ -71,7 +81,7 @@ export const startFakeKurrentDb = async (ledger = new Ledger()): Promise<FakeKur
   const bytes = (value: unknown): Uint8Array => Buffer.from(JSON.stringify(value));
   await up();
   return {
-    url: `kurrentdb://127.0.0.1:${port}?tls=false`,
+    url: `kurrentdb://127.0.0.1:${port}?tls=${tls !== undefined}`,
     port,
     ledger,
     faults,

@@ -26,6 +26,7 @@ export const refusals = {
     }),
   notReady: () => refusal(status.UNAVAILABLE, "Server Is Not Ready"),
   accessDenied: () => refusal(status.PERMISSION_DENIED, "Access Denied", "access-denied"),
+  unauthenticated: () => refusal(status.UNAUTHENTICATED, "No such user, or another password."),
   invalidPosition: () => refusal(status.INVALID_ARGUMENT, "The position is not valid."),
   tooLarge: (most: number) =>
     refusal(status.INVALID_ARGUMENT, `Maximum Append Size of ${most} Exceeded.`, "maximum-append-size-exceeded", {

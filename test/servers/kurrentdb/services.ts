@@ -1,5 +1,5 @@
 /** The services of the fake KurrentDB as gRPC handlers, with its faults in front of them. */
-import type { ServerReadableStream, ServerUnaryCall, sendUnaryData, UntypedServiceImplementation } from "@grpc/grpc-js";
+import type { Metadata, ServerReadableStream, ServerUnaryCall, sendUnaryData, UntypedServiceImplementation } from "@grpc/grpc-js";
 import type { ClusterInfo } from "@kurrent/kurrentdb-client/generated/kurrentdb/protocols/v1/gossip_pb.js";
 import gossip from "@kurrent/kurrentdb-client/generated/kurrentdb/protocols/v1/gossip_pb.js";
 import type { SupportedMethods } from "@kurrent/kurrentdb-client/generated/kurrentdb/protocols/v1/serverfeatures_pb.js";
@@ -33,6 +33,8 @@ type House = {
   readonly faults: Faults;
   readonly address: () => Endpoint;
   readonly dropConnections: () => void;
+  /** `user:password` that every call must bring. */
+  readonly account: string | undefined;
   /** Names of the calls as they came. */
   readonly calls: string[];
 };
@@ -41,15 +43,16 @@ const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(
 
 export const streamsOf = (house: House): UntypedServiceImplementation => {
   const { ledger, faults } = house;
-  const refused = (requiresLeader: boolean): Refusal | undefined => {
+  const refused = (metadata: Metadata): Refusal | undefined => {
+    const wanted = house.account === undefined ? undefined : `Basic ${Buffer.from(house.account).toString("base64")}`;
+    if (wanted !== undefined && metadata.get("authorization")[0] !== wanted) return refusals.unauthenticated();
     if (faults.notReady > 0) {
       faults.notReady--;
       return refusals.notReady();
     }
+    const requiresLeader = metadata.get("requires-leader")[0] === "true";
     return requiresLeader && faults.leader !== undefined ? refusals.notLeader(faults.leader) : undefined;
   };
-  const needsLeader = (call: { readonly metadata: { get(name: string): readonly unknown[] } }): boolean =>
-    call.metadata.get("requires-leader")[0] === "true";
 
   const append = async (call: ServerReadableStream<AppendReq, AppendResp>, callback: sendUnaryData<AppendResp>): Promise<void> => {
     let options: AppendReq.Options | undefined;
@@ -68,7 +71,7 @@ export const streamsOf = (house: House): UntypedServiceImplementation => {
     await wait(faults.latencyMs);
     const stream = Buffer.from(options?.getStreamIdentifier()?.getStreamName_asU8() ?? []).toString();
     const refusal =
-      refused(needsLeader(call)) ?? (faults.forbidden.some((prefix) => stream.startsWith(prefix)) ? refusals.accessDenied() : undefined);
+      refused(call.metadata) ?? (faults.forbidden.some((prefix) => stream.startsWith(prefix)) ? refusals.accessDenied() : undefined);
     if (refusal !== undefined) return callback(refusal);
     if (events.reduce((sum, { data, metadata }) => sum + data.length + metadata.length, 0) > faults.maxAppendSize)
       return callback(refusals.tooLarge(faults.maxAppendSize));
@@ -87,7 +90,7 @@ export const streamsOf = (house: House): UntypedServiceImplementation => {
     house.calls.push(kind);
     if (faults.hangs.has(kind)) return;
     await wait(faults.latencyMs);
-    const refusal = refused(needsLeader(call)) ?? (await answered(call, options));
+    const refusal = refused(call.metadata) ?? (await answered(call, options));
     if (refusal !== undefined) call.emit("error", refusal);
     else call.end();
   };
