@@ -129,7 +129,7 @@ WITH (SELECT max(endTimestamp) FROM alerts) AS newest,
 SELECT ${COLUMNS}, length(names) AS found, tupleElement(names[-1], 3) AS lastAt, tupleElement(names[-1], 2) AS lastId
 FROM alerts
 WHERE ${OF_CAMERA} AND start >= arrayMin(tupleElement(names, 1)) AND start <= arrayMax(tupleElement(names, 1))
-  AND (start, id) IN (SELECT tupleElement(name, 1), tupleElement(name, 2) FROM (SELECT arrayJoin(names) AS name))
+  AND (start, id) GLOBAL IN (SELECT tupleElement(name, 1), tupleElement(name, 2) FROM (SELECT arrayJoin(names) AS name))
 ORDER BY start, id, revision DESC, position
 LIMIT 1 BY start, id`;
 const DAY_MS = 86_400_000;

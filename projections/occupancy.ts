@@ -13,7 +13,7 @@ const TOLD = `(SELECT greatest(
   (SELECT max(end) FROM coverage WHERE ${OF_CAMERA}),
   (SELECT max(at) FROM presence WHERE ${OF_CAMERA})))`;
 
-const PRESENT = stays(`start < {to:Int64} AND (start >= {from:Int64} OR start IN (${EARLIER}))`, "presence.objectType");
+const PRESENT = stays(`start < {to:Int64} AND (start >= {from:Int64} OR start GLOBAL IN (${EARLIER}))`, "presence.objectType");
 
 /** Clipped to the buckets; read once, so the edges are added to what was gathered. Between two neighbouring instants the number present does not change, and no edge lies there. */
 const SWEEP = `

@@ -88,7 +88,7 @@ WITH (
 ${listing(`${IN_RANGE} AND start >= oldest AND start <= {at:Int64}`, "true")}`;
 /** They come after those, in the order of the list. */
 const BEGUN_EARLIER = listing(
-  `start < {from:Int64} AND start < {to:Int64} AND start IN (${EARLIER})`,
+  `start < {from:Int64} AND start < {to:Int64} AND start GLOBAL IN (${EARLIER})`,
   "(end IS NULL OR end > {from:Int64})",
 );
 

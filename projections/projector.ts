@@ -21,6 +21,8 @@ export type Projecting = Source & Patience & { readonly progress: Progress; read
 const LOOK_MS = 250;
 /** Milliseconds one waits who was told that it is another's turn: until it hears that the partition is not its own any more. */
 const APART_MS = 1000;
+/** Milliseconds between counts of the rows: a server may start again beside us and leave out a part it finds broken. */
+const RECOUNT_MS = 60 * 60 * 1000;
 
 const countsAfter = ({ projections, kind }: Source, before: Counts, { rows }: Gathered): Counts =>
   Object.fromEntries(
@@ -36,15 +38,16 @@ export const project = async (source: Projecting): Promise<void> => {
   const { kind, partition, others, stop, clock, journal, progress } = source;
   const fields = { log: kind, partition };
   try {
-    if (others === undefined) return await bring(source, nobodyElse);
+    if (others === undefined) return void (await bring(source, nobodyElse));
     for (;;) {
       await untilTablesStand(source, others);
       if (stop.aborted) return;
       const turn = await patiently(source, fields, () => others.claims.take(kind, partition));
       // Tables may have been taken down between the look and the claim; from the claim on, who takes them down is seen.
       if ((await patiently(source, fields, () => others.obstacle(source))) !== undefined) continue;
-      await bring(source, turn);
+      const isOver = await bring(source, turn);
       if (stop.aborted) return;
+      if (!isOver) continue;
       journal.info(fields, "another took the partition's turn in the warehouse; it is taken up anew");
       progress.hold(kind, partition, "waits for its turn");
       await clock.sleep(APART_MS, stop);
@@ -69,25 +72,26 @@ const untilTablesStand = async (source: Projecting, { obstacle }: Others): Promi
   }
 };
 
-/** Until `stop`, or until it is another's turn. */
-const bring = async (source: Projecting, turn: Turn): Promise<void> => {
+/** Until `stop`, until the rows are due to be counted again, or until it is another's turn: then true. */
+const bring = async (source: Projecting, turn: Turn): Promise<boolean> => {
   const ending = createStop();
   const end = (): void => ending.stop();
   source.stop.addEventListener("abort", end, { once: true });
   if (source.stop.aborted) end();
   try {
-    await follow({ ...source, stop: ending.signal }, turn);
+    return await follow({ ...source, stop: ending.signal }, turn);
   } finally {
     source.stop.removeEventListener("abort", end);
     end();
   }
 };
 
-const follow = async (source: Projecting, { term, isOver }: Turn): Promise<void> => {
-  const { kind, log, partition, warehouse, progress, stop, journal, others } = source;
+const follow = async (source: Projecting, { term, isOver }: Turn): Promise<boolean> => {
+  const { kind, log, partition, warehouse, progress, stop, clock, journal, others } = source;
   const isShared = others !== undefined;
   const fields = { log: kind, partition };
   const again = <T>(work: () => Promise<T>): Promise<T> => patiently(source, fields, work);
+  const since = clock.now();
   const { start } = await log.bounds(partition);
   const taken = await again(() => resume(source, isShared));
   let last = taken.mark?.epoch === log.epoch ? taken.mark : undefined;
@@ -113,19 +117,21 @@ const follow = async (source: Projecting, { term, isOver }: Turn): Promise<void>
     const repeats = last?.repeats ?? {};
     if (batch.rows.size > 0) {
       await mark({ begin, end, counts, repeats });
-      if (isShared && (await again(isOver))) return;
+      if (isShared && (await again(isOver))) return true;
       try {
         await again(() => insertAll(source, batch, () => true));
       } catch (error) {
         // Tables of another version by now: whoever made them has taken the turn.
-        if (isShared && !(error instanceof AdapterError && error.retryable) && (await again(isOver))) return;
+        if (isShared && !(error instanceof AdapterError && error.retryable) && (await again(isOver))) return true;
         throw error;
       }
     }
     // For who asks in other processes.
     if (isShared) await mark({ begin: end, end, counts, repeats });
-    if (isShared && batch.rows.size === 0 && (await again(isOver))) return;
+    if (isShared && batch.rows.size === 0 && (await again(isOver))) return true;
     progress.advance(kind, partition, end);
+    if (isShared && clock.now() - since >= RECOUNT_MS) return false;
   }
   await feed.done;
+  return false;
 };

@@ -82,7 +82,8 @@ export const emdx = (house: House, options: { readonly tenant: string; readonly 
         info: {
           title: "Tallywire: emdx",
           version: "2",
-          description: "Alerts, counts and configuration. The socket is at /alerts/ws.",
+          description:
+            "Alerts, counts and configuration. The socket is at /alerts/ws. A process may have a part of the roles only: 421 names the one that serves a path.",
         },
         servers: bases.map((url) => ({ url })),
       });
