@@ -5,6 +5,7 @@
  *   describe.skipIf(kafka === undefined)("the log on Kafka", …)   // `${kafka}/${uniquePrefix}` is a log's URL
  *
  * Kafka: KAFKA_URL where set (`kafka://host:port`, no prefix), else one broker of ours for the whole run, started when first asked for.
+ * A suite that needs a broker of its own asks `canStartKafka` instead, which starts none.
  * KurrentDB and ClickHouse: KURRENTDB_URL and CLICKHOUSE_URL. What could not run and why stands in the run's last lines (run.ts).
  * Under CI=true a missing Kafka throws.
  */
@@ -19,5 +20,7 @@ const serverFor = async (server: Server, suite: string): Promise<string | undefi
 };
 
 export const kafkaForTests = (suite: string): Promise<string | undefined> => serverFor("kafka", suite);
+/** Whether a suite can start a broker of its own (startKafka): to kill it, or to have it otherwise. */
+export const canStartKafka = async (suite: string): Promise<boolean> => (await serverFor("kafka of one's own", suite)) !== undefined;
 export const kurrentdbForTests = (suite: string): Promise<string | undefined> => serverFor("kurrentdb", suite);
 export const clickhouseForTests = (suite: string): Promise<string | undefined> => serverFor("clickhouse", suite);

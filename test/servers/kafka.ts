@@ -145,7 +145,17 @@ export const startKafka = async (options: KafkaOptions = {}): Promise<RunningKaf
   try {
     await writeFile(config, propertiesOf(options, dir, ports, controller));
     const id = Buffer.from(crypto.randomUUID().replaceAll("-", ""), "hex").toString("base64url");
-    const format = ["-cp", cp, "kafka.tools.StorageTool", "format", "--standalone", "-t", id, "-c", config, ...(options.format ?? [])];
+    const format = [
+      "-cp",
+      cp,
+      "kafka.tools.StorageTool",
+      "format",
+      "--standalone",
+      `--cluster-id=${id}`,
+      "-c",
+      config,
+      ...(options.format ?? []),
+    ];
     await run("java", ["-XX:TieredStopAtLevel=1", "-Xmx128m", ...format]);
     broker = await start();
   } catch (error) {

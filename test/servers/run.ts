@@ -6,7 +6,7 @@ import type { TestProject } from "vitest/node";
 import { whyNoKafka } from "./kafka/jars.ts";
 import { type RunningKafka, startKafka } from "./kafka.ts";
 
-export type Server = "kafka" | "kurrentdb" | "clickhouse";
+export type Server = "kafka" | "kafka of one's own" | "kurrentdb" | "clickhouse";
 /** `missing`: the suite is left out; `failed`: it cannot be. */
 export type Answer = { readonly url: string } | { readonly missing: string } | { readonly failed: string };
 
@@ -23,14 +23,18 @@ export default async (project: TestProject): Promise<() => Promise<void>> => {
   let ours: Promise<RunningKafka> | undefined;
   const leftOut = new Map<string, Set<string>>();
 
+  /** Why no broker of ours can be started. */
+  const without = async (given: string): Promise<Answer | undefined> => {
+    const reason = await whyNoKafka();
+    if (reason === undefined) return undefined;
+    const missing = `no Kafka: ${given}${reason}`;
+    return set("CI") === "true" ? { failed: `${missing}. Under CI=true the suites that need it must run.` } : { missing };
+  };
   const kafka = async (): Promise<Answer> => {
     const given = set("KAFKA_URL");
     if (given !== undefined) return { url: given.replace(/\/+$/, "") };
-    const reason = await whyNoKafka();
-    if (reason !== undefined) {
-      const missing = `no Kafka: KAFKA_URL is not set, and ${reason}`;
-      return set("CI") === "true" ? { failed: `${missing}. Under CI=true the suites that need it must run.` } : { missing };
-    }
+    const missing = await without("KAFKA_URL is not set, and ");
+    if (missing !== undefined) return missing;
     ours ??= startKafka();
     return ours.then(
       ({ url }) => ({ url }),
@@ -41,16 +45,16 @@ export default async (project: TestProject): Promise<() => Promise<void>> => {
     const url = set(name);
     return url === undefined ? { missing: `no ${what}: ${name} is not set` } : { url };
   };
-  const answer = async (server: Server): Promise<Answer> =>
-    server === "kafka"
-      ? kafka()
-      : server === "kurrentdb"
-        ? given("KURRENTDB_URL", "real KurrentDB")
-        : given("CLICKHOUSE_URL", "ClickHouse server");
+  const answers: Readonly<Record<Server, () => Answer | Promise<Answer>>> = {
+    kafka,
+    "kafka of one's own": async () => (await without("")) ?? { url: "" },
+    kurrentdb: () => given("KURRENTDB_URL", "real KurrentDB"),
+    clickhouse: () => given("CLICKHOUSE_URL", "ClickHouse server"),
+  };
 
   const asked = async (request: IncomingMessage): Promise<Answer> => {
     const { server, suite } = JSON.parse(await text(request)) as { server: Server; suite: string };
-    const given = await answer(server);
+    const given = await answers[server]();
     if ("missing" in given) leftOut.set(given.missing, (leftOut.get(given.missing) ?? new Set()).add(suite));
     return given;
   };
