@@ -1,6 +1,6 @@
 /**
  * The calls the store makes, on the client's own connection and generated code. What is not in the client's public interface is used
- * in this file only; its version is pinned. Why not `appendToStream` and `readStream`: docs/gotchas.md, "KurrentDB".
+ * in this file only; its version is pinned. Why not `appendToStream` and `readStream`: docs/gotchas.md.
  */
 import { convertToCommandError, KurrentDBClient } from "@kurrent/kurrentdb-client";
 import shared from "@kurrent/kurrentdb-client/generated/kurrentdb/protocols/v1/shared_pb.js";
