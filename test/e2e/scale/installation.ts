@@ -43,6 +43,8 @@ export const install = async (
     /** The port that the processes are told of, where something stands before the broker. */
     readonly port?: (kafka: RunningKafka) => number;
     readonly env?: Readonly<Record<string, string>>;
+    /** What the engines run, and with what beside. */
+    readonly engine?: { readonly program: string; readonly env: (number: number) => Readonly<Record<string, string>> };
   } = {},
 ): Promise<Installation> => {
   const kafka = await startKafka(options.kafka);
@@ -59,7 +61,9 @@ export const install = async (
   };
   try {
     const house = await nodes.add("house", "ingest,api,projector");
-    const engines = await Promise.all(Array.from({ length: wanted.engines }, (_, i) => nodes.add(`engine-${i + 1}`, "engine")));
+    const engine = (i: number): Promise<Node> =>
+      nodes.add(`engine-${i + 1}`, "engine", options.engine && { program: options.engine.program, env: options.engine.env(i) });
+    const engines = await Promise.all(Array.from({ length: wanted.engines }, (_, i) => engine(i)));
     const cameras = camerasFor(wanted.partitions, wanted.cameras, wanted.live);
     const prober = proberOf(() => house.url, wanted.partitions);
     await configure(

@@ -2,7 +2,11 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { type RunningServer, startServer } from "../../../examples/server.ts";
+
+/** Milliseconds a process may take to come by its point before it is killed wherever it is. */
+const PATIENCE_MS = 3000;
 
 export type Node = {
   readonly name: string;
@@ -10,9 +14,11 @@ export type Node = {
   readonly url: string;
   readonly data: string;
   readonly running: boolean;
-  start(): Promise<void>;
+  start(env?: Readonly<Record<string, string>>): Promise<void>;
   /** SIGKILL, and waits for the end. */
   kill(): Promise<void>;
+  /** Has it end itself at the point it was started for; kills it where it does not come by. Says whether it came by. */
+  killAtPoint(): Promise<boolean>;
   /** SIGTERM, and waits for the end. Gives the exit code. */
   stop(): Promise<number | null>;
 };
@@ -20,7 +26,8 @@ export type Node = {
 export type Nodes = {
   /** Lines that speak of a defect, with the name of the process. */
   readonly fatal: readonly string[];
-  add(name: string, roles: string, env?: Readonly<Record<string, string>>): Promise<Node>;
+  /** `program`: another than main.ts. Started at once. */
+  add(name: string, roles: string, how?: { readonly program?: string; readonly env?: Readonly<Record<string, string>> }): Promise<Node>;
   /** Ends what still runs and removes the data. */
   end(): Promise<void>;
 };
@@ -30,7 +37,7 @@ export const nodesOf = (env: Readonly<Record<string, string>>, onLine?: (name: s
   const fatal: string[] = [];
   return {
     fatal,
-    add: async (name, roles, more = {}) => {
+    add: async (name, roles, { program, env: first } = {}) => {
       const data = await mkdtemp(join(tmpdir(), `tallywire-${name}-`));
       let server: RunningServer | undefined;
       const down = async (signal: "SIGKILL" | "SIGTERM"): Promise<number | null> => {
@@ -49,9 +56,10 @@ export const nodesOf = (env: Readonly<Record<string, string>>, onLine?: (name: s
         get running() {
           return server !== undefined;
         },
-        start: async () => {
+        start: async (more = {}) => {
           server = await startServer({
             data,
+            ...(program && { program }),
             env: { TALLYWIRE_ROLES: roles, ...env, ...more },
             onLine: (line) => {
               if (/"level":"fatal"/.test(line)) fatal.push(`${name}: ${line}`);
@@ -62,10 +70,17 @@ export const nodesOf = (env: Readonly<Record<string, string>>, onLine?: (name: s
         kill: async () => {
           await down("SIGKILL");
         },
+        killAtPoint: async () => {
+          const { process: child, ended } = server as RunningServer;
+          child.kill("SIGUSR2");
+          const came = await Promise.race([ended.then(() => true), sleep(PATIENCE_MS, false)]);
+          await node.kill();
+          return came;
+        },
         stop: () => down("SIGTERM"),
       };
       all.push(node);
-      await node.start();
+      await node.start(first);
       return node;
     },
     end: async () => {

@@ -22,6 +22,9 @@ import { foreignClient, readTopic } from "./topics.ts";
 export type Figures = Readonly<Record<string, number | string>>;
 export type Verdict = { readonly faults: readonly string[]; readonly figures: Figures };
 
+/** The name of a figure: what was written and never became true. */
+export const ABORTED = "derived events in aborted transactions";
+
 const RULE_TYPES = ["flowrate", "increment", "notify", "occupancy", "occupancy_threshold_switch"];
 const DERIVED_KINDS = ["alert", "coverage", "crossing", "presence"];
 /** Nothing was written to the log for so long: no timer is pending any more, no heartbeat will come. */
@@ -82,7 +85,7 @@ export const judge = async (installation: Installation, say: (line: string) => v
       "frames written more than once": frames - [...distinct.values()].reduce((sum, { size }) => sum + size, 0),
       heartbeats: beats,
       "derived events": derived.length,
-      "derived events in aborted transactions": read.aborted,
+      [ABORTED]: read.aborted,
       alerts: ids.size,
       "revisions of alerts": alerts.length,
     },
