@@ -110,10 +110,13 @@ const inserting = (quorum: string) => ({
   distributed_foreground_insert: 1,
   ...(isSequential(quorum) ? { insert_quorum: quorum, insert_quorum_parallel: 0, insert_quorum_timeout: "30000" } : {}),
 });
-/** Parts of questions that look at a table again see all its shards too; a shard that cannot be asked is an error, never an empty answer. */
+/**
+ * Where a question looks at a second table for the rows of a first one it says GLOBAL, or a shard would see its own rows only; one that
+ * does not say so is refused. A shard that cannot be asked is an error, never an empty answer.
+ */
 const asking = (quorum: string) => ({
   ...FIRST_REPLICA,
-  distributed_product_mode: "global",
+  distributed_product_mode: "deny",
   skip_unavailable_shards: 0,
   select_sequential_consistency: isSequential(quorum) ? 1 : 0,
 });

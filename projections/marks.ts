@@ -21,11 +21,14 @@ export const MARKS = "marks";
 export const VERSIONS = "versions";
 /** In the place of a version: no table of ours, or one that is being filled. */
 export const BEING_BUILT = 0;
-export const BOOKKEEPING: readonly string[] = [
-  `CREATE TABLE IF NOT EXISTS ${MARKS} (log LowCardinality(String), partition UInt32, epoch String, begin Int64, end Int64, turn Int64,
-  tables Array(String), counts Array(Int64)) ENGINE = ReplacingMergeTree(turn) ORDER BY (log, partition) ${KEPT}`,
-  `CREATE TABLE IF NOT EXISTS ${VERSIONS} (name String, version Int64, turn Int64) ENGINE = ReplacingMergeTree(turn) ORDER BY name ${KEPT}`,
-];
+/** The tables of the books, each by its name. */
+export const BOOKS = {
+  [MARKS]: (table: string) => `CREATE TABLE IF NOT EXISTS ${table} (log LowCardinality(String), partition UInt32, epoch String,
+  begin Int64, end Int64, turn Int64, tables Array(String), counts Array(Int64)) ENGINE = ReplacingMergeTree(turn) ORDER BY (log, partition) ${KEPT}`,
+  [VERSIONS]: (table: string) =>
+    `CREATE TABLE IF NOT EXISTS ${table} (name String, version Int64, turn Int64) ENGINE = ReplacingMergeTree(turn) ORDER BY name ${KEPT}`,
+};
+export const BOOKKEEPING: readonly string[] = Object.entries(BOOKS).map(([name, ddl]) => ddl(name));
 
 /** Marks of a later term have later turns, however many a term has. */
 const TURNS_A_TERM = 2 ** 28;

@@ -14,6 +14,7 @@ import { WANTING } from "./elsewhere.ts";
 import {
   BEING_BUILT,
   BOOKKEEPING,
+  BOOKS,
   countRows,
   MARKS,
   type Mark,
@@ -26,7 +27,7 @@ import {
 } from "./marks.ts";
 import { type Patience, patiently } from "./patience.ts";
 import type { LogKind, Projection } from "./projection.ts";
-import { rebuild } from "./rebuild.ts";
+import { rebuild, renew } from "./rebuild.ts";
 import { resume, type Source } from "./resume.ts";
 
 export type Opening = Patience & {
@@ -158,9 +159,8 @@ export const openProjections = async (opening: Opening): Promise<void> => {
       if (found.reasons.size > 0) await heal(opening, kind, found);
       if (claims !== undefined) await beginMarks(opening, kind);
     }
-    const lost = [MARKS, VERSIONS].filter((name) => damaged.has(name));
-    // The marks are whole again; their torn parts would ask for the same at every opening.
-    for (const name of lost) await dropTorn(warehouse, name);
+    // The books are right again; their torn parts would ask for the same at every opening.
+    for (const [name, ddl] of Object.entries(BOOKS)) if (damaged.has(name)) await renew(warehouse, name, ddl);
   });
 };
 
@@ -175,18 +175,6 @@ export const obstacle = async ({ kind, log, partition, projections, warehouse }:
     return "waits until a process of this version has partition 0 and builds the tables";
   const mark = await readMark(warehouse, kind, partition);
   return mark?.epoch === log.epoch ? undefined : "the tables are being compared with this log by the process with partition 0";
-};
-
-const dropTorn = async (warehouse: Warehouse, table: string): Promise<void> => {
-  const parts = await warehouse.select<{ name: string }>(
-    "SELECT name FROM system.detached_parts WHERE database = currentDatabase() AND table = {table:String}",
-    { table },
-  );
-  for (const { name } of parts) {
-    await warehouse.define([
-      `ALTER TABLE ${table} DROP DETACHED PART '${name.replace(/[\\']/g, "\\$&")}' SETTINGS allow_drop_detached = 1`,
-    ]);
-  }
 };
 
 /** Whether every table can be asked, in whatever version: one that is built anew answers from the old one meanwhile. */

@@ -75,6 +75,22 @@ export const fillPartition = async (
   await flush();
 };
 
+/** In a cluster making the table once more is what tells the table in front of the new columns; elsewhere it changes nothing. */
+const exchanged = (name: string, ddl: (table: string) => string): readonly string[] => [
+  `EXCHANGE TABLES ${name} AND ${name}__next`,
+  ddl(name),
+  `DROP TABLE ${name}__next SYNC`,
+];
+
+/** A table as it is, in the place of the old one: torn parts go with that. */
+export const renew = (warehouse: Warehouse, name: string, ddl: (table: string) => string): Promise<void> =>
+  warehouse.define([
+    `DROP TABLE IF EXISTS ${name}__next SYNC`,
+    ddl(`${name}__next`),
+    `INSERT INTO ${name}__next SELECT * FROM ${name}`,
+    ...exchanged(name, ddl),
+  ]);
+
 /** May be begun again at any point: a crash before the exchange leaves the old table, one after it a whole new one. */
 export const rebuild = async (rebuilding: Rebuilding): Promise<void> => {
   const { projection, log, warehouse, ends, isMine } = rebuilding;
@@ -85,5 +101,5 @@ export const rebuild = async (rebuilding: Rebuilding): Promise<void> => {
   for (const [partition, to] of ends.entries())
     await fillPartition(rebuilding, next, partition, { from: starts[partition] as Position, to }, "fill");
   if (!(await isMine())) throw new AdapterError("fenced", "Another builds the tables by now.", { retryable: false });
-  await warehouse.define([`EXCHANGE TABLES ${projection.name} AND ${next}`, `DROP TABLE ${next} SYNC`]);
+  await warehouse.define(exchanged(projection.name, projection.ddl));
 };

@@ -131,6 +131,21 @@ export const projectorSuite = (opens: () => Promise<Stored>): void => {
     expect((await visit(stored, shortened, list)).rebuilds).toBe(0);
   });
 
+  it("rebuilds everything when its books are torn, and has peace afterwards", async () => {
+    const { stored, logs, facts, derived, append } = await begin(20);
+    await append();
+    await visit(stored, logs);
+    const warehouse = await stored.open();
+    await warehouse.define(["ALTER TABLE marks DETACH PARTITION tuple()"]);
+    expect(await warehouse.damaged()).toEqual(["marks"]);
+    await warehouse.close();
+    const { rows, answers, rebuilds } = await visit(stored, logs);
+    expect(rows).toEqual(rowsOf(facts, derived));
+    expect(answers).toEqual(expected(facts, derived));
+    expect(rebuilds).toBe(projections.length);
+    expect((await visit(stored, logs)).rebuilds).toBe(0);
+  });
+
   it("fills a new table from the log's start and leaves the others alone", async () => {
     const { stored, logs, facts, derived, append } = await begin(40);
     await append();

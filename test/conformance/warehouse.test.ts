@@ -4,9 +4,8 @@ import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import { openClickhouse } from "../../adapters/warehouse-clickhouse.ts";
 import { limits } from "../../domain/limits.ts";
-import { AdapterError, type Warehouse } from "../../domain/ports.ts";
+import { AdapterError } from "../../domain/ports.ts";
 import { embedded, noted, tempDir } from "../support/warehouse.ts";
 import { warehouseSuite } from "./warehouse.suite.ts";
 
@@ -218,20 +217,4 @@ describe("the embedded warehouse's process", () => {
     await expect(warehouse.select("SELECT 1", {})).rejects.toMatchObject({ code: "closed" });
     remove();
   });
-});
-
-// The same code path against a server, where one is at hand: CLICKHOUSE_URL=http://user:password@host:8123/tallywire_test
-const server = process.env.CLICKHOUSE_URL;
-describe.skipIf(server === undefined)("a ClickHouse server", () => {
-  let warehouse: Warehouse;
-  beforeAll(async () => {
-    warehouse = await openClickhouse({ url: server as string, journal: noted().journal });
-  });
-  afterAll(() => warehouse.close());
-  warehouseSuite(() => warehouse);
-});
-
-it("a server that is not there is unavailable, and may be there later", async () => {
-  const opening = openClickhouse({ url: "http://127.0.0.1:9", journal: noted().journal });
-  await expect(opening).rejects.toMatchObject({ code: "unavailable", retryable: true });
 });
