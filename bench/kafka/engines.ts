@@ -1,10 +1,8 @@
 /** Read, derive, commit: one, two and three engine processes beside bare consumers of the same topic, and Kafka Streams on the same broker. */
 import { randomUUID } from "node:crypto";
-import { load as busy } from "../support/report.ts";
-import type { Figures } from "./jobs/job.ts";
-import { beside, type Given, OBJECTS_A_FRAME, type Ratio, type Row, ratio, shown, spread, type Told } from "./part.ts";
-import type { Streams } from "./peers.ts";
+import { beside, costOf, type Given, middle, OBJECTS_A_FRAME, type Ratio, type Row, rateOf, ratio, shown, type Told } from "./part.ts";
 import { doOnce, inTurns, type Passes, startJob, type Worker } from "./processes.ts";
+import { streams } from "./streams.ts";
 
 const PER_APPEND = 1000;
 /** Of a partition, between checkpoints: so often that each pass has some. */
@@ -23,6 +21,7 @@ const together = (workers: readonly Worker[]): Worker => {
       const sum = (name: string): number => of(name).reduce((a, b) => a + b, 0);
       return {
         seconds: (Math.max(...of("to")) - Math.min(...of("from"))) / 1000,
+        cpu: sum("cpu"),
         alerts: sum("alerts"),
         derived: sum("derived"),
         commits: sum("commits"),
@@ -58,104 +57,72 @@ export const filled = async ({ bench, peers, size }: Given, how: { readonly perA
   return { urls, objects, first: `${names[0]}.facts`, drop };
 };
 
-const processesText = (n: number): string => `${n} engine process${n > 1 ? "es" : ""}`;
-const middle = (passes: Passes, name: string): number => spread(passes, (pass: Figures) => pass[name] as number).median;
-const rateOf = (measured: Passes, objects: number) => spread(measured, ({ seconds }) => objects / (seconds as number));
-
 export const engineRow = (measured: Passes, objects: number): Row => ({
   "M objects/s": shown(rateOf(measured, objects), 1e6, 2),
+  ...costOf(measured, objects),
   alerts: middle(measured, "alerts"),
   derived: middle(measured, "derived"),
   commits: middle(measured, "commits"),
-  checkpoints: middle(measured, "checkpoints"),
   "commit p50/p99 ms": `${middle(measured, "commitP50").toFixed(1)} / ${middle(measured, "commitP99").toFixed(1)}`,
   "batch to batch p50/p99 ms": `${middle(measured, "cycleP50").toFixed(1)} / ${middle(measured, "cycleP99").toFixed(1)}`,
   ...beside(measured.rssMb),
 });
 
+const PROCESSES = [1, 2, 3] as const;
+const BARE = "bare kafkajs consumer of the same topic, bytes only";
+const UNPACKING = "bare kafkajs consumer of the same topic that unpacks the blocks";
+const OTHER = "bare @platformatic/kafka consumer of the same topic, bytes only";
+const READER = "the log's own reader, unpacked, nothing derived";
+const engineName = (n: number): string => `${n} engine process${n > 1 ? "es" : ""}`;
+
 export const engines = async (given: Given): Promise<Told> => {
-  const { bench, peers, size, profile } = given;
+  const { bench, size, profile } = given;
   const { partitions, passes } = size;
-  const rows: Row[] = [];
-  const ratios: Ratio[] = [];
-  const { urls, objects, first, drop } = await filled(given, { perAppend: PER_APPEND, count: 1 });
+  const logs = await filled(given, { perAppend: PER_APPEND, count: PROCESSES.length * (passes + 1) });
+  const { urls, objects, first } = logs;
   const ends = await bench.ends(first);
-  const row = (who: string, measured: Passes, more: Row): number => {
-    const of = rateOf(measured, objects);
-    rows.push({ "": who, "M objects/s": shown(of, 1e6, 2), ...more, ...beside(measured.rssMb) });
-    return of.median;
-  };
-
-  const consuming = (client: "kafkajs" | "platformatic", decode: boolean) =>
+  const consuming = (client: "kafkajs" | "platformatic", decode: "nothing" | "blocks") =>
     startJob("consume", { client, brokers: bench.brokers, topic: first, ends, decode });
-  const [bytes, decoded, other, reader] = (await inTurns(
-    [
-      await consuming("kafkajs", false),
-      await consuming("kafkajs", true),
-      await consuming("platformatic", false),
-      await startJob("read", { url: urls[0] as string, partitions }),
-    ],
-    passes,
-  )) as [Passes, Passes, Passes, Passes];
-  const megabytes = (measured: Passes): Row => ({ "MB/s": Math.round(middle(bytes, "bytes") / 1e6 / middle(measured, "seconds")) });
-  const bare = row("bare kafkajs consumer, bytes only", bytes, megabytes(bytes));
-  const unpacked = row("bare kafkajs consumer that unpacks the blocks", decoded, megabytes(decoded));
-  const bareOther = row("bare @platformatic/kafka consumer, bytes only", other, megabytes(other));
-  row("the log's own reader, unpacked, nothing derived", reader, megabytes(reader));
-  await drop();
+  const driving = async (processes: number, i: number): Promise<Worker> => {
+    const own = urls.slice(i * (passes + 1), (i + 1) * (passes + 1));
+    const how = { urls: own, partitions, share: partitions / processes, checkpointFrames: CHECKPOINT_FRAMES };
+    return together(await Promise.all(Array.from({ length: processes }, () => startJob("engine", how, profile))));
+  };
+  const workers = new Map<string, Worker>([
+    [BARE, await consuming("kafkajs", "nothing")],
+    [UNPACKING, await consuming("kafkajs", "blocks")],
+    [OTHER, await consuming("platformatic", "nothing")],
+    [READER, await startJob("read", { url: urls[0] as string, partitions })],
+  ]);
+  for (const [i, processes] of PROCESSES.entries()) workers.set(engineName(processes), await driving(processes, i));
 
-  const ours = new Map<string, number>();
+  const measured = await inTurns([...workers.values()], passes);
+  await logs.drop();
+  const rows: Row[] = [];
+  const medians = new Map<string, number>();
   const alerts = new Set<number>();
-  for (const processes of [1, 2, 3]) {
-    const logs = await filled(given, { perAppend: PER_APPEND, count: passes + 1 });
-    const driving = { urls: logs.urls, partitions, share: partitions / processes, checkpointFrames: CHECKPOINT_FRAMES };
-    const workers = await Promise.all(Array.from({ length: processes }, () => startJob("engine", driving, profile)));
-    const [measured] = (await inTurns([together(workers)], passes)) as [Passes];
-    const who = processesText(processes);
-    rows.push({ "": who, ...engineRow(measured, objects), ...megabytes(measured) });
-    ours.set(who, rateOf(measured, objects).median);
-    for (const pass of measured.figures) alerts.add(pass.alerts as number);
-    await logs.drop();
+  for (const [i, who] of [...workers.keys()].entries()) {
+    const one = measured[i] as Passes;
+    const rate = rateOf(one, objects);
+    medians.set(who, rate.median);
+    const isEngine = one.figures[0]?.alerts !== undefined;
+    const row = isEngine ? engineRow(one, objects) : { "M objects/s": shown(rate, 1e6, 2), ...costOf(one, objects), ...beside(one.rssMb) };
+    rows.push({ "": who, "MB/s": Math.round(middle(measured[0] as Passes, "bytes") / 1e6 / middle(one, "seconds")), ...row });
+    if (isEngine) for (const pass of one.figures) alerts.add(pass.alerts as number);
   }
   if (alerts.size > 1) throw new Error(`the engines raised different numbers of alerts: ${[...alerts].join(", ")}`);
 
-  let best: Streams | undefined;
-  if (peers.streams !== undefined) {
-    await peers.streams.load(bench.brokers[0] as string);
-    const [lines] = (await inTurns(
-      [
-        await startJob("consume", {
-          client: "kafkajs",
-          brokers: bench.brokers,
-          topic: "frames",
-          ends: await bench.ends("frames"),
-          decode: false,
-        }),
-      ],
-      passes,
-    )) as [Passes];
-    const line = row("bare kafkajs consumer, a record of JSON a frame, not parsed", lines, {
-      "MB/s": Math.round(middle(lines, "bytes") / 1e6 / middle(lines, "seconds")),
-    });
-    ratios.push(ratio("1 engine process", "bare kafkajs consumer of a record a frame", ours.get(processesText(1)) as number, line));
-    for (const kind of [
-      { store: "mem", threads: 1 },
-      { store: "mem", threads: 2 },
-      { store: "rocksdb", threads: 2 },
-    ] as const) {
-      const streams = await peers.streams.run(bench.brokers[0] as string, bench.pid(), kind);
-      const figures = { median: streams.objectsPerSec, least: streams.min, most: streams.max };
-      rows.push({ "": streams.peer, "M objects/s": shown(figures, 1e6, 2), "peak MB": streams.rssMb, load: busy() });
-      if (best === undefined || streams.objectsPerSec > best.objectsPerSec) best = streams;
-    }
-    await bench.drop(["frames"]);
+  const others = await streams(given, objects);
+  rows.push(...others.rows);
+  const ratios: Ratio[] = [];
+  const of = (who: string): number => medians.get(who) as number;
+  for (const processes of PROCESSES) {
+    const who = engineName(processes);
+    ratios.push(ratio(who, UNPACKING, of(who), of(UNPACKING), 0.5));
+    ratios.push(ratio(who, BARE, of(who), of(BARE), 0.5));
+    for (const { name, rate, asked } of others.measured) ratios.push(ratio(who, name, of(who), rate, asked));
   }
-  for (const [who, median] of ours) {
-    ratios.push(ratio(who, "bare kafkajs consumer, bytes only", median, bare, 0.5));
-    ratios.push(ratio(who, "bare kafkajs consumer that unpacks", median, unpacked));
-    if (best !== undefined) ratios.push(ratio(who, `best of Kafka Streams (${best.peer}), a smaller job`, median, best.objectsPerSec, 1));
-  }
-  ratios.push(ratio("bare @platformatic/kafka consumer", "bare kafkajs consumer", bareOther, bare));
+  ratios.push(ratio(OTHER, BARE, of(OTHER), of(BARE)), ratio(READER, UNPACKING, of(READER), of(UNPACKING)));
   const title = `Read, derive, commit: ${objects} objects in frames of ${OBJECTS_A_FRAME}, ${partitions} partitions, a checkpoint every ${CHECKPOINT_FRAMES} frames of a partition`;
   return { title, rows, ratios };
 };

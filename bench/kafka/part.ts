@@ -37,6 +37,14 @@ export const spread = ({ figures }: Pick<Passes, "figures">, of: (pass: Figures)
 export const shown = ({ median, least, most }: ReturnType<typeof spread>, unit: number, digits: number): string =>
   `${(median / unit).toFixed(digits)} (${(least / unit).toFixed(digits)}-${(most / unit).toFixed(digits)})`;
 
+export const middle = (passes: Passes, name: string): number => spread(passes, (pass) => pass[name] as number).median;
+/** Objects a second. */
+export const rateOf = (measured: Passes, objects: number) => spread(measured, ({ seconds }) => objects / (seconds as number));
+/** What the measured processes used, the broker not among them; of all figures the one that other work on the machine bears on least. */
+export const costOf = (measured: Passes, objects: number): Row => ({
+  "cpu us/object": ((1e6 * middle(measured, "cpu")) / objects).toFixed(2),
+});
+
 /** Every figure stands beside what it cost and how busy the machine was. */
 export const beside = (rssMb: number): Row => ({ "peak MB": rssMb, load: load() });
 

@@ -1,6 +1,6 @@
 /** Forked: does one job, pass by pass as it is told, so that its memory and its compiler's warmth are nobody else's. */
 import { type JobName, jobs } from "./jobs/index.ts";
-import type { Job } from "./jobs/job.ts";
+import type { Figures, Job } from "./jobs/job.ts";
 
 export type Order =
   | { readonly start: JobName; readonly given: unknown }
@@ -16,10 +16,18 @@ const started = (): Job => {
   return job;
 };
 
+/** With the seconds of processor it took, every thread of this process. */
+const passing = async (n: number): Promise<Figures> => {
+  const before = process.cpuUsage();
+  const figures = await started().pass(n);
+  const { user, system } = process.cpuUsage(before);
+  return { ...figures, cpu: (user + system) / 1e6 };
+};
+
 const obey = async (order: Order): Promise<unknown> => {
   if ("start" in order) job = await jobs[order.start](order.given as never);
   else if ("prepare" in order) await started().prepare?.(order.prepare);
-  else if ("pass" in order) return started().pass(order.pass);
+  else if ("pass" in order) return passing(order.pass);
   else if ("finish" in order) await started().finish?.(order.finish);
   else await started().end();
   return {};

@@ -1,4 +1,4 @@
-/** A bare consumer of the same topic: all of its bytes, and unpacked where told so. */
+/** A bare consumer of the same topic: all of its bytes, and what they hold where told so. */
 import { factCodec } from "../../../adapters/codec.ts";
 import type { Ends } from "../clients/client.ts";
 import { type ClientName, clients } from "../clients/index.ts";
@@ -9,8 +9,8 @@ export type Consuming = {
   readonly brokers: readonly string[];
   readonly topic: string;
   readonly ends: Ends;
-  /** Each value is a block of facts; it is checked and unpacked. */
-  readonly decode: boolean;
+  /** Blocks of facts are checked and unpacked; a frame of JSON is parsed. */
+  readonly decode: "nothing" | "blocks" | "json";
 };
 
 export const consume = async ({ client, brokers, topic, ends, decode }: Consuming): Promise<Job> => {
@@ -22,7 +22,8 @@ export const consume = async ({ client, brokers, topic, ends, decode }: Consumin
       let frames = 0;
       const seconds = await opened.consume(topic, ends, (value) => {
         bytes += value.length;
-        if (decode) frames += codec.unpack(value).length;
+        if (decode === "blocks") frames += codec.unpack(value).length;
+        else if (decode === "json" && JSON.parse(value.toString("utf8")) !== null) frames++;
       });
       return { seconds, bytes, frames };
     },
