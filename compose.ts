@@ -9,6 +9,7 @@ import { type Config, isShared, needs } from "./config.ts";
 import { limits as defaultLimits, type Limits } from "./domain/limits.ts";
 import type { Journal } from "./domain/ports.ts";
 import type { SourceSettings } from "./ingest/source-settings.ts";
+import { patiently } from "./projections/patience.ts";
 import { createReadiness, watchWrites } from "./readiness.ts";
 import { noApi, readOthers, startApi } from "./roles/api.ts";
 import { startDecisions } from "./roles/decisions.ts";
@@ -77,7 +78,9 @@ export const compose = async (config: Config, given: { readonly journal: Journal
   const models = needs(config, "WAREHOUSE") ? createModels(world) : undefined;
   let projector: Projector | undefined;
   const read = async (open: Models): Promise<void> => {
-    const warehouse = await openWarehouse({ url: config.WAREHOUSE, dataDir }, ports);
+    // A server that is away is waited for, at the start as at any time.
+    const opened = () => openWarehouse({ url: config.WAREHOUSE, dataDir }, ports);
+    const warehouse = await patiently({ ...ports, stop: world.stop }, { doing: "open the warehouse" }, opened);
     open.state.warehouse = warehouse;
     const writer = randomUUID();
     projector = roles.includes("projector") ? startProjector(world, open, warehouse, writer) : undefined;

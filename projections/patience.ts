@@ -16,10 +16,7 @@ export const patiently = async <T>({ clock, journal, stop }: Patience, fields: o
     } catch (error) {
       if (!(error instanceof AdapterError) || !error.retryable || stop.aborted) throw error;
       if (!said)
-        journal.warn(
-          { ...fields, code: error.code, error: error.message },
-          "the warehouse does not take the batch; it is tried until it does",
-        );
+        journal.warn({ ...fields, code: error.code, error: error.message }, "the warehouse cannot do it now; it is tried until it can");
       said = true;
       await clock.sleep(wait, stop);
     }
