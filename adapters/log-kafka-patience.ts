@@ -7,7 +7,7 @@ const MOST_MS = 1000;
 /** Milliseconds between two lines about the same trouble. */
 const SAY_MS = 30_000;
 
-export const isRetryable = (error: unknown): error is AdapterError => error instanceof AdapterError && error.retryable;
+const isRetryable = (error: unknown): error is AdapterError => error instanceof AdapterError && error.retryable;
 
 /** `what` is done, for the journal. After `forMs` without success the last error is thrown, as is any that trying again cannot help, and any once `stop` is aborted. */
 export const patiently = async <T>(
