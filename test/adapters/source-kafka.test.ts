@@ -7,7 +7,7 @@ import { systemClock } from "../../adapters/clock.ts";
 import { teachKafkajs } from "../../adapters/kafka-codecs.ts";
 import { readKafkaUrl } from "../../adapters/kafka-url.ts";
 import { openMemoryLogs } from "../../adapters/log-memory.ts";
-import { openKafkaSource } from "../../adapters/source-kafka.ts";
+import { openKafkaSource, openSource } from "../../adapters/source-kafka.ts";
 import type { Fact, Frame } from "../../domain/event.ts";
 import { limits } from "../../domain/limits.ts";
 import { AdapterError, type Journal, type Log, type Logs, type Take } from "../../domain/ports.ts";
@@ -21,6 +21,7 @@ import { counting, factsOf, silent } from "../support/frames.ts";
 const url = await kafkaForTests("topics of others");
 const address = readKafkaUrl(url ?? "kafka://127.0.0.1:1");
 const kafka = new kafkajs.Kafka({ brokers: [...address.brokers], logLevel: kafkajs.logLevel.NOTHING });
+const nobody = { username: "", password: "", mechanism: "", ca: "", cert: "", key: "" } as const;
 const admin = kafka.admin();
 const producer = kafka.producer({ createPartitioner: kafkajs.Partitioners.DefaultPartitioner });
 
@@ -63,7 +64,8 @@ const read = (
   const world = { clock: systemClock, journal, meter };
   const receiver = createReceiver({ facts, limits, ...world });
   const stop = new AbortController();
-  const source = openKafkaSource(address, read, { ...world, ...(sessionMs && { sessionMs }) });
+  // Without a URL of its own it is read where the log is.
+  const source = openSource(read, { url: `${url}/log`, access: nobody }, { ...world, ...(sessionMs && { sessionMs }) });
   const running = source.run(wrap(createTake(read, { receiver, limits, ...world })), stop.signal);
   const end = async (): Promise<void> => {
     stop.abort();
@@ -341,6 +343,24 @@ describe.skipIf(url === undefined)("a topic of others", { concurrent: true, time
     const reader = read(topic, house(), { wrap: () => () => Promise.reject(defect) });
     await expect(reader.running).rejects.toBe(defect);
     expect(await committed(topic)).toBe(0);
+  });
+});
+
+describe("a source's connection", () => {
+  const world = { clock: systemClock, journal: silent, meter: counting().meter };
+  const topic = { topic: "a", group: "g", from: "earliest" } as const;
+
+  it("is the log's where it has no url, and refused where the log is not on Kafka", () => {
+    expect(() => openSource(topic, { url: "kafka://log:9092/prefix", access: nobody }, world)).not.toThrow();
+    expect(() => openSource(topic, { url: "file:", access: nobody }, world)).toThrow("The topic a has no url");
+  });
+
+  it("never has the log's credentials where it has a url of its own", () => {
+    // A certificate that is not there is missed only by whom it is meant for.
+    const log = { url: "kafka://log:9092/prefix", access: { ...nobody, ca: "nowhere.pem" } };
+    expect(() => openSource(topic, log, world)).toThrow("nowhere.pem");
+    expect(() => openSource({ ...topic, url: "kafka://other:9092" }, log, world)).not.toThrow();
+    expect(() => openSource({ ...topic, url: "kafka://other" }, log, world)).toThrow(/Kafka's URL/);
   });
 });
 
