@@ -84,13 +84,7 @@ export class Following {
       this.stop();
       throw this.#fault;
     }
-    // A batch ends after its last event, so that who kept its position knows it again when it is cut alike. How far the server has
-    // looked beyond is a batch of its own.
-    if (this.#gathered.length === 0) {
-      if (this.#reached <= this.#at) return "wait";
-      this.#at = this.#reached;
-      return { events: [], next: this.#at };
-    }
+    if (this.#gathered.length === 0 && this.#reached <= this.#at) return "wait";
     if (!this.#live && this.#gathered.length < PER_BATCH && !this.#ripe) {
       this.#ripening ??= setTimeout(() => {
         this.#ripe = true;
@@ -98,9 +92,11 @@ export class Following {
       }, GATHERING_MS);
       return "wait";
     }
+    // A batch ends after its last event, so that who kept its position knows it again when it is cut alike. How far the server has
+    // looked beyond is a batch of its own.
     const events = this.#gathered;
+    this.#at = events.length === 0 ? this.#reached : this.#next;
     this.#forget();
-    this.#at = this.#next;
     return { events, next: this.#at };
   }
 
