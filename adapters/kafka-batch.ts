@@ -8,7 +8,7 @@
  */
 import { ByteReader, ByteWriter } from "./kafka-bytes.ts";
 import type { KafkaRecord, NewRecord } from "./kafka-client.ts";
-import { codecs } from "./kafka-codecs.ts";
+import { type Codec, codecs } from "./kafka-codecs.ts";
 import { crc32c } from "./kafka-crc.ts";
 
 const LENGTH_AT = 8;
@@ -117,29 +117,52 @@ export const readBatches = (
 /** `sequence`: of its first record, counted by the producer for the partition. */
 export type Signed = { readonly producerId: bigint; readonly epoch: number; readonly sequence: number; readonly transactional: boolean };
 
+const ZSTD = 4;
+/** Below this many bytes there is nothing to be won. */
+const WORTH_SQUEEZING = 1024;
+
+/** Bytes of a number as a varint. */
+const widthOf = (value: number): number => {
+  let width = 1;
+  for (let left = value < 0 ? -2 * value - 1 : 2 * value; left >= 0x80; left = Math.floor(left / 128)) width++;
+  return width;
+};
+const partWidth = (bytes: Buffer | undefined): number => (bytes === undefined ? 1 : widthOf(bytes.length) + bytes.length);
+
 const write = (into: ByteWriter, { key, value, timestamp, headers }: NewRecord, index: number, base: number): void => {
-  const body = new ByteWriter(64 + (key?.length ?? 0) + (value?.length ?? 0));
   const part = (bytes: Buffer | undefined): void => {
-    if (bytes === undefined) body.varint(-1);
-    else body.varint(bytes.length).raw(bytes);
+    if (bytes === undefined) into.varint(-1);
+    else into.varint(bytes.length).raw(bytes);
   };
-  body
+  const named = Object.entries(headers ?? {}).map(([name, said]) => [Buffer.from(name, "utf8"), Buffer.from(said, "utf8")] as const);
+  // The length comes first; written elsewhere to be measured, a block of facts would be copied once more.
+  let length = 1 + widthOf(timestamp - base) + widthOf(index) + partWidth(key) + partWidth(value) + widthOf(named.length);
+  for (const [name, said] of named) length += partWidth(name) + partWidth(said);
+  into
+    .varint(length)
     .int8(0)
     .varint(timestamp - base)
     .varint(index);
   part(key);
   part(value);
-  const named = Object.entries(headers ?? {});
-  body.varint(named.length);
+  into.varint(named.length);
   for (const [name, said] of named) {
-    part(Buffer.from(name, "utf8"));
-    part(Buffer.from(said, "utf8"));
+    part(name);
+    part(said);
   }
-  into.varint(body.length).raw(body.bytes);
 };
 
-/** At least one record. Times are whole milliseconds. */
-export const writeBatch = (records: readonly NewRecord[], by: Signed): Buffer => {
+const squeezed = (batch: Buffer): Buffer => {
+  if (batch.length < WORTH_SQUEEZING) return batch;
+  const packed = (codecs[ZSTD] as Codec).compress(batch.subarray(HEADER));
+  if (HEADER + packed.length >= batch.length) return batch;
+  const small = Buffer.concat([batch.subarray(0, HEADER), packed]);
+  small.writeInt16BE(small.readInt16BE(ATTRIBUTES_AT) | ZSTD, ATTRIBUTES_AT);
+  return small;
+};
+
+/** At least one record. Times are whole milliseconds. `squeeze`: compressed (zstd) where that makes it smaller. */
+export const writeBatch = (records: readonly NewRecord[], by: Signed, squeeze = false): Buffer => {
   const [{ timestamp: base }] = records as readonly [NewRecord];
   let newest = base;
   let size = HEADER;
@@ -156,6 +179,8 @@ export const writeBatch = (records: readonly NewRecord[], by: Signed): Buffer =>
     .int64(newest);
   batch.int64(by.producerId).int16(by.epoch).int32(by.sequence).int32(records.length);
   for (const [index, record] of records.entries()) write(batch, record, index, base);
-  batch.patch32(batch.length - OVERHEAD, LENGTH_AT);
-  return batch.patch32(crc32c(batch.bytes, ATTRIBUTES_AT), CRC_AT).bytes;
+  const bytes = squeeze ? squeezed(batch.bytes) : batch.bytes;
+  bytes.writeInt32BE(bytes.length - OVERHEAD, LENGTH_AT);
+  bytes.writeUInt32BE(crc32c(bytes, ATTRIBUTES_AT), CRC_AT);
+  return bytes;
 };

@@ -128,9 +128,4 @@ export class ByteWriter {
     for (const value of values) one(value);
     return this;
   }
-  /** Writes a number over what stands there. */
-  patch32(value: number, at: number): this {
-    this.#bytes.writeUInt32BE(value >>> 0, at);
-    return this;
-  }
 }

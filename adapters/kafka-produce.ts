@@ -128,7 +128,9 @@ class Lane {
     const once = async (): Promise<number> => {
       const identity = await this.#signature(how);
       const sequence = this.#sequence;
-      const batch = writeBatch(records, { ...identity, sequence, transactional: transaction !== undefined });
+      const transactional = transaction !== undefined;
+      // What goes in transactions is JSON. Blocks of facts come as they are to be: compressed while there is time for it.
+      const batch = writeBatch(records, { ...identity, sequence, transactional }, transactional);
       const request = producing(this.#topic, this.#partition, batch, transaction?.id ?? null);
       let unknown = false;
       try {

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { BadBatch, readBatches, writeBatch } from "../../adapters/kafka-batch.ts";
@@ -55,8 +56,8 @@ describe("a batch of Kafka's", () => {
       { minLength: 1, maxLength: 40 },
     );
     fc.assert(
-      fc.property(written, fc.integer({ min: 0, max: 2 ** 45 }), (records, offset) => {
-        const found = readBatches(at(offset, writeBatch(records as readonly NewRecord[], by)), offset, []);
+      fc.property(written, fc.integer({ min: 0, max: 2 ** 45 }), fc.boolean(), (records, offset, squeeze) => {
+        const found = readBatches(at(offset, writeBatch(records as readonly NewRecord[], by, squeeze)), offset, []);
         expect(found.next).toBe(offset + records.length);
         expect(found.records).toEqual(
           records.map(({ key, value, timestamp, headers }, i) => ({
@@ -70,6 +71,16 @@ describe("a batch of Kafka's", () => {
       }),
       { numRuns: 200 },
     );
+  });
+
+  it("is written smaller when told to be, where that makes it smaller", () => {
+    const events = Array.from({ length: 100 }, (_, i) => record(JSON.stringify({ kind: "presence", camera: "cam-001", n: i })));
+    const [plain, small] = [writeBatch(events, by), writeBatch(events, by, true)];
+    expect(small.length).toBeLessThan(plain.length / 4);
+    expect(values(at(7, small), 7)).toEqual(values(at(7, plain), 7));
+    const noise = [{ partition: 0, value: randomBytes(5000), timestamp: 1_000 }];
+    expect(writeBatch(noise, by, true)).toEqual(writeBatch(noise, by));
+    expect(writeBatch([record("short")], by, true)).toEqual(writeBatch([record("short")], by));
   });
 
   it.each([1, 2, 3, 4])("is read when it is compressed with codec %i", (type) => {
