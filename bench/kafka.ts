@@ -65,16 +65,17 @@ try {
     ratios.push(...told.ratios);
     console.error(`${name}: ${round((performance.now() - began) / 1000)} s, broker ${bench.rssMb()} MB at most so far, load ${load()}`);
   }
-  table(
-    "Ratios of medians",
-    ratios.map(({ what, to, ratio, asked }) => ({
-      what,
-      to,
-      ratio,
-      asked: asked ?? "",
-      "": asked === undefined ? "" : ratio >= asked ? "reached" : "missed",
-    })),
-  );
+  if (ratios.length > 0)
+    table(
+      "Ratios of medians",
+      ratios.map(({ what, to, ratio, asked }) => ({
+        what,
+        to,
+        ratio,
+        asked: asked ?? "",
+        "": asked === undefined ? "" : ratio >= asked ? "reached" : "missed",
+      })),
+    );
   for (const one of ratios) console.log(JSON.stringify({ bench: "kafka ratio", ...one }));
   console.log(`broker: ${bench.rssMb()} MB at most`);
 } finally {
