@@ -1,24 +1,25 @@
 /**
  * The calls the store makes, on the client's own connection and generated code. What is not in the client's public interface is used
- * in this file only; its version is pinned. Why not `appendToStream` and `readStream`: docs/gotchas.md.
+ * here and in kurrent-messages.ts only; its version is pinned. Why not `appendToStream` and `readStream`: docs/gotchas.md.
  */
 import { convertToCommandError, KurrentDBClient } from "@kurrent/kurrentdb-client";
-import shared from "@kurrent/kurrentdb-client/generated/kurrentdb/protocols/v1/shared_pb.js";
 import grpc, { type StreamsClient } from "@kurrent/kurrentdb-client/generated/kurrentdb/protocols/v1/streams_grpc_pb.js";
 import type { AppendResp, ReadResp } from "@kurrent/kurrentdb-client/generated/kurrentdb/protocols/v1/streams_pb.js";
-import streams from "@kurrent/kurrentdb-client/generated/kurrentdb/protocols/v1/streams_pb.js";
 import { AdapterError, type Revision } from "../domain/ports.ts";
 import type { KurrentAddress } from "./kurrent-address.ts";
 import { faultOf } from "./kurrent-errors.ts";
+import {
+  appendRequests,
+  type Heard,
+  heard,
+  type Record,
+  type Recorded,
+  readRequest,
+  recordOf,
+  subscribeRequest,
+} from "./kurrent-messages.ts";
 import type { Place } from "./kurrent-names.ts";
 
-/** `data` and `metadata` are JSON. */
-export type Record = { readonly id: string; readonly type: string; readonly data: string; readonly metadata: string };
-/** `stream` is KurrentDB's name for it. `revision` counts from 1. */
-export type Recorded = Record & { readonly stream: string; readonly revision: Revision; readonly place: Place };
-
-/** What a subscription tells: an event, how far it has looked through the log, that it is at the end now. `undefined`: nothing more yet. */
-export type Heard = { readonly record: Recorded } | { readonly reached: Place } | "caught up" | "something else" | undefined;
 export type Subscription = {
   read(): Heard;
   /** Resolves when the server ends it, rejects when it fails. */
@@ -37,8 +38,6 @@ export type Calls = {
   close(): Promise<void>;
 };
 
-/** How many events the server looks through between two words of how far it is, where none of them is ours. */
-const SEARCHED = 1000;
 const CLOSING_MS = 1000;
 /** The server's and the client's own word is better than ours. */
 const DEADLINE_GRACE_MS = 100;
@@ -52,108 +51,6 @@ type Inside = {
     options?: { readonly deadline: number },
   ): [NonNullable<Parameters<StreamsClient["read"]>[1]>, NonNullable<Parameters<StreamsClient["read"]>[2]>];
   getChannel(): Promise<{ close(): void }>;
-};
-
-const named = (stream: string): InstanceType<typeof shared.StreamIdentifier> => {
-  const name = new shared.StreamIdentifier();
-  name.setStreamName(Buffer.from(stream));
-  return name;
-};
-
-const appendRequests = (stream: string, current: Revision | "any", records: readonly Record[]) => {
-  const options = new streams.AppendReq.Options();
-  options.setStreamIdentifier(named(stream));
-  if (current === "any") options.setAny(new shared.Empty());
-  else if (current === 0) options.setNoStream(new shared.Empty());
-  else options.setRevision(String(current - 1));
-  const head = new streams.AppendReq();
-  head.setOptions(options);
-  const messages = records.map((record) => {
-    const id = new shared.UUID();
-    id.setString(record.id);
-    const message = new streams.AppendReq.ProposedMessage();
-    message.setId(id);
-    message.getMetadataMap().set("type", record.type).set("content-type", "application/json");
-    message.setData(Buffer.from(record.data));
-    message.setCustomMetadata(Buffer.from(record.metadata));
-    const request = new streams.AppendReq();
-    request.setProposedMessage(message);
-    return request;
-  });
-  return [head, ...messages];
-};
-
-const readOptions = () => {
-  const ids = new streams.ReadReq.Options.UUIDOption();
-  ids.setString(new shared.Empty());
-  const options = new streams.ReadReq.Options();
-  options.setUuidOption(ids);
-  return options;
-};
-
-const request = (options: ReturnType<typeof readOptions>) => {
-  const made = new streams.ReadReq();
-  made.setOptions(options);
-  return made;
-};
-
-const readRequest = (stream: string, from: { readonly after: Revision } | "newest") => {
-  const place = new streams.ReadReq.Options.StreamOptions();
-  place.setStreamIdentifier(named(stream));
-  const options = readOptions();
-  options.setStream(place);
-  options.setNoFilter(new shared.Empty());
-  if (from === "newest") {
-    place.setEnd(new shared.Empty());
-    options.setReadDirection(streams.ReadReq.Options.ReadDirection.BACKWARDS);
-    options.setCount("1");
-  } else {
-    place.setRevision(String(from.after));
-    options.setCount(String(Number.MAX_SAFE_INTEGER));
-  }
-  return request(options);
-};
-
-const subscribeRequest = (prefix: string, after: Place | undefined) => {
-  const all = new streams.ReadReq.Options.AllOptions();
-  if (after === undefined) all.setStart(new shared.Empty());
-  else {
-    const position = new streams.ReadReq.Options.Position();
-    position.setCommitPosition(String(after.commit));
-    position.setPreparePosition(String(after.prepare));
-    all.setPosition(position);
-  }
-  const names = new streams.ReadReq.Options.FilterOptions.Expression();
-  names.setPrefixList([prefix]);
-  const filter = new streams.ReadReq.Options.FilterOptions();
-  filter.setStreamIdentifier(names);
-  filter.setMax(SEARCHED);
-  filter.setCheckpointintervalmultiplier(1);
-  const options = readOptions();
-  options.setAll(all);
-  options.setSubscription(new streams.ReadReq.Options.SubscriptionOptions());
-  options.setFilter(filter);
-  return request(options);
-};
-
-const recordOf = (event: ReadResp.ReadEvent.RecordedEvent): Recorded => ({
-  stream: Buffer.from(event.getStreamIdentifier()?.getStreamName_asU8() ?? []).toString(),
-  id: event.getId()?.getString() ?? "",
-  type: event.getMetadataMap().get("type") ?? "",
-  revision: Number(event.getStreamRevision()) + 1,
-  place: { commit: BigInt(event.getCommitPosition()), prepare: BigInt(event.getPreparePosition()) },
-  data: Buffer.from(event.getData_asU8()).toString(),
-  metadata: Buffer.from(event.getCustomMetadata_asU8()).toString(),
-});
-
-const heard = (answer: ReadResp | null): Heard => {
-  if (answer === null) return undefined;
-  const event = answer.getEvent()?.getEvent();
-  if (event !== undefined) return { record: recordOf(event) };
-  if (answer.hasCaughtUp()) return "caught up";
-  const reached = answer.getCheckpoint();
-  if (reached === undefined) return "something else";
-  return { reached: { commit: BigInt(reached.getCommitPosition()), prepare: BigInt(reached.getPreparePosition()) } };
 };
 
 /** What the client says of a connection string may repeat it. */

@@ -1,7 +1,7 @@
 /** A decision as a record of KurrentDB's, and back. The instant and the schema version are its metadata, the decision's data its data. */
 import type { Json } from "../domain/envelope.ts";
 import { AdapterError, type Decided, type Decision, type Revision } from "../domain/ports.ts";
-import type { Record, Recorded } from "./kurrent-calls.ts";
+import type { Record, Recorded } from "./kurrent-messages.ts";
 
 const SCHEMA = 1;
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;

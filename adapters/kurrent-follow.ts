@@ -2,8 +2,9 @@
 import { AdapterError, type Decided, type Journal, type Position, type Stop, type StoreBatch } from "../domain/ports.ts";
 import { Growth, pulling } from "./feed.ts";
 import type { KurrentAddress } from "./kurrent-address.ts";
-import type { Calls, Heard, Subscription } from "./kurrent-calls.ts";
+import type { Calls, Subscription } from "./kurrent-calls.ts";
 import { decidedOf } from "./kurrent-decided.ts";
+import type { Heard } from "./kurrent-messages.ts";
 import { followedPrefix, placeBefore, positionAfter, streamOf } from "./kurrent-names.ts";
 import { Patience } from "./kurrent-patience.ts";
 

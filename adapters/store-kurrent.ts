@@ -25,6 +25,9 @@ const STREAMS_KNOWN = 1000;
 const overtaken = (stream: string): AdapterError =>
   new AdapterError("unavailable", `${stream} is being changed by others at the same time.`, { retryable: true });
 
+/** Of the last attempt it tells only how little time was left: what was wrong before is the reason. */
+const isTimeout = (error: unknown): boolean => error instanceof AdapterError && error.code === "timeout";
+
 class KurrentStore implements EventStore {
   readonly #address: KurrentAddress;
   readonly #calls: Calls;
@@ -120,12 +123,14 @@ class KurrentStore implements EventStore {
   /** What may pass is tried again, with the same ids, as long as a call may take; not once the store is being closed. */
   async #steadily<T>(work: (leftMs: number, attempt: number) => Promise<T>): Promise<T> {
     const patience = new Patience(this.#address.deadlineMs);
+    let before: unknown;
     for (let attempt = 1; ; attempt++) {
       try {
         return await work(patience.leftMs, attempt);
       } catch (error) {
         const pauseMs = patience.pauseMs(error);
-        if (pauseMs === undefined || this.#closing !== undefined) throw error;
+        if (pauseMs === undefined || this.#closing !== undefined) throw before !== undefined && isTimeout(error) ? before : error;
+        before = error;
         await pause(pauseMs);
       }
     }

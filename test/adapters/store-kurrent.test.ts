@@ -166,7 +166,7 @@ describe("a server", () => {
 
   test("that is away makes calls fail as what may be repeated, and serves them once it is there", async () => {
     await fake.down();
-    const store = await open(impatient(300));
+    const store = await open(impatient(1000));
     const calls = [store.read("s"), store.append("s", 0, decisions(1)), store.bookmark("b"), store.setBookmark("b", 1)];
     for (const call of await Promise.allSettled(calls))
       expect(call).toMatchObject({ status: "rejected", reason: { code: "unavailable", retryable: true } });
