@@ -1,6 +1,6 @@
 /** What is asked of KurrentDB and what it answers, in the client's generated code, as plain values. */
 import shared from "@kurrent/kurrentdb-client/generated/kurrentdb/protocols/v1/shared_pb.js";
-import type { AppendReq, ReadReq, ReadResp } from "@kurrent/kurrentdb-client/generated/kurrentdb/protocols/v1/streams_pb.js";
+import type { ReadResp } from "@kurrent/kurrentdb-client/generated/kurrentdb/protocols/v1/streams_pb.js";
 import streams from "@kurrent/kurrentdb-client/generated/kurrentdb/protocols/v1/streams_pb.js";
 import type { Revision } from "../domain/ports.ts";
 import type { Place } from "./kurrent-names.ts";
