@@ -8,13 +8,13 @@ const LISTS = ["alerts", "crossings", "stays", "frames"] as const;
 
 export type Answers = { readonly [name in (typeof LISTS)[number] | "counts"]: readonly string[] };
 
-/** A projector that is far behind: 503 until it has passed the position. */
+/** A projector that is far behind: 503 until it has passed the position. A kept connection may be closed just as it is used again. */
 const patiently = async <T>(ask: () => Promise<T>, ms: number): Promise<T> => {
   for (const begin = performance.now(); ; await sleep(200)) {
     try {
       return await ask();
     } catch (error) {
-      if (!/ 503 /.test(String(error)) || performance.now() - begin > ms) throw error;
+      if (!/ 503 |fetch failed/.test(String(error)) || performance.now() - begin > ms) throw error;
     }
   }
 };

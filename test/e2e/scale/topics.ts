@@ -1,7 +1,9 @@
 /** Topics as somebody else reads them: a plain kafkajs consumer that knows nothing of our reader. */
 import { randomUUID } from "node:crypto";
 import kafkajs from "kafkajs";
+import { connectKafka } from "../../../adapters/kafka-connect.ts";
 
+const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined, fatal: () => undefined };
 const { Kafka, logLevel } = kafkajs;
 const SENTINEL = "sentinel";
 /** A transaction that nobody ended is aborted by the broker after 8 s; a reader who waits longer will wait for ever. */
@@ -42,11 +44,19 @@ export const readTopic = async (
   await consumer.subscribe({ topic, fromBeginning: true });
   try {
     await new Promise<void>((resolve, reject) => {
-      const timer = setTimeout(
-        () =>
-          reject(new Error(`the end of ${topic} was not to be reached: ${[...finished].length} of ${partitions.length} partitions were`)),
-        PATIENCE_MS,
-      );
+      const late = async (): Promise<void> => {
+        const client = await connectKafka({ url: `kafka://${broker}/any`, journal: silent });
+        const behind: string[] = [];
+        for (const [partition, records] of read.entries()) {
+          if (finished.has(partition)) continue;
+          const { stable, high } = await client.offsets(topic, partition);
+          const open = stable < high ? `, a transaction is open at ${stable}` : "";
+          behind.push(`${partition}: ${records.length} records read, it ends at ${high}${open}`);
+        }
+        await client.close();
+        throw new Error(`the end of ${topic} was not to be reached, ${wanted}: ${behind.join("; ")}`);
+      };
+      const timer = setTimeout(() => late().catch(reject), PATIENCE_MS);
       void consumer.run({
         autoCommit: false,
         eachBatch: async ({ batch }) => {

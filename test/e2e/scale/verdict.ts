@@ -16,7 +16,7 @@ import { client } from "../client.ts";
 import { type Answers, answersOf, differences } from "./answers.ts";
 import { compare, undisturbed } from "./derivation.ts";
 import type { Installation } from "./installation.ts";
-import { oneInEach } from "./load.ts";
+import { insist, oneInEach } from "./load.ts";
 import { foreignClient, readTopic } from "./topics.ts";
 
 export type Figures = Readonly<Record<string, number | string>>;
@@ -112,8 +112,8 @@ const quiet = async (broker: string, topics: readonly string[]): Promise<void> =
 const mark = (url: string, partitions: number): Promise<readonly string[]> =>
   Promise.all(
     oneInEach(partitions, "mark").map(async (sensorId) => {
-      const { position } = await client(url)("POST", "/frames", [{ sensorId, timestamp: "2026-01-01T00:00:00Z", id: "1", objects: [] }]);
-      return String(position);
+      const frame = { sensorId, timestamp: "2026-01-01T00:00:00Z", id: "1", objects: [] };
+      return String((await insist(() => client(url)("POST", "/frames", [frame]))).position);
     }),
   );
 

@@ -1,0 +1,33 @@
+import { describe, expect, it } from "vitest";
+import { startClickhouseDialect } from "../servers/clickhouse-dialect.ts";
+import { kafkaForTests } from "../servers/for-tests.ts";
+import { whyNoKafka } from "../servers/kafka/jars.ts";
+import { network } from "./scale/network.ts";
+
+// A broker of its own: its clients must be told the proxy's address.
+const canProxy =
+  (await kafkaForTests("a bad network in front of Kafka and the warehouse")) !== undefined && (await whyNoKafka()) === undefined;
+
+describe.skipIf(!canProxy)("a bad network in front of Kafka and the warehouse", () => {
+  it("loses nothing that was acknowledged and lets nothing hang", { timeout: 300_000 }, async () => {
+    const warehouse = await startClickhouseDialect();
+    try {
+      const { faults } = await network({
+        // Resets and a black hole that forgets in front of Kafka, a direction that is silent in front of the warehouse.
+        seeds: [1, 3, 8],
+        warehouse: { port: warehouse.port, path: new URL(warehouse.url).pathname },
+        partitions: 3,
+        engines: 2,
+        cameras: 8,
+        live: 1,
+        framesPerSecond: 150,
+        // `npm run network` asks for 10 s. Here other suites run beside.
+        recoveredWithinMs: 45_000,
+        say: () => undefined,
+      });
+      expect(faults).toEqual([]);
+    } finally {
+      await warehouse.stop();
+    }
+  });
+});
