@@ -51,7 +51,8 @@ const isRecent = (version: string): boolean => {
 
 const first = async <R>(asked: ClickHouseClient, query: string, query_params: Readonly<Record<string, string>> = {}) => {
   const answer = await asked.query({ query, query_params, format: "JSONEachRow" });
-  return { row: (await answer.json<R>())[0], headers: answer.response_headers };
+  const rows = await answer.json<R>();
+  return { rows, row: rows[0], headers: answer.response_headers };
 };
 
 const ACCESS_DENIED = 497;
@@ -66,11 +67,20 @@ const ensureDatabase = async (asked: ClickHouseClient, { database }: Place, ddl:
   }
 };
 
+const refusal = (message: string): AdapterError => new AdapterError("bad-query", message, { retryable: false });
+
+type Replica = { readonly replica_num: number; readonly internal_replication?: number };
+
+/** Without internal replication each insert would be sent to every replica one by one, and a replica that was away would lack it. */
 const ensureCluster = async (asked: ClickHouseClient, { cluster }: Place): Promise<void> => {
-  if (cluster === undefined || cluster.name.startsWith("{")) return;
+  if (cluster === undefined) return;
   const { name } = cluster;
-  const { row } = await first(asked, "SELECT 1 FROM system.clusters WHERE cluster = {name:String} LIMIT 1", { name });
-  if (row === undefined) throw new AdapterError("bad-query", `The warehouse's server knows no cluster "${name}".`, { retryable: false });
+  const whose = name.startsWith("{") ? `getMacro('${name.slice(1, -1)}')` : "{name:String}";
+  const query = `SELECT replica_num, COLUMNS('^internal_replication$') FROM system.clusters WHERE cluster = ${whose}`;
+  const { rows } = await first<Replica>(asked, query, { name });
+  if (rows.length === 0) throw refusal(`The warehouse's server knows no cluster "${name}".`);
+  if (rows.some(({ replica_num, internal_replication }) => replica_num > 1 && internal_replication === 0))
+    throw refusal(`The cluster "${name}" has replicas without internal_replication in the servers' configuration; it must be true.`);
 };
 
 /** Tables of the one kind under names of the other: a Distributed table would take the place of the rows, or be taken for them. */
@@ -80,8 +90,9 @@ const ensureKind = async (asked: ClickHouseClient, { database, cluster }: Place)
   const { row } = await first<{ name: string }>(asked, query, { database });
   if (row === undefined) return;
   const [has, asks] = cluster === undefined ? ["a cluster", "a server alone"] : ["a server alone", "a cluster"];
-  const message = `The database "${database}" holds tables of ${has} (${row.name}), and the warehouse's URL asks for ${asks}. Name another database.`;
-  throw new AdapterError("bad-query", message, { retryable: false });
+  throw refusal(
+    `The database "${database}" holds tables of ${has} (${row.name}), and the warehouse's URL asks for ${asks}. Name another database.`,
+  );
 };
 
 export type Found = { readonly version: string /** 0: connections are not kept. */; readonly idleMs: number };
@@ -94,8 +105,8 @@ export const prepare = async (place: Place, ddl: readonly string[]): Promise<Fou
     const { row, headers } = await first<{ version: string }>(asked, "SELECT version() AS version");
     const version = row?.version ?? "";
     if (!isRecent(version)) {
-      const message = `The warehouse is ClickHouse ${version || "of no known version"}; it must be ${LEAST_VERSION.join(".")} or later.`;
-      throw new AdapterError("bad-query", message, { retryable: false });
+      const named = version || "of no known version";
+      throw refusal(`The warehouse is ClickHouse ${named}; it must be ${LEAST_VERSION.join(".")} or later.`);
     }
     await ensureCluster(asked, place);
     await ensureDatabase(asked, place, ddl);

@@ -62,5 +62,6 @@ export const adapterErrorOf = (cause: unknown, doing: "ask" | "insert" | "define
   // A question that needs too much will need it again; a batch finds room once others are done.
   if (Number(cause.code) === MEMORY_LIMIT_EXCEEDED) return new AdapterError("too-large", message, { retryable: doing === "insert", cause });
   const { code, retryable } = MEANINGS.get(Number(cause.code)) ?? { code: "bad-query", retryable: false };
-  return new AdapterError(code, message, { retryable, cause });
+  const isLockedOut = code === "unavailable" && !retryable;
+  return new AdapterError(code, isLockedOut ? `The warehouse does not let us in: ${message}` : message, { retryable, cause });
 };

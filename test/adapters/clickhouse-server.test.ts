@@ -218,6 +218,17 @@ describe("a ClickHouse server", () => {
     for (const form of [SECRET, encodeURIComponent(SECRET), btoa(`tally:${SECRET}`)]) expect(told).not.toContain(form);
   });
 
+  it("finds the cluster by its name or by a macro, and refuses one it does not know or that does not replicate", async () => {
+    const opened = (cluster: string) => openClickhouse({ url: `${server.url}_2?cluster=${cluster}`, journal: noted().journal });
+    for (const name of ["alone", "{house}"]) await (await opened(name)).close();
+    const messages = await Promise.all(["nowhere", "{nothing}", "careless"].map(async (name) => (await refusal(opened(name))).message));
+    expect(messages).toEqual([
+      'The warehouse\'s server knows no cluster "nowhere".',
+      expect.stringContaining("No macro nothing"),
+      expect.stringContaining("internal_replication"),
+    ]);
+  });
+
   it("takes no tables of a server for a cluster's, nor the other way round", async () => {
     const warehouse = await open(server.url);
     await table(warehouse, "plain");

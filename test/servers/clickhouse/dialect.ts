@@ -45,9 +45,14 @@ export const withoutReplicas = (params: URLSearchParams): void => {
   for (const name of NOT_HERE) params.delete(name);
 };
 
-/** One server that is a cluster of one shard (`alone`), and one that is two shards with the same rows (`twice`). */
+/**
+ * One server that is a cluster of one shard (`alone`), and one that is two shards with the same rows (`twice`); `careless` has replicas
+ * nobody told of each other.
+ */
 export const CLUSTERS = (() => {
-  const shard =
-    "<shard><internal_replication>true</internal_replication><replica><host>127.0.0.1</host><port>9000</port></replica></shard>";
-  return `<clickhouse><tcp_port>9000</tcp_port><remote_servers><alone>${shard}</alone><twice>${shard}${shard}</twice></remote_servers></clickhouse>`;
+  const replica = "<replica><host>127.0.0.1</host><port>9000</port></replica>";
+  const shard = `<shard><internal_replication>true</internal_replication>${replica}</shard>`;
+  const clusters = `<alone>${shard}</alone><twice>${shard}${shard}</twice><careless><shard>${replica}${replica}</shard></careless>`;
+  const macros = "<macros><house>alone</house></macros>";
+  return `<clickhouse><tcp_port>9000</tcp_port>${macros}<remote_servers>${clusters}</remote_servers></clickhouse>`;
 })();
