@@ -12,7 +12,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { type RunningServer, startServer } from "../examples/server.ts";
 import { client } from "../test/e2e/client.ts";
-import { startClickhouseDialect } from "../test/servers/clickhouse-dialect.ts";
+import { type RunningDialect, startClickhouseDialect } from "../test/servers/clickhouse-dialect.ts";
 import { startFakeKurrentDb } from "../test/servers/fake-kurrentdb.ts";
 import { startKafka } from "../test/servers/kafka.ts";
 import { ready } from "./support/house.ts";
@@ -105,7 +105,8 @@ const start = async (env: Readonly<Record<string, string>>): Promise<string> => 
 const endAll = async (): Promise<void> => {
   for (const server of running.splice(0)) await server.stop();
 };
-const [kafka, decisions, warehouse] = await Promise.all([startKafka(), startFakeKurrentDb(), startClickhouseDialect()]);
+const [kafka, decisions] = await Promise.all([startKafka(), startFakeKurrentDb()]);
+const warehouses: RunningDialect[] = [];
 try {
   const rows: Record<string, string | number | undefined>[] = [];
   const measure = async (what: string, env: Readonly<Record<string, string>>, roles: readonly string[]): Promise<void> => {
@@ -115,18 +116,23 @@ try {
     rows.push({ what, ...(await probe({ takes: urls[0] as string, answers: urls.at(-1) as string })) });
     await endAll();
   };
-  const servers = (prefix: string, database: string) => ({
-    TALLYWIRE_LOG: `kafka://127.0.0.1:${kafka.port}/${prefix}`,
-    TALLYWIRE_STORE: decisions.url,
-    TALLYWIRE_WAREHOUSE: warehouse.url.replace(/[^/]*$/, database),
-  });
+  /** A log and a warehouse of its own. */
+  const servers = async (prefix: string) => {
+    const warehouse = await startClickhouseDialect();
+    warehouses.push(warehouse);
+    return {
+      TALLYWIRE_LOG: `kafka://127.0.0.1:${kafka.port}/${prefix}`,
+      TALLYWIRE_STORE: decisions.url,
+      TALLYWIRE_WAREHOUSE: warehouse.url,
+    };
+  };
   await measure("embedded, one process", {}, ["ingest,engine,projector,api"]);
-  await measure("servers, one process", servers("one", "one"), ["ingest,engine,projector,api"]);
-  await measure("servers, a process each", servers("four", "four"), ["ingest", "engine", "projector", "api"]);
+  await measure("servers, one process", await servers("one"), ["ingest,engine,projector,api"]);
+  await measure("servers, a process each", await servers("four"), ["ingest", "engine", "projector", "api"]);
   table("From a frame sent to the answer that has it, under 200 frames a second", rows);
   for (const row of rows) console.log(JSON.stringify({ bench: "freshness", ...row }));
 } finally {
   await endAll();
-  await Promise.all([kafka.stop(), decisions.stop(), warehouse.stop()]);
+  await Promise.all([kafka, decisions, ...warehouses].map((server) => server.stop()));
   rmSync(folder, { recursive: true, force: true });
 }

@@ -2,7 +2,7 @@
  * Speed over Kafka, in one run on one broker:
  *
  *   node bench/kafka.ts [--only ingest,engines,transactions,cadence,latency] [--quick]
- *                       [--frames 80000] [--partitions 6] [--passes 3] [--seconds 30] [--peers ../shared/bench] [--profile folder]
+ *                       [--frames 80000] [--partitions 6] [--passes 3] [--seconds 30] [--peers ../shared/bench] [--profile folder] [--markdown]
  *
  * Everything is measured beside the bare thing in the same run, in turns: read the ratios, the figures are the machine's. The broker is
  * ours (test/servers/kafka.ts), one replica, its data in a temporary folder; it takes its share of the same processors. With the peers' folder the input is
@@ -19,7 +19,7 @@ import { ingest } from "./kafka/ingest.ts";
 import { latency } from "./kafka/latency.ts";
 import type { Given, Ratio, Told } from "./kafka/part.ts";
 import { preparePeers } from "./kafka/peers.ts";
-import { load, round, table } from "./support/report.ts";
+import { load, markdown, round, table } from "./support/report.ts";
 
 const { values } = parseArgs({
   options: {
@@ -32,6 +32,7 @@ const { values } = parseArgs({
     peers: { type: "string", default: "../shared/bench" },
     work: { type: "string", default: join(tmpdir(), "tallywire-peers") },
     profile: { type: "string" },
+    markdown: { type: "boolean", default: false },
   },
 });
 
@@ -40,6 +41,7 @@ const only = values.only?.split(",") ?? Object.keys(parts);
 const unknown = only.filter((name) => parts[name] === undefined);
 if (unknown.length > 0) throw new Error(`there is no part ${unknown.join(", ")}; there are ${Object.keys(parts).join(", ")}`);
 
+const show = values.markdown ? markdown : table;
 const size = {
   frames: Number(values.frames ?? (values.quick ? 4000 : 80_000)),
   partitions: Number(values.partitions),
@@ -59,14 +61,14 @@ try {
     const part = parts[name] as (typeof parts)[string];
     const began = performance.now();
     const told = await part({ bench, peers, size, profile: values.profile });
-    table(told.title, told.rows);
+    show(told.title, told.rows);
     for (const row of told.rows) console.log(JSON.stringify({ bench: `kafka ${name}`, ...row }));
     for (const note of told.notes ?? []) console.log(note);
     ratios.push(...told.ratios);
     console.error(`${name}: ${round((performance.now() - began) / 1000)} s, broker ${bench.rssMb()} MB at most so far, load ${load()}`);
   }
   if (ratios.length > 0)
-    table(
+    show(
       "Ratios of medians",
       ratios.map(({ what, to, ratio, asked }) => ({
         what,

@@ -3,23 +3,25 @@ import { engineRow, filled } from "./engines.ts";
 import type { Given, Row, Told } from "./part.ts";
 import { inTurns, type Passes, startJob } from "./processes.ts";
 
-/** Frames an append: about as many in a block of each partition as a busy door gathers in 50 ms. */
-const PER_APPEND = 120;
-const PER_BATCH = [20, 100, 500, 2000, 8000] as const;
+/** One append after the other, so that its frames are a block in each partition. */
+const PER_APPEND = 300;
+const PER_BATCH = [50, 200, 500, 2000, 8000] as const;
 const CHECKPOINT_FRAMES = 10_000;
+const PASSES = 2;
 
 export const cadence = async (given: Given): Promise<Told> => {
-  const { partitions, passes, quick } = given.size;
+  const { partitions, quick } = given.size;
+  const passes = Math.min(PASSES, given.size.passes);
   const rows: Row[] = [];
-  for (const factsPerBatch of quick ? [20, 2000] : PER_BATCH) {
-    const logs = await filled(given, { perAppend: PER_APPEND, count: passes + 1 });
+  for (const factsPerBatch of quick ? [50, 2000] : PER_BATCH) {
+    const logs = await filled(given, { perAppend: PER_APPEND, atOnce: 1, count: passes + 1 });
     const driving = { urls: logs.urls, partitions, share: partitions, checkpointFrames: CHECKPOINT_FRAMES, factsPerBatch };
     const [measured] = (await inTurns([await startJob("engine", driving)], passes)) as [Passes];
     rows.push({ "frames a batch, at most": factsPerBatch, ...engineRow(measured, logs.objects) });
     await logs.drop();
   }
   return {
-    title: `How much goes into one commit: one engine process, blocks of about ${PER_APPEND / partitions} frames`,
+    title: `How much goes into one commit: one engine process, blocks of about ${Math.round(PER_APPEND / partitions)} frames`,
     rows,
     ratios: [],
   };

@@ -5,6 +5,7 @@ import { doOnce, inTurns, type Passes, startJob, type Worker } from "./processes
 import { streams } from "./streams.ts";
 
 const PER_APPEND = 1000;
+const AT_ONCE = 4;
 /** Of a partition, between checkpoints: so often that each pass has some. */
 const CHECKPOINT_FRAMES = 10_000;
 
@@ -37,7 +38,10 @@ const together = (workers: readonly Worker[]): Worker => {
 };
 
 /** Logs with the same facts, one for each pass: what is committed is committed. */
-export const filled = async ({ bench, peers, size }: Given, how: { readonly perAppend: number; readonly count: number }) => {
+export const filled = async (
+  { bench, peers, size }: Given,
+  how: { readonly perAppend: number; readonly atOnce: number; readonly count: number },
+) => {
   const names = Array.from({ length: how.count }, () => `engine-${randomUUID().slice(0, 8)}`);
   const urls = names.map((name) => `${bench.url}/${name}`);
   let objects = 0;
@@ -48,6 +52,7 @@ export const filled = async ({ bench, peers, size }: Given, how: { readonly perA
       file: peers.input,
       frames: size.frames,
       perAppend: how.perAppend,
+      atOnce: how.atOnce,
     });
     objects = loaded.objects as number;
   }
@@ -78,7 +83,7 @@ const engineName = (n: number): string => `${n} engine process${n > 1 ? "es" : "
 export const engines = async (given: Given): Promise<Told> => {
   const { bench, size, profile } = given;
   const { partitions, passes } = size;
-  const logs = await filled(given, { perAppend: PER_APPEND, count: PROCESSES.length * (passes + 1) });
+  const logs = await filled(given, { perAppend: PER_APPEND, atOnce: AT_ONCE, count: PROCESSES.length * (passes + 1) });
   const { urls, objects, first } = logs;
   const ends = await bench.ends(first);
   const consuming = (client: "kafkajs" | "platformatic", decode: "nothing" | "blocks") =>

@@ -3,9 +3,10 @@ import { randomUUID } from "node:crypto";
 import { readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { ClientName } from "./clients/index.ts";
 import type { Recorded } from "./jobs/append.ts";
-import { beside, type Given, OBJECTS_A_FRAME, type Ratio, type Row, ratio, shown, spread, type Told } from "./part.ts";
-import { doOnce, inTurns, startJob } from "./processes.ts";
+import { beside, costOf, type Given, middle, OBJECTS_A_FRAME, type Ratio, type Row, rateOf, ratio, shown, type Told } from "./part.ts";
+import { doOnce, inTurns, type Passes, startJob, type Worker } from "./processes.ts";
 
 /** Frames that go into one append, as many bodies of a request do. */
 const PER_APPEND = [100, 1000] as const;
@@ -13,6 +14,11 @@ const AT_ONCE = 4;
 /** Held decoded by whoever appends. */
 const HELD = 20_000;
 const ROUNDS = 3;
+
+const APPEND = "append";
+const CLIENT = "the log's client alone, same records and requests";
+const BARE = "bare kafkajs producer, same records and requests";
+const OTHER = "bare @platformatic/kafka producer, same records and requests";
 
 export const ingest = async ({ bench, peers, size, profile }: Given): Promise<Told> => {
   const rows: Row[] = [];
@@ -37,38 +43,38 @@ export const ingest = async ({ bench, peers, size, profile }: Given): Promise<To
     const recorded = JSON.parse(readFileSync(recordTo, "utf8")) as Recorded;
     rmSync(recordTo);
     const from = { topic: `${name}.facts`, ends: await bench.ends(`${name}.facts`) };
-    const producing = async (client: "kafkajs" | "platformatic") => {
+    const producing = async (client: ClientName): Promise<Worker> => {
       const to = `${name}.${client}`;
       await bench.topic(to, partitions);
       return startJob("produce", { client, brokers: bench.brokers, from, to, requests: recorded.requests }, profile);
     };
-    const ours = await startJob("append", { ...appending, recordTo: undefined }, profile);
-    const [append, kafkajs, platformatic] = await inTurns([ours, await producing("kafkajs"), await producing("platformatic")], passes);
-    if (append === undefined || kafkajs === undefined || platformatic === undefined) throw new Error("three were measured");
-    const bytesPerFrame = recorded.bytes / frames;
-    const rates = [append, kafkajs, platformatic].map((measured) => spread(measured, ({ seconds }) => frames / (seconds as number)));
-    for (const [i, [who, { rssMb }]] of (
-      [
-        ["append", append],
-        ["bare kafkajs", kafkajs],
-        ["bare @platformatic/kafka", platformatic],
-      ] as const
-    ).entries()) {
-      const rate = rates[i] as ReturnType<typeof spread>;
+    const workers = new Map([
+      [APPEND, await startJob("append", { ...appending, recordTo: undefined }, profile)],
+      [CLIENT, await producing("ours")],
+      [BARE, await producing("kafkajs")],
+      [OTHER, await producing("platformatic")],
+    ]);
+    const measured = await inTurns([...workers.values()], passes);
+    const medians = new Map<string, number>();
+    for (const [i, who] of [...workers.keys()].entries()) {
+      const one = measured[i] as Passes;
+      const rate = rateOf(one, frames);
+      medians.set(who, rate.median);
       rows.push({
         "": who,
         "frames an append": perAppend,
-        requests: recorded.requests.length,
+        requests: middle(one, "requests"),
         "k frames/s": shown(rate, 1000, 1),
-        "MB/s": Math.round((rate.median * bytesPerFrame) / 1e6),
+        "MB/s": Math.round(middle(one, "bytes") / 1e6 / middle(one, "seconds")),
         "M objects/s": Number(((rate.median * OBJECTS_A_FRAME) / 1e6).toFixed(2)),
-        ...beside(rssMb),
+        ...costOf(one, frames * OBJECTS_A_FRAME),
+        ...beside(one.rssMb),
       });
     }
-    const [mine, bare, other] = rates.map(({ median }) => median) as [number, number, number];
-    ratios.push(ratio(`append, ${perAppend} frames each`, "bare kafkajs producer, same bytes and requests", mine, bare, 0.7));
-    ratios.push(ratio(`append, ${perAppend} frames each`, "bare @platformatic/kafka producer", mine, other));
-    ratios.push(ratio(`bare @platformatic/kafka producer, ${perAppend}`, "bare kafkajs producer", other, bare));
+    const of = (who: string): number => medians.get(who) as number;
+    const what = `${APPEND}, ${perAppend} frames each`;
+    ratios.push(ratio(what, BARE, of(APPEND), of(BARE), 0.7), ratio(what, OTHER, of(APPEND), of(OTHER)));
+    ratios.push(ratio(`${OTHER}, ${perAppend}`, BARE, of(OTHER), of(BARE)));
     await bench.drop(await bench.topicsOf(name));
   }
   return {

@@ -16,3 +16,14 @@ export const table = (title: string, rows: readonly Readonly<Record<string, unkn
   console.log(`\n${title}`);
   console.table(rows);
 };
+
+/** The same as it stands in a document. Columns are those of any row, in the order in which they first come. */
+export const markdown = (title: string, rows: readonly Readonly<Record<string, unknown>>[]): void => {
+  const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))];
+  const line = (cells: readonly unknown[]): string => `| ${cells.map((cell) => String(cell ?? "")).join(" | ")} |`;
+  console.log(
+    [`\n${title}\n`, line(columns), line(columns.map(() => "---")), ...rows.map((row) => line(columns.map((name) => row[name])))].join(
+      "\n",
+    ),
+  );
+};

@@ -5,11 +5,14 @@ import { framesIn } from "./input.ts";
 import { flood, type Job } from "./job.ts";
 import { openLog, type Where } from "./log.ts";
 
-export type Loading = Where & { readonly file: string; readonly frames: number; readonly perAppend: number };
+export type Loading = Where & {
+  readonly file: string;
+  readonly frames: number;
+  readonly perAppend: number /** Appends under way at once: what is gathered meanwhile shares a block. */;
+  readonly atOnce: number;
+};
 
 const SENSORS = 100;
-/** Appends under way at once. */
-const AT_ONCE = 4;
 
 export const load = async (given: Loading): Promise<Job> => {
   const logs = await openLog(given);
@@ -18,7 +21,7 @@ export const load = async (given: Loading): Promise<Job> => {
       const [first = []] = framesIn(given.file, SENSORS, SENSORS);
       await logs.facts.append(definitionsFor(new Set(first.map(({ camera }) => camera)), 1));
       let objects = 0;
-      await flood(framesIn(given.file, given.perAppend, given.frames), AT_ONCE, (frames: readonly Frame[]) => {
+      await flood(framesIn(given.file, given.perAppend, given.frames), given.atOnce, (frames: readonly Frame[]) => {
         for (const frame of frames) objects += frame.objects.length;
         return logs.facts.append(frames);
       });
