@@ -111,6 +111,8 @@ export const openKafkaSource = (
       retry: { initialRetryTime: 100, maxRetryTime: 2000, retries: 4, restartOnFailure: () => Promise.resolve(false) },
     });
     const ended = Promise.withResolvers<void>();
+    // It may crash while it is still joining, when nobody waits for the end yet: that is no unhandled rejection.
+    ended.promise.catch(() => undefined);
     /** What `take` throws is a defect: kafkajs would try it again without end. */
     let defect: { readonly error: unknown } | undefined;
     consumer.on(consumer.events.CRASH, ({ payload }) => ended.reject(payload.error));
