@@ -1,13 +1,15 @@
 /** Topics: made where absent, checked where present. */
 import { AdapterError } from "../domain/ports.ts";
 import type { KafkaClient, TopicNeed } from "./kafka-client.ts";
-import { verdictOf } from "./kafka-errors.ts";
+import { Refused, verdictOf } from "./kafka-errors.ts";
 import type { Broker, Cluster } from "./kafka-internals.ts";
 import type { Link } from "./kafka-link.ts";
 
 const TOPIC = 2;
 /** Copies of a partition, where there are so many brokers. */
 const COPIES = 3;
+/** As Kafka numbers it: another broker may know the topic already. */
+const UNKNOWN_TOPIC = 3;
 const CREATE_MS = 3_000;
 
 const isUnknown = (error: unknown): boolean => verdictOf(error).type === "UNKNOWN_TOPIC_OR_PARTITION";
@@ -66,14 +68,15 @@ export const openTopics = (link: Link): Pick<KafkaClient, "ensureTopics" | "part
           // Brokers are counted by a topic that need not exist.
           const { brokers } = await broker.metadata([]);
           await create(broker, brokers.length, need);
-          // Until every broker has heard of it and each partition has a leader: what throws is tried again.
+          // Until a broker of ours has heard of it and each partition has a leader: what throws is tried again.
           for (let partition = 0; partition < need.partitions; partition++) await link.leaderOf(cluster, need.topic, partition);
           count = await partitionsIn(cluster, need.topic);
+          if (count === undefined) throw new Refused(UNKNOWN_TOPIC);
         }
         const { resources } = await broker.describeConfigs({ resources: [{ type: TOPIC, name: need.topic }] });
         const entries = resources.find(({ resourceName }) => resourceName === need.topic)?.configEntries ?? [];
         const config = new Map(entries.map(({ configName, configValue }) => [configName, configValue ?? ""]));
-        check(need, count ?? 0, config);
+        check(need, count, config);
       });
   },
 });

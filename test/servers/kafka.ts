@@ -37,6 +37,8 @@ export type KafkaOptions = {
   readonly advertised?: Readonly<Record<string, number>>;
   /** Further arguments for formatting the data folder, such as `--add-scram`. */
   readonly format?: readonly string[];
+  /** A further broker of a cluster that runs: its number, from 2 on. */
+  readonly joins?: { readonly cluster: Pick<RunningKafka, "clusterId" | "controllerPort">; readonly nodeId: number };
 };
 
 export type RunningKafka = {
@@ -46,6 +48,8 @@ export type RunningKafka = {
   readonly dataDir: string;
   /** By the listener's name. */
   readonly ports: Readonly<Record<string, number>>;
+  readonly clusterId: string;
+  readonly controllerPort: number;
   /** Of the broker as it runs now. */
   pid(): number;
   /** SIGKILL. */
@@ -58,28 +62,33 @@ export type RunningKafka = {
 
 const dataOf = (dir: string): string => join(dir, "data");
 
+/** Of what Kafka keeps for itself. One broker cannot keep more than one. */
+const copies = (count: number): Readonly<Record<string, string>> => ({
+  "offsets.topic.replication.factor": String(count),
+  "transaction.state.log.replication.factor": String(count),
+  "transaction.state.log.min.isr": String(Math.min(2, count)),
+  "share.coordinator.state.topic.replication.factor": String(count),
+  "share.coordinator.state.topic.min.isr": String(Math.min(2, count)),
+});
+
 const propertiesOf = (options: KafkaOptions, dir: string, ports: Readonly<Record<string, number>>, controller: number): string => {
+  const { joins } = options;
   const listeners = Object.entries(ports).map(([name, port]) => `${name}://127.0.0.1:${port}`);
   const advertised = Object.entries(ports).map(([name, port]) => `${name}://127.0.0.1:${options.advertised?.[name] ?? port}`);
   const protocols = Object.entries(options.listeners ?? {}).map(([name, protocol]) => `${name}:${protocol}`);
   const all = {
-    "process.roles": "broker,controller",
-    "node.id": "1",
-    listeners: [...listeners, `CONTROLLER://127.0.0.1:${controller}`].join(),
+    "process.roles": joins === undefined ? "broker,controller" : "broker",
+    "node.id": String(joins?.nodeId ?? 1),
+    listeners: [...listeners, ...(joins === undefined ? [`CONTROLLER://127.0.0.1:${controller}`] : [])].join(),
     "advertised.listeners": advertised.join(),
     "controller.listener.names": "CONTROLLER",
     "inter.broker.listener.name": "PLAINTEXT",
     "listener.security.protocol.map": ["PLAINTEXT:PLAINTEXT", "CONTROLLER:PLAINTEXT", ...protocols].join(),
     "controller.quorum.bootstrap.servers": `127.0.0.1:${controller}`,
     "log.dirs": dataOf(dir),
-    // One broker: nothing can have a second copy.
-    "offsets.topic.replication.factor": "1",
+    ...copies(1),
     "offsets.topic.num.partitions": "4",
-    "transaction.state.log.replication.factor": "1",
-    "transaction.state.log.min.isr": "1",
     "transaction.state.log.num.partitions": "4",
-    "share.coordinator.state.topic.replication.factor": "1",
-    "share.coordinator.state.topic.min.isr": "1",
     "group.initial.rebalance.delay.ms": "0",
     "auto.create.topics.enable": "false",
     "num.partitions": "1",
@@ -98,8 +107,8 @@ const propertiesOf = (options: KafkaOptions, dir: string, ports: Readonly<Record
     .join("\n")}\n`;
 };
 
-/** Resolves when the broker knows itself as its cluster's controller. Throws with its log when it ends, or does not get there. */
-const answering = async (port: number, broker: Watched, log: string): Promise<void> => {
+/** Resolves when the broker knows itself as one of its cluster. Throws with its log when it ends, or does not get there. */
+const answering = async (port: number, nodeId: number, broker: Watched, log: string): Promise<void> => {
   const admin = new kafkajs.Kafka({ brokers: [`127.0.0.1:${port}`], retry: { retries: 0 }, logLevel: kafkajs.logLevel.NOTHING }).admin();
   try {
     for (const end = Date.now() + START_WAIT_MS; ; await new Promise((resolve) => setTimeout(resolve, 100))) {
@@ -108,10 +117,10 @@ const answering = async (port: number, broker: Watched, log: string): Promise<vo
         .connect()
         .then(() => admin.describeCluster())
         .then(
-          (cluster) => cluster.brokers.length,
-          () => 0,
+          (cluster) => cluster.brokers,
+          () => [],
         );
-      if (brokers > 0) return;
+      if (brokers.some((one) => one.nodeId === nodeId)) return;
     }
   } finally {
     await admin.disconnect();
@@ -124,9 +133,11 @@ export const startKafka = async (options: KafkaOptions = {}): Promise<RunningKaf
   if (reason !== undefined) throw new Error(`No Kafka here: ${reason}.`);
   const cp = await classPath();
   const dir = await mkdtemp(join(tmpdir(), "tallywire-kafka-"));
-  const [controller, ...free] = (await freePorts(2 + Object.keys(options.listeners ?? {}).length)) as [number, ...number[]];
+  const [fresh, ...free] = (await freePorts(2 + Object.keys(options.listeners ?? {}).length)) as [number, ...number[]];
   const ports = Object.fromEntries(["PLAINTEXT", ...Object.keys(options.listeners ?? {})].map((name, i) => [name, free[i] as number]));
   const port = ports.PLAINTEXT as number;
+  const nodeId = options.joins?.nodeId ?? 1;
+  const controller = options.joins?.cluster.controllerPort ?? fresh;
   const config = join(dir, "server.properties");
   const log = join(dir, "broker.log");
   const heap = options.heapMb ?? 768;
@@ -134,24 +145,24 @@ export const startKafka = async (options: KafkaOptions = {}): Promise<RunningKaf
   const start = async (): Promise<Watched> => {
     const started = await startWatched(command, dir, log);
     try {
-      await answering(port, started, log);
+      await answering(port, nodeId, started, log);
       return started;
     } catch (error) {
       await started.end("SIGKILL");
       throw error;
     }
   };
+  const clusterId = options.joins?.cluster.clusterId ?? Buffer.from(crypto.randomUUID().replaceAll("-", ""), "hex").toString("base64url");
   let broker: Watched;
   try {
     await writeFile(config, propertiesOf(options, dir, ports, controller));
-    const id = Buffer.from(crypto.randomUUID().replaceAll("-", ""), "hex").toString("base64url");
     const format = [
       "-cp",
       cp,
       "kafka.tools.StorageTool",
       "format",
-      "--standalone",
-      `--cluster-id=${id}`,
+      ...(options.joins === undefined ? ["--standalone"] : []),
+      `--cluster-id=${clusterId}`,
       "-c",
       config,
       ...(options.format ?? []),
@@ -167,6 +178,8 @@ export const startKafka = async (options: KafkaOptions = {}): Promise<RunningKaf
     port,
     dataDir: dataOf(dir),
     ports,
+    clusterId,
+    controllerPort: controller,
     pid: () => broker.pid,
     kill: () => broker.end("SIGKILL"),
     restart: async () => {
@@ -178,6 +191,25 @@ export const startKafka = async (options: KafkaOptions = {}): Promise<RunningKaf
       await rm(dir, { recursive: true, force: true });
     },
   };
+};
+
+/** Several brokers, the first of which is their controller too; everything is kept three times. */
+export const startKafkaCluster = async (
+  count: number,
+  options: Pick<KafkaOptions, "heapMb" | "properties"> = {},
+): Promise<{ readonly url: string; readonly brokers: readonly RunningKafka[]; stop(): Promise<void> }> => {
+  const all = { ...options, properties: { ...copies(Math.min(3, count)), ...options.properties } };
+  const first = await startKafka(all);
+  const others = Array.from({ length: count - 1 }, (_, i) => startKafka({ ...all, joins: { cluster: first, nodeId: i + 2 } }));
+  const started = await Promise.allSettled(others);
+  const brokers = [first, ...started.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []))];
+  const stop = async (): Promise<void> => void (await Promise.all(brokers.map((broker) => broker.stop())));
+  const failed = started.find((one) => one.status === "rejected");
+  if (failed !== undefined) {
+    await stop();
+    throw failed.reason;
+  }
+  return { url: `kafka://${brokers.map(({ port }) => `127.0.0.1:${port}`).join()}`, brokers, stop };
 };
 
 if (import.meta.main) {

@@ -4,10 +4,12 @@ import type { KafkaClient, KafkaRecord, NewRecord } from "../../adapters/kafka-c
 import { connectKafka } from "../../adapters/kafka-connect.ts";
 import { noted } from "./warehouse.ts";
 
-/** Made anew for every test that asks. */
+/** Made anew for every test that asks. It keeps what is old: our records are dated as the test likes. */
 export const freshTopic = async (client: KafkaClient, partitions = 1, config: Readonly<Record<string, string>> = {}): Promise<string> => {
   const topic = `t-${randomUUID()}`;
-  await client.ensureTopics([{ topic, partitions, config: { "max.message.bytes": "16777216", ...config }, must: {} }]);
+  await client.ensureTopics([
+    { topic, partitions, config: { "max.message.bytes": "16777216", "retention.ms": "-1", ...config }, must: {} },
+  ]);
   return topic;
 };
 
