@@ -1,4 +1,5 @@
 /** The reading half of either log, all partitions. */
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Instant } from "../domain/envelope.ts";
 import { EVENTS_PER_RECORD, type Feed, type From, type Position } from "../domain/ports.ts";
 import type { KafkaRecord } from "./kafka-client.ts";
@@ -8,6 +9,9 @@ import { Unpacked } from "./unpacked.ts";
 
 /** Of packed bytes a partition. Readers fetch for themselves, so they are further apart than where one file is read. */
 const UNPACKED_BYTES = 1024 * 1024;
+
+/** Milliseconds that writing waits at most for reads to know where they end. */
+const ASKED_MS = 1000;
 
 /** `unpack` and `count` may throw Damaged. */
 export type Contents<E> = {
@@ -60,9 +64,16 @@ export class Reading<E extends { readonly receivedAt: Instant }> {
     return { start: start * EVENTS_PER_RECORD, end: stable * EVENTS_PER_RECORD };
   }
 
-  /** Resolves when it is known where the reads asked for so far end. What is written only then is in none of them. */
+  /**
+   * Resolves when it is known where the reads asked for so far end: what is written only then is in none of them. Not for long, though:
+   * where a broker does not say, writing goes on.
+   */
   async asked(): Promise<void> {
-    if (this.#asking.size > 0) await Promise.all(this.#asking);
+    if (this.#asking.size === 0) return;
+    const over = new AbortController();
+    const longEnough = sleep(ASKED_MS, undefined, { signal: over.signal }).catch(() => undefined);
+    await Promise.race([Promise.all(this.#asking), longEnough]);
+    over.abort();
   }
 
   #at(partition: number): Unpacked<E> {

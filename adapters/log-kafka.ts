@@ -1,4 +1,5 @@
 /** Both logs in Kafka, so that any number of processes share the work. What is where and why: docs/adr/0004-the-log-in-kafka.md. */
+import { setTimeout as sleep } from "node:timers/promises";
 import type { CameraKey, Instant } from "../domain/envelope.ts";
 import { AdapterError, type Base, type Journal, type Logs, type Owned, type Release, type Share } from "../domain/ports.ts";
 import type { KafkaClient } from "./kafka-client.ts";
@@ -37,6 +38,8 @@ type KafkaLogsOptions = {
 
 /** About 4,000 frames of 20 objects. */
 const SQUEEZED_PER_SECOND = 4 * 1024 * 1024;
+/** Milliseconds for what is under way to end when the log is closed. */
+const CLOSE_MS = 10_000;
 const BATCH_BYTES = 8 * 1024 * 1024;
 
 class KafkaLogs implements Logs {
@@ -95,10 +98,19 @@ class KafkaLogs implements Logs {
   }
 
   async #close(): Promise<void> {
-    this.#parts.closing.end();
-    await Promise.all([this.facts.drained(), this.derived.drained(), this.#claims.close(), this.#shares.close()]);
-    await this.#parts.readers.close();
-    await this.#parts.client.close();
+    const { client, closing, readers } = this.#parts;
+    closing.end();
+    const ended = Promise.all([this.facts.drained(), this.derived.drained(), this.#claims.close(), this.#shares.close()]);
+    const over = new AbortController();
+    try {
+      await Promise.race([ended, sleep(CLOSE_MS, undefined, { signal: over.signal }).catch(() => undefined)]);
+    } finally {
+      over.abort();
+      await readers.close();
+      // What still waits for a broker that is away fails with it.
+      await client.close();
+    }
+    await ended;
   }
 
   #open(): void {

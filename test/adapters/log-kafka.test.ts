@@ -4,7 +4,6 @@ import { afterEach, describe, expect, test } from "vitest";
 import type { KafkaClient } from "../../adapters/kafka-client.ts";
 import { connectKafka } from "../../adapters/kafka-connect.ts";
 import { openKafkaLogs } from "../../adapters/log-kafka.ts";
-import type { Json } from "../../domain/envelope.ts";
 import type { Fact } from "../../domain/event.ts";
 import { AdapterError, EVENTS_PER_RECORD, type Logs, type Owned, type Position, type Release, type Saved } from "../../domain/ports.ts";
 import { batchesOf, cameraIn, coverage, eventsOf, frame, TENANT } from "../conformance/events.ts";
@@ -119,7 +118,7 @@ describe.skipIf(kafka === undefined)("the log in Kafka", () => {
         stop = resolve;
       });
       const zombie = await owning(one, () => stopped);
-      await expect.poll(zombie.partitions).toEqual(numbers(PARTITIONS));
+      await expect.poll(zombie.partitions, { timeout: 20_000 }).toEqual(numbers(PARTITIONS));
       await (await zombie.of(0)).commit({ out: [coverage(A, 1)], next: 1 });
       const heir = await owning(other);
       await expect.poll(() => heir.partitions().length, { timeout: 20_000 }).toBe(PARTITIONS / 2);
@@ -146,7 +145,7 @@ describe.skipIf(kafka === undefined)("the log in Kafka", () => {
       const client = await connectKafka({ url: `${kafka}/${prefix}`, journal: noted().journal });
       const thief = await client.transactional(`${prefix}-0`);
       await expect(before.commit({ out: [], next: 5 })).rejects.toMatchObject({ code: "fenced" });
-      await expect.poll(() => owner.held.get(0) !== undefined && owner.held.get(0) !== before, { timeout: 10_000 }).toBe(true);
+      await expect.poll(() => owner.held.get(0) !== undefined && owner.held.get(0) !== before, { timeout: 20_000 }).toBe(true);
       await (await owner.of(0)).commit({ out: [], next: 6 });
       await expect(
         thief.begin().then((t) => t.send([{ topic: `${prefix}.derived`, records: [] }]).then(() => t.commit())),
@@ -223,7 +222,7 @@ describe.skipIf(kafka === undefined)("the log in Kafka", () => {
       const logs = await open();
       const owner = await owning(logs);
       const owned = await owner.of(0);
-      const great = { tenant: TENANT, camera: A, memory: numbers(1_200_000) as Json };
+      const great = { tenant: TENANT, camera: A, memory: "0123456789".repeat(800_000) };
       await owned.commit({ out: [], next: 1, checkpoint: [great] });
       expect((await owned.restore()).memory).toEqual([great]);
       const small = { ...great, memory: 1 };
@@ -312,7 +311,7 @@ describe.skipIf(kafka === undefined)("the log in Kafka", () => {
       const owned = await (await owning(one)).of(0);
       for (const n of numbers(20, 1)) {
         await owned.commit({ out: [coverage(A, n)], next: n });
-        await expect.poll(async () => (await other.progress(0)).facts, { interval: 2 }).toBe(n);
+        await expect.poll(async () => (await other.progress(0)).facts, { interval: 2, timeout: 20_000 }).toBe(n);
         const { derived } = await other.progress(0);
         expect((await eventsOf(other.derived.read(0, "start", { to: derived }))).length).toBe(n);
       }

@@ -306,7 +306,7 @@ export const logSuite = (name: string, make: () => Promise<LogsUnderTest>, exemp
           given.push(partition);
           await lost;
         });
-        await expect.poll(() => given.length).toBe(PARTITIONS);
+        await expect.poll(() => given.length, { timeout: 20_000 }).toBe(PARTITIONS);
         await release();
         expect(given.sort()).toEqual(numbers(PARTITIONS));
       });
@@ -386,7 +386,7 @@ export const logSuite = (name: string, make: () => Promise<LogsUnderTest>, exemp
           await owned.commit({ out: [], next: 12, checkpoint: [] });
           kept = owned;
         });
-        await expect.poll(() => given).toBe(PARTITIONS);
+        await expect.poll(() => given, { timeout: 20_000 }).toBe(PARTITIONS);
         await release();
         expect((await logs.progress(0)).facts).toBe(12);
         await expect(kept?.commit({ out: [], next: 13 })).rejects.toMatchObject({ code: "fenced" });
@@ -400,7 +400,7 @@ export const logSuite = (name: string, make: () => Promise<LogsUnderTest>, exemp
           await lost;
           if (partition === 2) throw new Error("defect");
         });
-        await expect.poll(() => given).toBe(PARTITIONS);
+        await expect.poll(() => given, { timeout: 20_000 }).toBe(PARTITIONS);
         await expect(release()).rejects.toThrow("defect");
       });
     });
@@ -415,7 +415,7 @@ export const logSuite = (name: string, make: () => Promise<LogsUnderTest>, exemp
           await lost;
           ended++;
         });
-        await expect.poll(() => [...given].sort()).toEqual(numbers(PARTITIONS));
+        await expect.poll(() => [...given].sort(), { timeout: 20_000 }).toEqual(numbers(PARTITIONS));
         expect(ended).toBe(0);
         await release();
         expect(ended).toBe(PARTITIONS);
@@ -443,7 +443,7 @@ export const logSuite = (name: string, make: () => Promise<LogsUnderTest>, exemp
           await lost;
           if (partition === 1) throw new Error("defect");
         });
-        await expect.poll(() => given).toBe(PARTITIONS);
+        await expect.poll(() => given, { timeout: 20_000 }).toBe(PARTITIONS);
         await expect(release()).rejects.toThrow("defect");
       });
     });
