@@ -12,7 +12,7 @@ import { factsOf, worlds } from "../support/world.ts";
 import { derivedFile, histories } from "./history.ts";
 
 type Schema = { [keyword: string]: unknown };
-type Shape = { readonly required: readonly string[]; readonly properties: Record<string, Schema> };
+type Shape = { required: readonly string[]; readonly properties: Record<string, Schema> };
 const text = read("docs/derived.schema.json");
 const schema = (): Schema & { $id: string; $defs: Record<string, Schema & Shape> } => JSON.parse(text);
 const compile = (one: Schema) => new Ajv2020({ strict: true, strictRequired: false, allErrors: true }).compile(one);
