@@ -4,36 +4,17 @@ import { afterEach, describe, expect, test } from "vitest";
 import type { KafkaClient } from "../../adapters/kafka-client.ts";
 import { connectKafka } from "../../adapters/kafka-connect.ts";
 import { openKafkaLogs } from "../../adapters/log-kafka.ts";
-import type { Fact } from "../../domain/event.ts";
-import { AdapterError, EVENTS_PER_RECORD, type Logs, type Owned, type Position, type Release, type Saved } from "../../domain/ports.ts";
-import { batchesOf, cameraIn, coverage, eventsOf, frame, TENANT } from "../conformance/events.ts";
+import { AdapterError, EVENTS_PER_RECORD, type Logs, type Owned, type Position, type Saved } from "../../domain/ports.ts";
+import { batchesOf, cameraIn, coverage, eventsOf, TENANT } from "../conformance/events.ts";
 import { kafkaForTests } from "../servers/for-tests.ts";
-import { startKafka } from "../servers/kafka.ts";
 import { readAll } from "../support/kafka.ts";
+import { owning } from "../support/owning.ts";
 import { noted } from "../support/warehouse.ts";
 
 const PARTITIONS = 6;
 const A = cameraIn(0, PARTITIONS);
 const numbers = (n: number, from = 0): number[] => Array.from({ length: n }, (_, i) => from + i);
-const ids = (events: readonly Fact[]): number[] => events.map((event) => Number((event as { readonly id: string }).id));
 
-/** An owner that notes what it is given and holds on until told. */
-const owning = async (logs: Logs, behave: (owned: Owned) => Promise<void> = ({ lost }) => lost) => {
-  const held = new Map<number, Owned>();
-  const given: number[] = [];
-  const release: Release = await logs.claim(async (owned) => {
-    given.push(owned.partition);
-    held.set(owned.partition, owned);
-    await behave(owned);
-    if (held.get(owned.partition) === owned) held.delete(owned.partition);
-  });
-  const partitions = (): number[] => [...held.keys()].sort((a, b) => a - b);
-  const of = async (partition: number): Promise<Owned> => {
-    await expect.poll(() => held.has(partition), { timeout: 20_000 }).toBe(true);
-    return held.get(partition) as Owned;
-  };
-  return { held, given, partitions, of, release };
-};
 type Owning = Awaited<ReturnType<typeof owning>>;
 
 /** Every partition has exactly one of them. */
@@ -173,6 +154,30 @@ describe.skipIf(kafka === undefined)("the log in Kafka", () => {
         await heir.release();
         prefix = "";
       }
+    });
+
+    test("finds also what the one before flushes while it reads, before it fences", async () => {
+      let stop: () => void = () => undefined;
+      const stopped = new Promise<void>((resolve) => {
+        stop = resolve;
+      });
+      const before = await owning(await open(), () => stopped);
+      await expect.poll(before.partitions, { timeout: 20_000 }).toEqual(numbers(PARTITIONS));
+      const saved = (partition: number) => [{ tenant: TENANT, camera: cameraIn(partition, PARTITIONS), memory: "flushed" }];
+      const other = await open((client) => ({
+        ...client,
+        transactional: async (id) => {
+          const partition = Number(id.slice(prefix.length + 1));
+          await before.held.get(partition)?.commit({ out: [], next: 40 + partition, checkpoint: saved(partition) });
+          return client.transactional(id);
+        },
+      }));
+      const heir = await owning(other);
+      await expect.poll(() => heir.partitions().length, { timeout: 20_000 }).toBe(PARTITIONS / 2);
+      for (const [partition, owned] of heir.held)
+        expect(await owned.restore()).toEqual({ memory: saved(partition), at: 40 + partition, next: 40 + partition });
+      stop();
+      await before.release();
     });
 
     test("restores just what was committed, whoever committed it, over many hand-overs", async () => {
@@ -317,68 +322,4 @@ describe.skipIf(kafka === undefined)("the log in Kafka", () => {
       }
     });
   });
-});
-
-describe.skipIf(kafka === undefined)("a broker that is killed and started again", () => {
-  test("under load takes nothing that was acknowledged, and who reads and who owns go on", async () => {
-    const broker = await startKafka({ heapMb: 384 });
-    const { journal } = noted();
-    const client = await connectKafka({ url: `${broker.url}/x`, journal });
-    const logs = await openKafkaLogs({ client, prefix: "x", journal, partitions: PARTITIONS });
-    try {
-      const owner = await owning(logs);
-      let owned = await owner.of(0);
-      const acknowledged: number[] = [];
-      const seen: number[] = [];
-      const cut = new AbortController();
-      const following = (async () => {
-        for await (const { events } of logs.facts.read(0, "start", { follow: true, signal: cut.signal })) seen.push(...ids(events));
-      })();
-      let committed = 0;
-      let n = 0;
-      const until = async (done: () => boolean): Promise<void> => {
-        while (!done()) {
-          const mine = numbers(5, n);
-          n += 5;
-          await logs.facts.append(mine.map((id) => frame(A, id))).then(
-            () => acknowledged.push(...mine),
-            (error: unknown) => expect(error).toMatchObject({ retryable: true }),
-          );
-          const next = committed + 1;
-          await owned.commit({ out: [coverage(A, next)], next }).then(
-            () => {
-              committed = next;
-            },
-            async (error: unknown) => {
-              // Away for longer than the group waits, it has lost the partition, and gets it again.
-              if ((error as AdapterError).code === "fenced") {
-                await expect.poll(() => owner.held.get(0) ?? owned, { timeout: 20_000 }).not.toBe(owned);
-                owned = await owner.of(0);
-              } else expect(error).toMatchObject({ retryable: true });
-              committed = (await owned.restore()).next;
-            },
-          );
-        }
-      };
-      await until(() => acknowledged.length >= 200);
-      const killed = broker.kill().then(() => broker.restart());
-      let up = false;
-      void killed.then(() => {
-        up = true;
-      });
-      await until(() => up);
-      const before = acknowledged.length;
-      await until(() => acknowledged.length >= before + 200);
-      await expect.poll(() => seen.includes(acknowledged.at(-1) as number), { timeout: 20_000 }).toBe(true);
-      cut.abort();
-      await following;
-      // In order; a repeat may stand where an append was refused that had been written.
-      expect([...new Set(seen)].filter((id) => acknowledged.includes(id))).toEqual(acknowledged);
-      const derived = await eventsOf(logs.derived.read(0, "start"));
-      expect(derived.map((event) => (event as { readonly start: number }).start / 100)).toEqual(numbers(committed, 1));
-    } finally {
-      await logs.close();
-      await broker.stop();
-    }
-  }, 120_000);
 });

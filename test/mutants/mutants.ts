@@ -9,6 +9,8 @@ export type Mutant = {
 };
 
 const LAWS = ["test/laws/oracle.test.ts"];
+/** Where there is Kafka; without it these cannot be noticed. */
+const OWNERS = ["test/adapters/log-kafka.test.ts"];
 
 export const mutants: readonly Mutant[] = [
   {
@@ -206,5 +208,40 @@ export const mutants: readonly Mutant[] = [
     find: "    ending.stop();\n",
     replace: "",
     tests: ["test/analytics/drive.test.ts"],
+  },
+  {
+    name: "a bounded read ends at what is decided, short of what was acknowledged",
+    file: "adapters/log-kafka-feed.ts",
+    find: "Math.min(to ?? Number.POSITIVE_INFINITY, high * EVENTS_PER_RECORD)",
+    replace: "Math.min(to ?? Number.POSITIVE_INFINITY, stable * EVENTS_PER_RECORD)",
+    tests: OWNERS,
+  },
+  {
+    name: "an owner whose commit had no answer commits on without asking what became of it",
+    file: "adapters/log-kafka-tenure.ts",
+    find: "      await this.#dropProducer();\n      throw fenced",
+    replace: "      throw fenced",
+    tests: OWNERS,
+  },
+  {
+    name: "a new owner does not read the memory that was flushed while it read",
+    file: "adapters/log-kafka-tenure.ts",
+    find: "        for await (const record of upTo(ofMemory, stable, mark)) memory.add(record);\n",
+    replace: "",
+    tests: OWNERS,
+  },
+  {
+    name: "a new owner does not read the position that was committed while it read",
+    file: "adapters/log-kafka-tenure.ts",
+    find: "progress = progressOf(this.#parts, partition, record) ?? progress;",
+    replace: "progressOf(this.#parts, partition, record);",
+    tests: OWNERS,
+  },
+  {
+    name: "chunks of a greater memory outlive it",
+    file: "adapters/log-kafka-chunks.ts",
+    find: "  for (let part = parts; part < before; part++) records.push(tombstone(part));\n",
+    replace: "",
+    tests: OWNERS,
   },
 ];
