@@ -69,7 +69,12 @@ export const connectKafka = async ({ url, access, journal }: KafkaPlace): Promis
     },
     join: async (group, topic, told) => {
       const own = link(topic);
-      return closing(own, await joinGroup(own, journal, group, topic, told));
+      try {
+        return closing(own, await joinGroup(own, journal, group, topic, told));
+      } catch (error) {
+        links.delete(own);
+        throw error;
+      }
     },
     close: async () => {
       for (const one of links) one.close();

@@ -120,6 +120,12 @@ export const joinGroup = async (link: Link, journal: Journal, group: string, top
       } catch (error) {
         if (signal.aborted) break;
         if (!(error instanceof AdapterError)) throw error;
+        // The whole client is closed: the group finds out by itself, and nothing is told any more.
+        if (error.code === "closed") {
+          clearInterval(watch);
+          joined.reject(error);
+          return;
+        }
         // Divided anew, or without us: either way it begins with joining.
         member = undefined;
         if (error instanceof Regrouping) {

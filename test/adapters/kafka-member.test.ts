@@ -103,6 +103,20 @@ describe.skipIf(kafka === undefined)("membership in a group on Kafka", () => {
     await member.leave();
   });
 
+  it("is over when the client is closed: nothing is told and nothing tried any more", async () => {
+    const note = noted();
+    const own = await connected(kafka as string, note);
+    const topic = await freshTopic(own, 2);
+    const told: string[] = [];
+    const leave = await own.join(randomUUID(), topic, { gained: (one) => told.push(`+${one}`), lost: (one) => told.push(`-${one}`) });
+    await own.close();
+    const lines = note.lines.length;
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    expect(told).toEqual(["+0", "+1"]);
+    expect(note.lines.slice(lines).filter((line) => !line.includes("kafkajs"))).toEqual([]);
+    await leave();
+  });
+
   it("is refused where the group divides something by other means", async () => {
     const topic = await freshTopic(client, 1);
     const group = randomUUID();
