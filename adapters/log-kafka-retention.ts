@@ -88,25 +88,36 @@ export class KafkaRetention {
     await this.#bases.refresh();
     const checkpoints = await Promise.all(numbers.map(async (partition) => (await progressNow(this.#parts, partition)).at));
     const stored = Number.isFinite(policy.maxBytes) ? await client.bytes(topics.facts) : [];
-    const held = numbers.map((partition) => readers.take(topics.facts, partition));
+    const fronts: (Front | undefined)[] = numbers.map(() => undefined);
+    const held: { readonly partition: number; readonly reader: PartitionReader }[] = [];
     let sound = false;
     try {
-      const fronts = await Promise.all(
-        held.map(async (reader, partition) => {
-          const front = new Front(this.#parts, partition, reader, await client.offsets(topics.facts, partition));
-          await front.advance();
-          return front;
-        }),
-      );
+      const look = async (partition: number): Promise<void> => {
+        const offsets = await client.offsets(topics.facts, partition);
+        const needed = Math.min(checkpoints[partition] ?? 0, policy.keepFrom[partition] ?? Number.POSITIVE_INFINITY);
+        // Where the oldest record is needed, there is nothing to be read.
+        if (needed < (offsets.start + 1) * EVENTS_PER_RECORD) return;
+        const reader = readers.take(topics.facts, partition);
+        held.push({ partition, reader });
+        const front = new Front(this.#parts, partition, reader, offsets);
+        await front.advance();
+        fronts[partition] = front;
+      };
+      await Promise.all(numbers.map(look));
       const gone = await this.#drop(policy, fronts, checkpoints, stored);
       sound = true;
       return gone;
     } finally {
-      await Promise.all(held.map((reader, p) => (sound ? readers.giveBack(topics.facts, p, reader) : reader.close())));
+      await Promise.all(held.map(({ partition, reader }) => (sound ? readers.giveBack(topics.facts, partition, reader) : reader.close())));
     }
   }
 
-  async #drop(policy: Policy, fronts: readonly Front[], checkpoints: readonly Position[], stored: readonly number[]): Promise<number> {
+  async #drop(
+    policy: Policy,
+    fronts: readonly (Front | undefined)[],
+    checkpoints: readonly Position[],
+    stored: readonly number[],
+  ): Promise<number> {
     const gone = fronts.map(() => 0);
     let bytes = stored.reduce((sum, size, partition) => sum + size - this.#stillStored(partition, size), 0);
     /** Firsts behind what goes, and where each camera's facts go up to. */

@@ -520,7 +520,7 @@ export const logSuite = (name: string, make: () => Promise<LogsUnderTest>, exemp
         const all = 11;
         let left = all;
         let most = 1e6;
-        for (; left > all - 3 && most > 1; most = Math.floor(most * 0.95)) left -= await logs.retain({ ...keepAll, maxBytes: most });
+        for (; left > all - 3 && most > 1; most = Math.floor(most * 0.9)) left -= await logs.retain({ ...keepAll, maxBytes: most });
         expect((await logs.facts.bounds(1)).start).toBe(EVENTS_PER_RECORD);
         expect(await start(logs)).toBeGreaterThan(0);
         expect(left).toBe(all - 1 - (await start(logs)));
