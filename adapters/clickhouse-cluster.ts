@@ -76,14 +76,16 @@ export const clusterDdl = (statement: string, { cluster, database }: ClusterPlac
 };
 
 /**
- * Tables that lost a part on some server and did not get it back: a replica fetches a torn part from another by itself, and then an
- * active part covers its blocks. Names are those of the fronts.
+ * Tables that lost a part on some server (torn, or taken out by hand) and did not get it back: a replica fetches a torn part from
+ * another by itself, and then an active part covers its blocks. What else lies there was never part of the table, or is in it under
+ * another name. Names are those of the fronts.
  */
 export const clusterDamaged = ({ cluster, database }: ClusterPlace): string => `
 SELECT DISTINCT replaceRegexpOne(table, '${LOCAL}$', '') AS table
 FROM (
   SELECT hostName() AS host, table, partition_id, min_block_number AS least, max_block_number AS greatest
-  FROM clusterAllReplicas('${cluster}', system, detached_parts) WHERE database = '${database}'
+  FROM clusterAllReplicas('${cluster}', system, detached_parts)
+  WHERE database = '${database}' AND (ifNull(reason, '') = '' OR startsWith(ifNull(reason, ''), 'broken'))
 ) AS torn
 LEFT JOIN (
   SELECT hostName() AS host, table, partition_id, groupArray((min_block_number, max_block_number)) AS blocks

@@ -15,6 +15,8 @@ export const GRACE_MS = 30_000;
 const LOOK_MS = 2_000;
 /** An idle connection is let go so long before the server would: who writes to one that is just being closed is reset. */
 const BEFORE_SERVER_MS = 1_000;
+/** No quorum: an insert is answered by the one replica that took it. */
+const ALONE = "1";
 const FIRST_IDLE_MS = 1_000;
 /** What a server that does not say keeps one for. */
 const SILENT_SERVER_MS = 3_000;
@@ -69,18 +71,26 @@ const ensureDatabase = async (asked: ClickHouseClient, { database }: Place, ddl:
 
 const refusal = (message: string): AdapterError => new AdapterError("bad-query", message, { retryable: false });
 
-type Replica = { readonly replica_num: number; readonly internal_replication?: number };
+type Replica = { readonly shard_num: number; readonly replica_num: number; readonly internal_replication?: number };
 
-/** Without internal replication each insert would be sent to every replica one by one, and a replica that was away would lack it. */
-const ensureCluster = async (asked: ClickHouseClient, { cluster }: Place): Promise<void> => {
-  if (cluster === undefined) return;
-  const { name } = cluster;
+/**
+ * The quorum that inserts wait for. A majority of one would be waited for in vain: nobody else is there to say that it is reached.
+ * Without internal replication each insert would be sent to every replica one by one, and one that was away would lack it.
+ */
+const quorumOf = async (asked: ClickHouseClient, { cluster }: Place): Promise<string> => {
+  if (cluster === undefined) return ALONE;
+  const { name, quorum } = cluster;
   const whose = name.startsWith("{") ? `getMacro('${name.slice(1, -1)}')` : "{name:String}";
-  const query = `SELECT replica_num, COLUMNS('^internal_replication$') FROM system.clusters WHERE cluster = ${whose}`;
+  const query = `SELECT shard_num, replica_num, COLUMNS('^internal_replication$') FROM system.clusters WHERE cluster = ${whose}`;
   const { rows } = await first<Replica>(asked, query, { name });
   if (rows.length === 0) throw refusal(`The warehouse's server knows no cluster "${name}".`);
   if (rows.some(({ replica_num, internal_replication }) => replica_num > 1 && internal_replication === 0))
     throw refusal(`The cluster "${name}" has replicas without internal_replication in the servers' configuration; it must be true.`);
+  const replicas = [...Map.groupBy(rows, ({ shard_num }) => shard_num).values()].map(({ length }) => length);
+  if (Math.max(...replicas) === 1) return ALONE;
+  if (quorum !== ALONE && Math.min(...replicas) === 1)
+    throw refusal(`Some shards of the cluster "${name}" have one replica and others several: no quorum fits both. Ask for quorum=1.`);
+  return quorum;
 };
 
 /** Tables of the one kind under names of the other: a Distributed table would take the place of the rows, or be taken for them. */
@@ -95,7 +105,13 @@ const ensureKind = async (asked: ClickHouseClient, { database, cluster }: Place)
   );
 };
 
-export type Found = { readonly version: string /** 0: connections are not kept. */; readonly idleMs: number };
+export type Found = {
+  readonly version: string;
+  /** 0: connections are not kept. */
+  readonly idleMs: number;
+  /** Of a cluster's inserts. */
+  readonly quorum: string;
+};
 
 /** Looks who answers there, and makes the database by `ddl`. Throws what the client throws, and AdapterError `bad-query` for what cannot do. */
 export const prepare = async (place: Place, ddl: readonly string[]): Promise<Found> => {
@@ -108,12 +124,12 @@ export const prepare = async (place: Place, ddl: readonly string[]): Promise<Fou
       const named = version || "of no known version";
       throw refusal(`The warehouse is ClickHouse ${named}; it must be ${LEAST_VERSION.join(".")} or later.`);
     }
-    await ensureCluster(asked, place);
+    const quorum = await quorumOf(asked, place);
     await ensureDatabase(asked, place, ddl);
     await ensureKind(asked, place);
     const said = /timeout=(\d+)/i.exec(String(headers["keep-alive"] ?? ""))?.[1];
     const keptMs = said === undefined ? SILENT_SERVER_MS : Number(said) * 1000;
-    return { version, idleMs: Math.max(0, keptMs - BEFORE_SERVER_MS) };
+    return { version, quorum, idleMs: Math.max(0, keptMs - BEFORE_SERVER_MS) };
   } finally {
     await asked.close();
   }

@@ -70,17 +70,20 @@ export const openChdb = async (options: ChdbOptions): Promise<Warehouse & { read
   return { ...warehouseOver(through, close, querySeconds), pid: () => engine.pid };
 };
 
-const dialectOf = ({ cluster, database }: Place): Dialect => {
+const ddlOf = ({ cluster, database }: Place): Dialect["ddl"] =>
+  cluster === undefined ? PLAIN.ddl : (statement) => clusterDdl(statement, { cluster: cluster.name, database });
+
+const dialectOf = (place: Place, quorum: string): Dialect => {
+  const { cluster, database } = place;
   /** A question nobody waits for any more ends. */
   const asking = { cancel_http_readonly_queries_on_client_close: 1 } as const;
   if (cluster === undefined) return { ...PLAIN, asking, defining: SPEAKING };
-  const place = { cluster: cluster.name, database };
   return {
-    inserting: clusterInserting(cluster.quorum),
-    asking: { ...asking, ...clusterAsking(cluster.quorum) },
-    defining: { ...SPEAKING, ...clusterDefining(cluster.quorum) },
-    ddl: (statement) => clusterDdl(statement, place),
-    damaged: clusterDamaged(place),
+    inserting: clusterInserting(quorum),
+    asking: { ...asking, ...clusterAsking(quorum) },
+    defining: { ...SPEAKING, ...clusterDefining(quorum) },
+    ddl: ddlOf(place),
+    damaged: clusterDamaged({ cluster: cluster.name, database }),
   };
 };
 
@@ -115,12 +118,11 @@ export type ClickhouseOptions = {
  */
 export const openClickhouse = async ({ url, journal, querySeconds = limits.querySeconds }: ClickhouseOptions): Promise<Warehouse> => {
   const place = placeOf(url);
-  const dialect = dialectOf(place);
-  const { version, idleMs } = await tried({ doing: "define", repeatable: true }, () =>
-    prepare(place, dialect.ddl(`CREATE DATABASE IF NOT EXISTS ${place.database}`)),
-  );
+  const database = ddlOf(place)(`CREATE DATABASE IF NOT EXISTS ${place.database}`);
+  const { version, idleMs, quorum } = await tried({ doing: "define", repeatable: true }, () => prepare(place, database));
   const { host } = place.url;
-  journal.info({ host, version, database: place.database, cluster: place.cluster?.name, idleMs }, "the warehouse is a ClickHouse server");
+  const cluster = place.cluster && { name: place.cluster.name, quorum };
+  journal.info({ host, version, database: place.database, cluster, idleMs }, "the warehouse is a ClickHouse server");
   const door = connect(place, { idleMs, querySeconds });
   const inLine = lines(querySeconds, place);
   const lost = (doing: string) => () => journal.warn({ host, doing }, "a connection to the warehouse has gone silent: it is given up");
@@ -133,5 +135,5 @@ export const openClickhouse = async ({ url, journal, querySeconds = limits.query
         return watched(query_id, watch, (abort_signal) => work(door, { query_id, abort_signal }));
       }),
     );
-  return warehouseOver(through, () => door.close(), querySeconds, dialect);
+  return warehouseOver(through, () => door.close(), querySeconds, dialectOf(place, quorum));
 };

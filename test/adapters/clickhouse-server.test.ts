@@ -219,13 +219,24 @@ describe("a ClickHouse server", () => {
   });
 
   it("finds the cluster by its name or by a macro, and refuses one it does not know or that does not replicate", async () => {
-    const opened = (cluster: string) => openClickhouse({ url: `${server.url}_2?cluster=${cluster}`, journal: noted().journal });
-    for (const name of ["alone", "{house}"]) await (await opened(name)).close();
-    const messages = await Promise.all(["nowhere", "{nothing}", "careless"].map(async (name) => (await refusal(opened(name))).message));
+    const opened = (cluster: string, note = noted()) =>
+      openClickhouse({ url: `${server.url}_2?cluster=${cluster}`, journal: note.journal });
+    const quorums = [];
+    for (const name of ["alone", "{house}", "pair", "pair&quorum=2", "pair&quorum=1", "uneven&quorum=1"]) {
+      const note = noted();
+      await (await opened(name, note)).close();
+      quorums.push(/"quorum":"(\w+)"/.exec(note.lines.join())?.[1]);
+    }
+    // A majority of one is waited for in vain.
+    expect(quorums).toEqual(["1", "1", "auto", "2", "1", "1"]);
+    const messages = await Promise.all(
+      ["nowhere", "{nothing}", "careless", "uneven"].map(async (name) => (await refusal(opened(name))).message),
+    );
     expect(messages).toEqual([
       'The warehouse\'s server knows no cluster "nowhere".',
       expect.stringContaining("No macro nothing"),
       expect.stringContaining("internal_replication"),
+      expect.stringContaining("no quorum fits both"),
     ]);
   });
 

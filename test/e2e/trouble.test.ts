@@ -96,7 +96,11 @@ describe("an operator in trouble", () => {
     expect(await warehouse()).toMatchObject({ part: "warehouse", ready: true, detail: "" });
     part.rotten = true;
     await expect(ask()).rejects.toMatchObject({ code: "corrupt" });
-    expect(await warehouse()).toMatchObject({ part: "warehouse", ready: true, detail: expect.stringContaining("delete the warehouse's folder") });
+    expect(await warehouse()).toMatchObject({
+      part: "warehouse",
+      ready: true,
+      detail: expect.stringContaining("delete the warehouse's folder"),
+    });
     await house.close();
   });
 

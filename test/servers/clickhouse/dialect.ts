@@ -47,12 +47,14 @@ export const withoutReplicas = (params: URLSearchParams): void => {
 
 /**
  * One server that is a cluster of one shard (`alone`), and one that is two shards with the same rows (`twice`); `careless` has replicas
- * nobody told of each other.
+ * nobody told of each other, `pair` has, and `uneven` has a shard with one and a shard with two.
  */
 export const CLUSTERS = (() => {
   const replica = "<replica><host>127.0.0.1</host><port>9000</port></replica>";
   const shard = `<shard><internal_replication>true</internal_replication>${replica}</shard>`;
   const clusters = `<alone>${shard}</alone><twice>${shard}${shard}</twice><careless><shard>${replica}${replica}</shard></careless>`;
+  const two = `<shard><internal_replication>true</internal_replication>${replica}${replica}</shard>`;
+  const others = `<pair>${two}</pair><uneven>${shard}${two}</uneven>`;
   const macros = "<macros><house>alone</house></macros>";
-  return `<clickhouse><tcp_port>9000</tcp_port>${macros}<remote_servers>${clusters}</remote_servers></clickhouse>`;
+  return `<clickhouse><tcp_port>9000</tcp_port>${macros}<remote_servers>${clusters}${others}</remote_servers></clickhouse>`;
 })();
