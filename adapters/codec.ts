@@ -53,7 +53,7 @@ const kindIs = (header: Header, kind: Header["kind"]): void => {
   if (header.kind !== kind) throw new Damaged(`it is of kind ${header.kind} where ${kind} is expected`);
 };
 
-/** Many facts a record. A record that was set aside (see lmdb-aside.ts) is empty. */
+/** Many facts a record. A record that was set aside (see lmdb/aside.ts) is empty. */
 export const factCodec = (schema: Schema = factSchema): Codec<Fact> => ({
   pack: packFacts,
   stamp: (record, stamp) => seal(record, { kind: "facts", version: schema.version, ...stamp }),

@@ -2,20 +2,20 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { CameraKey, Instant } from "../domain/envelope.ts";
 import { AdapterError, type Base, type Journal, type Logs, type Owned, type Release, type Share } from "../domain/ports.ts";
-import type { KafkaClient } from "./kafka-client.ts";
-import { connectKafka, type KafkaPlace } from "./kafka-connect.ts";
-import { KafkaBases } from "./log-kafka-bases.ts";
-import { Book } from "./log-kafka-book.ts";
-import { Claims, SharesOfGroups } from "./log-kafka-claims.ts";
-import { Damage } from "./log-kafka-damage.ts";
-import { KafkaDerived } from "./log-kafka-derived.ts";
-import { KafkaFacts } from "./log-kafka-facts.ts";
-import type { BatchLimits } from "./log-kafka-feed.ts";
-import { checkFacts, identify } from "./log-kafka-identity.ts";
-import { Closing, type Parts } from "./log-kafka-parts.ts";
-import { Readers } from "./log-kafka-readers.ts";
-import { KafkaRetention } from "./log-kafka-retention.ts";
-import { ensureTopics, topicsOf } from "./log-kafka-topics.ts";
+import type { KafkaClient } from "./kafka/client.ts";
+import { connectKafka, type KafkaPlace } from "./kafka/connect.ts";
+import { KafkaBases } from "./log-kafka/bases.ts";
+import { Book } from "./log-kafka/book.ts";
+import { Claims, SharesOfGroups } from "./log-kafka/claims.ts";
+import { Damage } from "./log-kafka/damage.ts";
+import { KafkaDerived } from "./log-kafka/derived.ts";
+import { KafkaFacts } from "./log-kafka/facts.ts";
+import type { BatchLimits } from "./log-kafka/feed.ts";
+import { checkFacts, identify } from "./log-kafka/identity.ts";
+import { Closing, type Parts } from "./log-kafka/parts.ts";
+import { Readers } from "./log-kafka/readers.ts";
+import { KafkaRetention } from "./log-kafka/retention.ts";
+import { ensureTopics, topicsOf } from "./log-kafka/topics.ts";
 import type { Policy } from "./retention.ts";
 
 type KafkaLogsOptions = {

@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { EventStore, Journal, Logs, Meter, Warehouse } from "../domain/ports.ts";
-import type { KafkaAccess } from "./kafka-client.ts";
+import type { KafkaAccess } from "./kafka/client.ts";
 import { connectKafkaLogs } from "./log-kafka.ts";
 import { openLmdbLogs } from "./log-lmdb.ts";
 import { openMemoryLogs } from "./log-memory.ts";

@@ -17,9 +17,9 @@ import {
   type Stop,
   type Take,
 } from "../domain/ports.ts";
-import type { KafkaAccess } from "./kafka-client.ts";
-import { teachKafkajs } from "./kafka-codecs.ts";
-import { type KafkaAddress, readKafkaUrl } from "./kafka-url.ts";
+import type { KafkaAccess } from "./kafka/client.ts";
+import { teachKafkajs } from "./kafka/codecs.ts";
+import { type KafkaAddress, readKafkaUrl } from "./kafka/url.ts";
 import { openDeadLetters } from "./source-kafka-dead.ts";
 
 export type SourceTopic = {

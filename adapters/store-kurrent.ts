@@ -10,12 +10,12 @@ import {
   type Position,
   type Revision,
 } from "../domain/ports.ts";
-import { type KurrentAddress, readConnectionString } from "./kurrent-address.ts";
-import { type Calls, openCalls } from "./kurrent-calls.ts";
-import { idOf, notOurs, parsed, recordOf, wholeFrom } from "./kurrent-decided.ts";
-import { Following } from "./kurrent-follow.ts";
-import { bookmarkName, streamName } from "./kurrent-names.ts";
-import { Patience } from "./kurrent-patience.ts";
+import { type KurrentAddress, readConnectionString } from "./kurrent/address.ts";
+import { type Calls, openCalls } from "./kurrent/calls.ts";
+import { idOf, notOurs, parsed, recordOf, wholeFrom } from "./kurrent/decided.ts";
+import { Following } from "./kurrent/follow.ts";
+import { bookmarkName, streamName } from "./kurrent/names.ts";
+import { Patience } from "./kurrent/patience.ts";
 import { revisionOfRepeat } from "./streams.ts";
 
 /** A stream as far as it was read: which id stands where. */

@@ -11,7 +11,7 @@ import {
 } from "../domain/ports.ts";
 import { packJson, unpackJson } from "./codec.ts";
 import { Growth } from "./feed.ts";
-import { Environment, type Group, type Table } from "./lmdb-environment.ts";
+import { Environment, type Group, type Table } from "./lmdb/environment.ts";
 import { Damaged } from "./seal.ts";
 import { followStore, revisionOfRepeat } from "./streams.ts";
 

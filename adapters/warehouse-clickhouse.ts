@@ -4,15 +4,15 @@ import { Agent } from "node:http";
 import { ClickHouseError, createClient } from "@clickhouse/client";
 import { limits } from "../domain/limits.ts";
 import type { Journal, Warehouse } from "../domain/ports.ts";
-import { type ChdbOptions, ChdbProcess } from "./chdb-process.ts";
-import { clusterAsking, clusterDamaged, clusterDdl, clusterDefining, clusterInserting } from "./clickhouse-cluster.ts";
-import { connect, DEFINE_MS, GRACE_MS, log, prepare, SPEAKING } from "./clickhouse-connections.ts";
-import { adapterErrorOf } from "./clickhouse-errors.ts";
-import { type Place, placeOf } from "./clickhouse-place.ts";
-import { json } from "./clickhouse-rows.ts";
-import { type Dialect, type Door, PLAIN, type Statement, type Through, warehouseOver } from "./clickhouse-statements.ts";
-import { tried } from "./clickhouse-tries.ts";
-import { watched } from "./clickhouse-watch.ts";
+import { type ChdbOptions, ChdbProcess } from "./chdb/process.ts";
+import { clusterAsking, clusterDamaged, clusterDdl, clusterDefining, clusterInserting } from "./clickhouse/cluster.ts";
+import { connect, DEFINE_MS, GRACE_MS, log, prepare, SPEAKING } from "./clickhouse/connections.ts";
+import { adapterErrorOf } from "./clickhouse/errors.ts";
+import { type Place, placeOf } from "./clickhouse/place.ts";
+import { json } from "./clickhouse/rows.ts";
+import { type Dialect, type Door, PLAIN, type Statement, type Through, warehouseOver } from "./clickhouse/statements.ts";
+import { tried } from "./clickhouse/tries.ts";
+import { watched } from "./clickhouse/watch.ts";
 import { turns } from "./turns.ts";
 
 /** How long a statement waits for the embedded engine to come back before it is refused as `unavailable`. */

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { clusterAsking, clusterDamaged, clusterDdl, clusterDefining, clusterInserting } from "../../adapters/clickhouse-cluster.ts";
+import { clusterAsking, clusterDamaged, clusterDdl, clusterDefining, clusterInserting } from "../../adapters/clickhouse/cluster.ts";
 import { AdapterError, type Warehouse } from "../../domain/ports.ts";
 import { projections } from "../../projections/index.ts";
 import { BOOKS } from "../../projections/marks.ts";

@@ -1,6 +1,6 @@
 import { inspect } from "node:util";
 import { describe, expect, it } from "vitest";
-import { placeOf } from "../../adapters/clickhouse-place.ts";
+import { placeOf } from "../../adapters/clickhouse/place.ts";
 import { AdapterError } from "../../domain/ports.ts";
 
 const SECRET = "hunter2%zz";

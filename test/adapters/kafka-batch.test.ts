@@ -1,10 +1,10 @@
 import { randomBytes } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { BadBatch, readBatches, writeBatch } from "../../adapters/kafka-batch.ts";
-import type { NewRecord } from "../../adapters/kafka-client.ts";
-import { codecs } from "../../adapters/kafka-codecs.ts";
-import { crc32c } from "../../adapters/kafka-crc.ts";
+import { BadBatch, readBatches, writeBatch } from "../../adapters/kafka/batch.ts";
+import type { NewRecord } from "../../adapters/kafka/client.ts";
+import { codecs } from "../../adapters/kafka/codecs.ts";
+import { crc32c } from "../../adapters/kafka/crc.ts";
 
 const by = { producerId: 77n, epoch: 3, sequence: 9, transactional: false };
 const record = (value: string): NewRecord => ({ partition: 0, value: Buffer.from(value), timestamp: 1_000 });

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { KafkaClient } from "../../adapters/kafka-client.ts";
-import { openKafkajs } from "../../adapters/kafka-connect.ts";
+import type { KafkaClient } from "../../adapters/kafka/client.ts";
+import { openKafkajs } from "../../adapters/kafka/connect.ts";
 import { canStartKafka } from "../servers/for-tests.ts";
 import { type RunningKafka, startKafkaCluster } from "../servers/kafka.ts";
 import { connected, freshTopic, readAll, record, valuesOf } from "../support/kafka.ts";

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { KafkaClient } from "../../adapters/kafka-client.ts";
-import { openKafkajs } from "../../adapters/kafka-connect.ts";
+import type { KafkaClient } from "../../adapters/kafka/client.ts";
+import { openKafkajs } from "../../adapters/kafka/connect.ts";
 import type { Release } from "../../domain/ports.ts";
 import { kafkaForTests } from "../servers/for-tests.ts";
 import { connected, freshTopic } from "../support/kafka.ts";

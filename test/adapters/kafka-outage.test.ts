@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { KafkaClient } from "../../adapters/kafka-client.ts";
+import type { KafkaClient } from "../../adapters/kafka/client.ts";
 import { canStartKafka } from "../servers/for-tests.ts";
 import { freePorts } from "../servers/kafka/ports.ts";
 import { type RunningKafka, startKafka } from "../servers/kafka.ts";

@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import kafkajs from "kafkajs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { KafkaClient, PartitionReader } from "../../adapters/kafka-client.ts";
-import { openKafkajs } from "../../adapters/kafka-connect.ts";
+import type { KafkaClient, PartitionReader } from "../../adapters/kafka/client.ts";
+import { openKafkajs } from "../../adapters/kafka/connect.ts";
 import { kafkaForTests } from "../servers/for-tests.ts";
 import { kafkaTool } from "../servers/kafka/tool.ts";
 import { connected, freshTopic, readAll, record, valuesOf } from "../support/kafka.ts";

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type Claim, divide } from "../../adapters/kafka-sticky.ts";
+import { type Claim, divide } from "../../adapters/kafka/sticky.ts";
 
 const claim = (member: string, claims: readonly number[] = [], generation = 1): Claim => ({ member, claims, generation });
 const divided = (partitions: number, members: readonly Claim[]) => Object.fromEntries(divide(partitions, members));

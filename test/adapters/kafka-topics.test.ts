@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { KafkaClient, TopicNeed } from "../../adapters/kafka-client.ts";
+import type { KafkaClient, TopicNeed } from "../../adapters/kafka/client.ts";
 import { kafkaForTests } from "../servers/for-tests.ts";
 import { connected, freshTopic, readAll, record, valuesOf } from "../support/kafka.ts";
 

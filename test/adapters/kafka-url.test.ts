@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { readKafkaUrl } from "../../adapters/kafka-url.ts";
+import { readKafkaUrl } from "../../adapters/kafka/url.ts";
 import { AdapterError } from "../../domain/ports.ts";
 import { tempDir } from "../support/warehouse.ts";
 

@@ -1,6 +1,6 @@
 /** The connection string: what is taken, what is refused, and that no refusal repeats a secret. */
 import { describe, expect, it } from "vitest";
-import { readConnectionString } from "../../adapters/kurrent-address.ts";
+import { readConnectionString } from "../../adapters/kurrent/address.ts";
 import { AdapterError } from "../../domain/ports.ts";
 
 describe("a connection string", () => {

@@ -1,7 +1,7 @@
 /** Names of streams and positions, ours and KurrentDB's. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { bookmarkName, followedPrefix, placeBefore, positionAfter, streamName, streamOf } from "../../adapters/kurrent-names.ts";
+import { bookmarkName, followedPrefix, placeBefore, positionAfter, streamName, streamOf } from "../../adapters/kurrent/names.ts";
 import { cameraStream } from "../../domain/streams.ts";
 
 describe("a stream's name", () => {

@@ -2,10 +2,10 @@
 import { createHash, randomBytes, randomUUID } from "node:crypto";
 import kafkajs from "kafkajs";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import type { KafkaClient, KafkaRecord } from "../../adapters/kafka-client.ts";
-import { connectKafka, openKafkajs } from "../../adapters/kafka-connect.ts";
+import type { KafkaClient, KafkaRecord } from "../../adapters/kafka/client.ts";
+import { connectKafka, openKafkajs } from "../../adapters/kafka/connect.ts";
+import { Chunks, inChunks } from "../../adapters/log-kafka/chunks.ts";
 import { connectKafkaLogs } from "../../adapters/log-kafka.ts";
-import { Chunks, inChunks } from "../../adapters/log-kafka-chunks.ts";
 import { Damaged } from "../../adapters/seal.ts";
 import { type Base, EVENTS_PER_RECORD, type Logs } from "../../domain/ports.ts";
 import { batchesOf, cameraIn, coverage, eventsOf, frame, presence, TENANT } from "../conformance/events.ts";

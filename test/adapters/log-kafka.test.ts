@@ -1,8 +1,8 @@
 /** What only the log in Kafka promises: owners in several processes (here several Logs), fenced by Kafka, who find what the one before left. */
 import { randomUUID } from "node:crypto";
 import { afterEach, describe, expect, test } from "vitest";
-import type { KafkaClient } from "../../adapters/kafka-client.ts";
-import { connectKafka } from "../../adapters/kafka-connect.ts";
+import type { KafkaClient } from "../../adapters/kafka/client.ts";
+import { connectKafka } from "../../adapters/kafka/connect.ts";
 import { openKafkaLogs } from "../../adapters/log-kafka.ts";
 import { AdapterError, EVENTS_PER_RECORD, type Logs, type Owned, type Position, type Saved } from "../../domain/ports.ts";
 import { batchesOf, cameraIn, coverage, eventsOf, TENANT } from "../conformance/events.ts";

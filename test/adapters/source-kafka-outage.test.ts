@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import kafkajs from "kafkajs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { systemClock } from "../../adapters/clock.ts";
-import { readKafkaUrl } from "../../adapters/kafka-url.ts";
+import { readKafkaUrl } from "../../adapters/kafka/url.ts";
 import { openMemoryLogs } from "../../adapters/log-memory.ts";
 import { openKafkaSource } from "../../adapters/source-kafka.ts";
 import type { Frame } from "../../domain/event.ts";

@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import kafkajs from "kafkajs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { readKafkaUrl } from "../../adapters/kafka-url.ts";
+import { readKafkaUrl } from "../../adapters/kafka/url.ts";
 import { type RunningServer, startServer } from "../../examples/server.ts";
 import { kafkaForTests } from "../servers/for-tests.ts";
 import { cameraEvent, nvFrame, nvObject } from "../support/foreign.ts";

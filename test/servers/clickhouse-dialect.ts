@@ -14,7 +14,7 @@ import { createServer, type IncomingMessage, request, type Server, type ServerRe
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ChdbProcess } from "../../adapters/chdb-process.ts";
+import { ChdbProcess } from "../../adapters/chdb/process.ts";
 import {
   aloneInCluster,
   bodyOfRefusal,

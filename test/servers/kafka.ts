@@ -18,7 +18,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import kafkajs from "kafkajs";
 // For its cure of a warning kafkajs would make Node print.
-import "../../adapters/kafka-internals.ts";
+import "../../adapters/kafka/internals.ts";
 import { classPath, whyNoKafka } from "./kafka/jars.ts";
 import { freePorts } from "./kafka/ports.ts";
 import { startWatched, type Watched } from "./kafka/process.ts";

@@ -1,7 +1,7 @@
 /** Topics of one's own on the run's broker, through our client. */
 import { randomUUID } from "node:crypto";
-import type { KafkaClient, KafkaRecord, NewRecord } from "../../adapters/kafka-client.ts";
-import { connectKafka } from "../../adapters/kafka-connect.ts";
+import type { KafkaClient, KafkaRecord, NewRecord } from "../../adapters/kafka/client.ts";
+import { connectKafka } from "../../adapters/kafka/connect.ts";
 import { noted } from "./warehouse.ts";
 
 /** Made anew for every test that asks. It keeps what is old: our records are dated as the test likes. */

@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { ChdbOptions } from "../../adapters/chdb-process.ts";
+import type { ChdbOptions } from "../../adapters/chdb/process.ts";
 import { openChdb } from "../../adapters/warehouse-clickhouse.ts";
 import type { Derived, Fact } from "../../domain/event.ts";
 import type { Clock, Journal, Log, Meter, Warehouse } from "../../domain/ports.ts";

@@ -1,7 +1,7 @@
-/** The client the log on Kafka is built on (adapters/kafka-connect.ts), asked for the same as the bare ones. */
+/** The client the log on Kafka is built on (adapters/kafka/connect.ts), asked for the same as the bare ones. */
 import { openJournal } from "../../../adapters/journal-pino.ts";
-import type { ToSend } from "../../../adapters/kafka-client.ts";
-import { connectKafka } from "../../../adapters/kafka-connect.ts";
+import type { ToSend } from "../../../adapters/kafka/client.ts";
+import { connectKafka } from "../../../adapters/kafka/connect.ts";
 import { type BareClient, FETCH, type Rec } from "./client.ts";
 
 const byTopic = (records: readonly Rec[]): readonly ToSend[] =>

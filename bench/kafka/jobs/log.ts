@@ -1,7 +1,7 @@
 /** The log on Kafka, over its own client. */
 import { openJournal } from "../../../adapters/journal-pino.ts";
-import type { KafkaClient, ToSend } from "../../../adapters/kafka-client.ts";
-import { connectKafka } from "../../../adapters/kafka-connect.ts";
+import type { KafkaClient, ToSend } from "../../../adapters/kafka/client.ts";
+import { connectKafka } from "../../../adapters/kafka/connect.ts";
 import { openKafkaLogs } from "../../../adapters/log-kafka.ts";
 import type { Logs } from "../../../domain/ports.ts";
 

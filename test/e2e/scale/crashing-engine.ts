@@ -3,8 +3,8 @@
  * with derived events in it. For the runs that ask for exactly once only.
  */
 
-import type { KafkaClient, Transaction } from "../../../adapters/kafka-client.ts";
-import { connectKafka } from "../../../adapters/kafka-connect.ts";
+import type { KafkaClient, Transaction } from "../../../adapters/kafka/client.ts";
+import { connectKafka } from "../../../adapters/kafka/connect.ts";
 import { openKafkaLogs } from "../../../adapters/log-kafka.ts";
 import * as adapters from "../../../adapters/open.ts";
 import { readConfig } from "../../../config.ts";

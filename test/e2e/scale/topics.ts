@@ -1,7 +1,7 @@
 /** Topics as somebody else reads them: a plain kafkajs consumer that knows nothing of our reader. */
 import { randomUUID } from "node:crypto";
 import kafkajs from "kafkajs";
-import { connectKafka } from "../../../adapters/kafka-connect.ts";
+import { connectKafka } from "../../../adapters/kafka/connect.ts";
 
 const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined, fatal: () => undefined };
 const { Kafka, logLevel } = kafkajs;

@@ -1,0 +1,102 @@
+/**
+ * The Kafka client on kafkajs: its connections, authentication, metadata and encodings. See kafka/internals.ts for why not its consumers
+ * and producers. Needs Kafka 2.7 or later.
+ */
+import kafkajs from "kafkajs";
+import type { Journal } from "../../domain/ports.ts";
+import type { KafkaAccess, KafkaClient } from "./client.ts";
+import { teachKafkajs } from "./codecs.ts";
+import { openReader } from "./fetch.ts";
+import { Link } from "./link.ts";
+import { joinGroup } from "./member.ts";
+import { openOffsets } from "./offsets.ts";
+import { openProducer } from "./produce.ts";
+import { openTopics } from "./topics.ts";
+import { openTransactional } from "./transactions.ts";
+import { readKafkaUrl } from "./url.ts";
+
+export type KafkaPlace = { readonly url: string; readonly access?: Partial<KafkaAccess>; readonly journal: Journal };
+
+/** Answers when a broker does. Throws AdapterError `bad-query` for a URL that cannot be, `unavailable` where no broker takes us. */
+export const connectKafka = async ({ url, access, journal }: KafkaPlace): Promise<KafkaClient & { readonly prefix: string }> => {
+  const address = readKafkaUrl(url, access);
+  /** Made or checked here: whoever connects later need not ask for all topics there are. */
+  const topics = new Set<string>();
+  const links = new Set<Link>();
+  const link = (...first: readonly string[]): Link => {
+    const made = new Link(address, journal, first.length > 0 ? first : topics);
+    links.add(made);
+    return made;
+  };
+  const asking = link();
+  const { ensureTopics, partitionsOf } = openTopics(asking);
+  try {
+    await asking.trying({ what: "Connecting to Kafka", forMs: 10_000 }, (cluster) => cluster.connect());
+  } catch (error) {
+    asking.close();
+    throw error;
+  }
+  const closing = <T extends () => Promise<void>>(one: Link, close: T): (() => Promise<void>) => {
+    return async () => {
+      links.delete(one);
+      await close();
+    };
+  };
+  return {
+    prefix: address.prefix,
+    ensureTopics: async (needs) => {
+      await ensureTopics(needs);
+      for (const { topic } of needs) topics.add(topic);
+    },
+    partitionsOf,
+    ...openOffsets(asking),
+    reader: (topic, partition) => {
+      const own = link(topic);
+      const { fetch, close } = openReader(own, topic, partition);
+      return { fetch, close: closing(own, close) };
+    },
+    send: openProducer({ link: link() }),
+    transactional: async (id) => {
+      const own = link();
+      try {
+        const { begin, close } = await openTransactional(own, id);
+        return { begin, close: closing(own, close) };
+      } catch (error) {
+        links.delete(own);
+        own.close();
+        throw error;
+      }
+    },
+    join: async (group, topic, told) => {
+      const own = link(topic);
+      try {
+        return closing(own, await joinGroup(own, journal, group, topic, told));
+      } catch (error) {
+        links.delete(own);
+        throw error;
+      }
+    },
+    close: async () => {
+      for (const one of links) one.close();
+      links.clear();
+    },
+  };
+};
+
+/** kafkajs itself, for reading the topics of others in a group: the same brokers, login and codecs. */
+export const openKafkajs = ({ url, access, journal }: KafkaPlace): kafkajs.Kafka => {
+  const { brokers, ssl, sasl } = readKafkaUrl(url, access);
+  teachKafkajs();
+  return new kafkajs.Kafka({
+    clientId: "tallywire",
+    brokers: [...brokers],
+    ...(ssl === undefined ? {} : { ssl }),
+    ...(sasl === undefined ? {} : { sasl: sasl as kafkajs.SASLOptions }),
+    logLevel: kafkajs.logLevel.WARN,
+    // It calls errors what it tries again a moment later.
+    logCreator:
+      () =>
+      ({ log: { message } }) =>
+        journal.debug({ from: "kafkajs" }, message),
+  });
+};

@@ -1,0 +1,52 @@
+/** Damaged records: where they are said to be, and passing over those an operator has named. */
+import { AdapterError, type Journal } from "../../domain/ports.ts";
+import type { KafkaRecord } from "../kafka/client.ts";
+import { Damaged } from "../seal.ts";
+import type { Topics } from "./topics.ts";
+
+/** `facts/2/1077`: a topic of the log, its partition, the offset. */
+const NAME = /^(facts|derived|progress|memory|bases)\/(\d+)\/(\d+)$/;
+
+/** Nothing is changed in Kafka: a record is passed over by who was told to, and only while it is damaged. */
+export class Damage {
+  readonly #topics: Topics;
+  readonly #journal: Journal;
+  readonly #passed: ReadonlySet<string>;
+  readonly #said = new Set<string>();
+
+  /** Throws AdapterError `bad-query` for a name that no record of such a log can have. */
+  constructor(topics: Topics, partitions: number, names: readonly string[], journal: Journal) {
+    for (const name of names) {
+      const [, , partition] = NAME.exec(name) ?? [];
+      if (partition === undefined || Number(partition) >= partitions)
+        throw new AdapterError("bad-query", `TALLYWIRE_SKIP_CORRUPT: "${name}" names no record of this log.`, { retryable: false });
+    }
+    this.#topics = topics;
+    this.#journal = journal;
+    this.#passed = new Set(names);
+  }
+
+  /** What `read` makes of a record; `instead` where it is damaged and was named. Throws AdapterError `corrupt` that says where. */
+  read<T, U>(log: keyof Topics, partition: number, record: KafkaRecord, read: () => T, instead: U): T | U {
+    try {
+      return read();
+    } catch (cause) {
+      if (!(cause instanceof Damaged)) throw cause;
+      const name = `${log}/${partition}/${record.offset}`;
+      if (!this.#passed.has(name)) throw this.#corrupt(log, partition, record.offset, name, cause);
+      if (!this.#said.has(name)) {
+        this.#said.add(name);
+        this.#journal.warn({ record: name, damage: cause.message }, "a corrupt record is passed over, as told");
+      }
+      return instead;
+    }
+  }
+
+  #corrupt(log: keyof Topics, partition: number, offset: number, name: string, cause: Damaged): AdapterError {
+    const message =
+      `Record ${name} is corrupt: ${cause.message}. It stands in the topic ${this.#topics[log]}, partition ${partition}, at offset ${offset}. ` +
+      `Copy it first if it can still be of use; then start every process with TALLYWIRE_SKIP_CORRUPT naming "${name}": ` +
+      "the record is passed over and reading goes on behind it.";
+    return new AdapterError("corrupt", message, { retryable: false, cause });
+  }
+}

@@ -1,0 +1,93 @@
+/**
+ * The derived log in Kafka: one event a record, for others to read too (docs/topics.md).
+ *
+ * Key: UTF-8 of tenant, NUL, camera; Kafka's own default partitioner gives the same partition for it. Value: the event as JSON.
+ * Timestamp: the event's `receivedAt`. Headers: `schema`, the version the JSON was written in; `kind`, the event's.
+ */
+import { keyText } from "../../domain/envelope.ts";
+import type { Derived } from "../../domain/event.ts";
+import { createPartitions } from "../../domain/partitions.ts";
+import { AdapterError, EVENTS_PER_RECORD, type Log, type Position } from "../../domain/ports.ts";
+import { derivedText } from "../codec.ts";
+import type { KafkaRecord } from "../kafka/client.ts";
+import { Damaged } from "../seal.ts";
+import type { BatchLimits } from "./feed.ts";
+import type { Parts } from "./parts.ts";
+import { type Addressed, byTopic, inPortions } from "./portions.ts";
+import { Reading } from "./reading.ts";
+
+const text = derivedText();
+
+const unpack = ({ value, headers }: KafkaRecord): readonly Derived[] => {
+  const schema = headers.schema?.toString() ?? "";
+  if (value === undefined || !/^[1-9]\d{0,5}$/.test(schema)) throw new Damaged("it was not written by this program");
+  return [text.read(value.toString("utf8"), Number(schema))];
+};
+
+export class KafkaDerived implements Log<Derived> {
+  readonly epoch: string;
+  readonly partitions: number;
+  readonly #parts: Parts;
+  readonly #reading: Reading<Derived>;
+  readonly #partitionOf: ReturnType<typeof createPartitions>;
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(parts: Parts, epoch: string, limits: BatchLimits) {
+    this.epoch = epoch;
+    this.partitions = parts.partitions;
+    this.#parts = parts;
+    this.#partitionOf = createPartitions(parts.partitions);
+    this.#reading = new Reading(parts, { log: "derived", limits, count: () => 1, unpack });
+  }
+
+  /** One after another, so that events of a camera keep their order. Owners commit instead. */
+  append(events: readonly Derived[]): Promise<readonly Position[]> {
+    if (this.#parts.closing.over) return Promise.reject(new AdapterError("closed", "The log is closed.", { retryable: false }));
+    const addressed = events.map((event) => this.addressed(this.#partitionOf(event.tenant, event.camera), event));
+    const sent = this.#last.then(() => this.#send(addressed));
+    this.#last = sent.catch(() => undefined);
+    return sent;
+  }
+
+  read(
+    partition: number,
+    from: Parameters<Log<Derived>["read"]>[1],
+    how?: Parameters<Log<Derived>["read"]>[2],
+  ): ReturnType<Log<Derived>["read"]> {
+    return this.#reading.read(partition, from, how);
+  }
+
+  bounds(partition: number): ReturnType<Log<Derived>["bounds"]> {
+    return this.#reading.bounds(partition);
+  }
+
+  /** Resolves when it is known where the reads asked for so far end. */
+  asked(): Promise<void> {
+    return this.#reading.asked();
+  }
+
+  async drained(): Promise<void> {
+    await this.#last;
+  }
+
+  addressed(partition: number, event: Derived): Addressed {
+    const record = {
+      partition,
+      key: Buffer.from(keyText(event.tenant, event.camera), "utf8"),
+      value: Buffer.from(text.write(event), "utf8"),
+      timestamp: Math.max(0, event.receivedAt),
+      headers: { schema: String(text.version), kind: event.kind },
+    };
+    return { topic: this.#parts.topics.derived, record };
+  }
+
+  async #send(addressed: readonly Addressed[]): Promise<readonly Position[]> {
+    await this.asked();
+    const positions: Position[] = [];
+    for (const portion of inPortions(addressed)) {
+      const [offsets] = await this.#parts.client.send(byTopic(portion));
+      for (const offset of offsets ?? []) positions.push(offset * EVENTS_PER_RECORD);
+    }
+    return positions;
+  }
+}
