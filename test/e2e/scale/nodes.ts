@@ -5,6 +5,8 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type RunningServer, startServer } from "../../../examples/server.ts";
 
+/** Warnings that are kept. */
+const WARNINGS = 60;
 /** Milliseconds a process may take to come by its point before it is killed wherever it is. */
 const PATIENCE_MS = 3000;
 
@@ -26,6 +28,8 @@ export type Node = {
 export type Nodes = {
   /** Lines that speak of a defect, with the name of the process. */
   readonly fatal: readonly string[];
+  /** What each process says of itself, and the last warnings of all: where nothing moves any more, the reason is among them. */
+  state(): Promise<readonly string[]>;
   /** `program`: another than main.ts. Started at once. */
   add(name: string, roles: string, how?: { readonly program?: string; readonly env?: Readonly<Record<string, string>> }): Promise<Node>;
   /** Ends what still runs and removes the data. */
@@ -35,8 +39,20 @@ export type Nodes = {
 export const nodesOf = (env: Readonly<Record<string, string>>, onLine?: (name: string, line: string) => void): Nodes => {
   const all: Node[] = [];
   const fatal: string[] = [];
+  const warnings: string[] = [];
   return {
     fatal,
+    state: async () => {
+      const asked = all
+        .filter(({ running }) => running)
+        .map(({ name, url }) =>
+          fetch(`${url}/readyz`, { signal: AbortSignal.timeout(PATIENCE_MS) })
+            .then((answer) => answer.text())
+            .catch(String)
+            .then((said) => `${name}: ${said}`),
+        );
+      return [...warnings, ...(await Promise.all(asked))];
+    },
     add: async (name, roles, { program, env: first } = {}) => {
       const data = await mkdtemp(join(tmpdir(), `tallywire-${name}-`));
       let server: RunningServer | undefined;
@@ -63,6 +79,7 @@ export const nodesOf = (env: Readonly<Record<string, string>>, onLine?: (name: s
             env: { TALLYWIRE_ROLES: roles, ...env, ...more },
             onLine: (line) => {
               if (/"level":"fatal"/.test(line)) fatal.push(`${name}: ${line}`);
+              if (/"level":"(warn|error|fatal)"/.test(line) && warnings.push(`${name}: ${line}`) > WARNINGS) warnings.shift();
               onLine?.(name, line);
             },
           });

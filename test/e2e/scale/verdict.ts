@@ -35,7 +35,13 @@ const QUIET_WITHIN_MS = 120_000;
 type Read = { readonly facts: readonly (readonly Fact[])[]; readonly derived: readonly (readonly Derived[])[]; readonly aborted: number };
 
 /** Stops the installation's processes: somebody else reads the log after them. */
-export const judge = async (installation: Installation, say: (line: string) => void): Promise<Verdict> => {
+export const judge = (installation: Installation, say: (line: string) => void): Promise<Verdict> =>
+  verdict(installation, say).catch(async (error) => {
+    for (const line of await installation.nodes.state()) say(line);
+    throw error;
+  });
+
+const verdict = async (installation: Installation, say: (line: string) => void): Promise<Verdict> => {
   const { house, engines, subscriber, broker, prefix, nodes, wanted } = installation;
   const cameras = [...installation.cameras, ...installation.prober.cameras];
   const faults: string[] = [];
