@@ -4,7 +4,7 @@ import { connectKafkaLogs } from "../../adapters/log-kafka.ts";
 import type { Fact } from "../../domain/event.ts";
 import type { AdapterError } from "../../domain/ports.ts";
 import { cameraIn, coverage, eventsOf, frame } from "../conformance/events.ts";
-import { kafkaForTests } from "../servers/for-tests.ts";
+import { canStartKafka } from "../servers/for-tests.ts";
 import { startKafka } from "../servers/kafka.ts";
 import { owning } from "../support/owning.ts";
 import { noted } from "../support/warehouse.ts";
@@ -14,8 +14,9 @@ const A = cameraIn(0, PARTITIONS);
 const numbers = (n: number, from = 0): number[] => Array.from({ length: n }, (_, i) => from + i);
 const ids = (events: readonly Fact[]): number[] => events.map((event) => Number((event as { readonly id: string }).id));
 
-const kafka = await kafkaForTests("the log in Kafka through a broker's death");
-describe.skipIf(kafka === undefined)("a broker that is killed and started again", () => {
+const canStart = await canStartKafka("the log in Kafka through a broker's death");
+
+describe.skipIf(!canStart)("a broker that is killed and started again", () => {
   test("under load takes nothing that was acknowledged, and who reads and who owns go on", async () => {
     const broker = await startKafka({ heapMb: 384 });
     const logs = await connectKafkaLogs({ url: `${broker.url}/x`, journal: noted().journal, partitions: PARTITIONS });

@@ -1,12 +1,10 @@
 import { describe, expect, it } from "vitest";
 import type { Derived } from "../../domain/event.ts";
-import { kafkaForTests } from "../servers/for-tests.ts";
-import { whyNoKafka } from "../servers/kafka/jars.ts";
+import { canStartKafka } from "../servers/for-tests.ts";
 import { historyOf } from "../support/history.ts";
 import { compare } from "./scale/derivation.ts";
 import { exactlyOnce } from "./scale/exactly-once.ts";
 
-const SUITE = "exactly once, with engines killed and the broker bounced";
 const { derived } = historyOf(3, "default", "gate", 40);
 
 describe("the comparison of what is committed with what must follow", () => {
@@ -29,7 +27,7 @@ describe("the comparison of what is committed with what must follow", () => {
 });
 
 // A broker of its own: the one all suites share must not be bounced.
-const canBounce = (await kafkaForTests(SUITE)) !== undefined && (await whyNoKafka()) === undefined;
+const canBounce = await canStartKafka("exactly once, with engines killed and the broker bounced");
 
 describe.skipIf(!canBounce)("a log on Kafka", () => {
   it("loses nothing and has nothing twice when engines are killed with -9 and the broker is bounced", { timeout: 240_000 }, async () => {

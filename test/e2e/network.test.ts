@@ -1,12 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { startClickhouseDialect } from "../servers/clickhouse-dialect.ts";
-import { kafkaForTests } from "../servers/for-tests.ts";
-import { whyNoKafka } from "../servers/kafka/jars.ts";
+import { canStartKafka } from "../servers/for-tests.ts";
 import { network } from "./scale/network.ts";
 
 // A broker of its own: its clients must be told the proxy's address.
-const canProxy =
-  (await kafkaForTests("a bad network in front of Kafka and the warehouse")) !== undefined && (await whyNoKafka()) === undefined;
+const canProxy = await canStartKafka("a bad network in front of Kafka and the warehouse");
 
 describe.skipIf(!canProxy)("a bad network in front of Kafka and the warehouse", () => {
   it("loses nothing that was acknowledged and lets nothing hang", { timeout: 300_000 }, async () => {
