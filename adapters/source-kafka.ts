@@ -167,8 +167,13 @@ export const openKafkaSource = (
       await ended.promise;
     } finally {
       signal.removeEventListener("abort", stopped);
-      await consumer.disconnect();
-      await dead?.close();
+      // A failure to part must not stand before what ended the membership: a defect would be tried again for ever.
+      try {
+        await consumer.disconnect();
+        await dead?.close();
+      } catch (error) {
+        journal.warn({ err: error, topic, group }, "a connection to a topic of others did not end well");
+      }
     }
     if (defect !== undefined) throw new Defect(defect.error);
   };
