@@ -22,6 +22,8 @@ const REBALANCE_MS = 5_000;
 /** Beyond it an answer will not come. */
 const JOIN_ANSWER_MS = REBALANCE_MS + 2_000;
 const JOIN_PAUSE_MS = 50;
+/** Somebody has to grant it first. */
+const REFUSED_PAUSE_MS = 5_000;
 const LEAVE_MS = 2_000;
 /** How soon a change of the group is heard of. */
 const HEARTBEAT_MS = 500;
@@ -46,6 +48,8 @@ export const joinGroup = async (link: Link, journal: Journal, group: string, top
   let claim: Omit<Claim, "member"> = { claims: [], generation: NEVER_SYNCED };
   let memberId = "";
   let heard = performance.now();
+  /** Nothing is worked at, since the group may have given it to others; it may as well not have. */
+  let isSilent = false;
 
   const give = (partitions: readonly number[]): void => {
     if (signal.aborted) return;
@@ -66,6 +70,7 @@ export const joinGroup = async (link: Link, journal: Journal, group: string, top
   const watch = setInterval(() => {
     if (held.size === 0 || performance.now() - heard < SESSION_MS) return;
     journal.warn({ group, partitions: [...held] }, "the group has not been reached for too long; others may have its partitions now");
+    isSilent = true;
     give([]);
   }, HEARTBEAT_MS / 2);
 
@@ -89,6 +94,7 @@ export const joinGroup = async (link: Link, journal: Journal, group: string, top
       heard = asking;
       const mine = MemberAssignment.decode(memberAssignment)?.assignment[topic] ?? [];
       claim = { claims: mine, generation: joined.generationId };
+      isSilent = false;
       give(mine);
       return { memberId, generation: joined.generationId };
     });
@@ -104,6 +110,11 @@ export const joinGroup = async (link: Link, journal: Journal, group: string, top
         },
       );
       heard = asking;
+      if (!isSilent) return;
+      // A broker that was started again lets its members live on as if they had been heard all the while: nobody has our partitions.
+      journal.info({ group, partitions: claim.claims }, "the group has not missed us: its partitions are worked at again");
+      isSilent = false;
+      give(claim.claims);
     });
 
   const joined = Promise.withResolvers<void>();
@@ -135,7 +146,8 @@ export const joinGroup = async (link: Link, journal: Journal, group: string, top
           joined.reject(error);
           journal.error({ err: error, group }, "the group does not take us; trying goes on");
         }
-        await sleep(error instanceof Regrouping ? 0 : JOIN_PAUSE_MS, undefined, { signal }).catch(() => undefined);
+        const pauseMs = error instanceof Regrouping ? 0 : error.retryable ? JOIN_PAUSE_MS : REFUSED_PAUSE_MS;
+        await sleep(pauseMs, undefined, { signal }).catch(() => undefined);
       }
     }
   };

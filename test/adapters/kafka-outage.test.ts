@@ -7,6 +7,7 @@ import { canStartKafka } from "../servers/for-tests.ts";
 import { freePorts } from "../servers/kafka/ports.ts";
 import { type RunningKafka, startKafka } from "../servers/kafka.ts";
 import { connected, freshTopic, readAll, record, valuesOf } from "../support/kafka.ts";
+import { startTcpProxy, type TcpProxy } from "../support/tcp-proxy.ts";
 
 const canStart = await canStartKafka("a Kafka that is killed and started again");
 
@@ -15,14 +16,18 @@ describe.skipIf(!canStart)("a Kafka that is killed and started again", () => {
   let client: KafkaClient;
   /** Given up after ten seconds: the other tests need not wait for that. */
   let nowhere: Promise<unknown>;
+  let proxy: TcpProxy;
   beforeAll(async () => {
-    const [port] = await freePorts(1);
+    const [port, proxied] = (await freePorts(2)) as [number, number];
     nowhere = connected(`kafka://127.0.0.1:${port}/x`).catch((error: unknown) => error);
-    kafka = await startKafka({ heapMb: 512 });
+    proxy = await startTcpProxy({ seed: 1, port: proxied });
+    kafka = await startKafka({ heapMb: 512, listeners: { PROXIED: "PLAINTEXT" }, advertised: { PROXIED: proxied } });
+    proxy.leadTo(kafka.ports.PROXIED as number);
     client = await connected(kafka.url);
   }, 120_000);
   afterAll(async () => {
     await client.close();
+    await proxy.close();
     await kafka.stop();
   });
 
@@ -113,6 +118,25 @@ describe.skipIf(!canStart)("a Kafka that is killed and started again", () => {
     await kafka.restart();
     await expect.poll(() => has.size, { timeout: 30_000 }).toBe(2);
     await leave();
+  });
+
+  it("that is back before it misses a member gives him work again, though he had given it up", { timeout: 120_000 }, async () => {
+    const topic = await freshTopic(client, 2);
+    const has = new Set<number>();
+    const behind = await connected(`kafka://127.0.0.1:${proxy.port}/x`);
+    const leave = await behind.join(randomUUID(), topic, {
+      gained: (p) => has.add(p),
+      // As soon as it gives up: its heartbeat under way comes through, and a broker that was started again takes it.
+      lost: (p) => has.delete(p) && has.size === 0 && void proxy.end(),
+    });
+    expect(has.size).toBe(2);
+    await proxy.begin({ kind: "reset" });
+    await kafka.kill();
+    await kafka.restart();
+    await expect.poll(() => has.size, { timeout: 15_000, interval: 5 }).toBe(0);
+    await expect.poll(() => has.size, { timeout: 15_000 }).toBe(2);
+    await leave();
+    await behind.close();
   });
 
   it("whose files were changed is not believed: the reader says where", async () => {
