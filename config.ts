@@ -1,5 +1,6 @@
 /** From the environment, a file and the command line to one frozen Config; the only reader of the environment. */
 import { readFileSync } from "node:fs";
+import { type Access, halfSaid } from "./domain/access.ts";
 import { type Role, roles } from "./domain/roles.ts";
 import { type Config, type Name, settings } from "./settings.ts";
 
@@ -66,17 +67,24 @@ export const needs = (config: Config, part: keyof typeof usersOf): boolean =>
 /** Whether other processes may work at the same log. */
 export const isShared = (config: Config): boolean => !EMBEDDED.test(config.LOG);
 
+/** What is shown to the Kafka of the log. */
+const accessOf = (config: Config): Access => ({
+  username: config.KAFKA_USERNAME,
+  password: config.KAFKA_PASSWORD,
+  mechanism: config.KAFKA_MECHANISM,
+  ca: config.KAFKA_CA,
+  cert: config.KAFKA_CERT,
+  key: config.KAFKA_KEY,
+});
+
 const contradictions = (config: Config): readonly string[] => {
   const faults = [...undivided(config)];
   if (!LOOPBACK.test(config.HOST) && !config.INSECURE_BIND)
     faults.push(
       `${PREFIX}HOST: ${config.HOST} is not loopback and tokens are off: anyone could read and write. Set ${PREFIX}INSECURE_BIND=true to allow it`,
     );
-  for (const [one, other] of [
-    ["KAFKA_USERNAME", "KAFKA_PASSWORD"],
-    ["KAFKA_CERT", "KAFKA_KEY"],
-  ] as const)
-    if ((config[one] === "") !== (config[other] === "")) faults.push(`${PREFIX}${one}: goes together with ${PREFIX}${other}`);
+  for (const [one, other] of halfSaid(accessOf(config)))
+    faults.push(`${PREFIX}KAFKA_${one.toUpperCase()}: goes together with ${PREFIX}KAFKA_${other.toUpperCase()}`);
   return faults;
 };
 

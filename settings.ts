@@ -1,5 +1,6 @@
 /** Every setting there is: its name, what it may be, what it is where nobody says. */
 import { z } from "zod";
+import { mechanisms } from "./domain/access.ts";
 import { limits } from "./domain/limits.ts";
 import { type Role, roles } from "./domain/roles.ts";
 
@@ -59,9 +60,9 @@ export const settings = {
   KAFKA_USERNAME: { schema: z.string(), default: "", help: "user of the Kafka log, where its URL names none" },
   KAFKA_PASSWORD: { schema: z.string(), default: "", secret: true, help: "that user's password" },
   KAFKA_MECHANISM: {
-    schema: z.enum(["", "plain", "scram-sha-256", "scram-sha-512"]),
+    schema: z.enum(["", ...mechanisms]),
     default: "",
-    help: "how that user is known: plain, scram-sha-256 or scram-sha-512",
+    help: `how that user is known: ${mechanisms.join(", ")}`,
   },
   KAFKA_CA: { schema: z.string(), default: "", help: "PEM file of the authorities that sign the Kafka brokers' certificates" },
   KAFKA_CERT: { schema: z.string(), default: "", help: "PEM file of the certificate shown to the Kafka brokers" },

@@ -1,8 +1,8 @@
 /** URL -> adapter. Beside the composition root the only place that names one. */
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { Access } from "../domain/access.ts";
 import type { EventStore, Journal, Logs, Meter, Warehouse } from "../domain/ports.ts";
-import type { KafkaAccess } from "./kafka/client.ts";
 import { connectKafkaLogs } from "./log-kafka.ts";
 import { openLmdbLogs } from "./log-lmdb.ts";
 import { openMemoryLogs } from "./log-memory.ts";
@@ -12,7 +12,7 @@ import { openMemoryStore } from "./store-memory.ts";
 import { openChdb, openClickhouse } from "./warehouse-clickhouse.ts";
 
 export type Where = { readonly url: string; readonly dataDir: string };
-type LogsWhere = Where & { readonly kafka: KafkaAccess; readonly journal: Journal };
+type LogsWhere = Where & { readonly kafka: Access; readonly journal: Journal };
 type StoreWhere = Where & { readonly journal: Journal };
 
 /** `file:` is a folder of its own under the data directory; `file:///elsewhere` that one. */

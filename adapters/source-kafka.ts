@@ -7,6 +7,7 @@
  * the log takes nothing the group is told that we live: a waiting member is not replaced by another that would wait just so.
  */
 import kafkajs, { type Consumer, type EachBatchPayload, type Kafka, type KafkaMessage, type SASLOptions } from "kafkajs";
+import type { Access } from "../domain/access.ts";
 import {
   AdapterError,
   type Clock,
@@ -17,7 +18,6 @@ import {
   type Stop,
   type Take,
 } from "../domain/ports.ts";
-import type { KafkaAccess } from "./kafka/client.ts";
 import { teachKafkajs } from "./kafka/codecs.ts";
 import { type KafkaAddress, readKafkaUrl } from "./kafka/url.ts";
 import { openDeadLetters } from "./source-kafka-dead.ts";
@@ -205,8 +205,8 @@ export const openKafkaSource = (
  * to the other. Throws AdapterError `bad-query` for what cannot be read, and where the log is not on Kafka.
  */
 export const openSource = (
-  source: SourceTopic & { readonly url?: string | undefined; readonly access?: KafkaAccess | undefined },
-  log: { readonly url: string; readonly access: KafkaAccess },
+  source: SourceTopic & { readonly url?: string | undefined; readonly access?: Access | undefined },
+  log: { readonly url: string; readonly access: Access },
   world: SourceWorld,
 ): Source => {
   if (source.url !== undefined) return openKafkaSource(readKafkaUrl(source.url, source.access), source, world);

@@ -1,5 +1,6 @@
 /** The file that names topics of others: which records they hold, and whose frames those are. */
 import { z } from "zod";
+import { halfSaid, mechanisms } from "../domain/access.ts";
 import { limits } from "../domain/limits.ts";
 
 const text = z.string().min(1);
@@ -28,7 +29,7 @@ const events = z.union([
 const access = z.strictObject({
   username: z.string().default(""),
   password: z.string().default(""),
-  mechanism: z.enum(["", "plain", "scram-sha-256", "scram-sha-512"]).default(""),
+  mechanism: z.enum(["", ...mechanisms]).default(""),
   ca: z.string().default(""),
   cert: z.string().default(""),
   key: z.string().default(""),
@@ -67,6 +68,7 @@ const file = z.strictObject({ sources: z.array(source).min(1) }).check(({ value,
     if (deadLetter === own) fault("deadLetter", "is the topic itself: what cannot be read would come again without end");
     // The log's credentials are not shown to another server, nor another's to the log's.
     if (url === undefined && given !== undefined) fault("access", "goes with a url; without one the log's own connection is used");
+    for (const [one, other] of given === undefined ? [] : halfSaid(given)) fault(`access.${one}`, `goes together with ${other}`);
   }
 });
 

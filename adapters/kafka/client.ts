@@ -1,16 +1,6 @@
 /** What the Kafka log asks of a Kafka client: topics, reading one partition, durable and transactional writing, membership. */
 import type { Release, Stop } from "../../domain/ports.ts";
 
-/** What a URL may leave out. Empty: not said there either. `ca`, `cert` and `key` are paths of PEM files. */
-export type KafkaAccess = {
-  readonly username: string;
-  readonly password: string;
-  readonly mechanism: "" | "plain" | "scram-sha-256" | "scram-sha-512";
-  readonly ca: string;
-  readonly cert: string;
-  readonly key: string;
-};
-
 export type KafkaRecord = {
   readonly offset: number;
   readonly key: Buffer | undefined;

@@ -3,8 +3,9 @@
  * and producers. Needs Kafka 2.7 or later.
  */
 import kafkajs from "kafkajs";
+import type { Access } from "../../domain/access.ts";
 import type { Journal } from "../../domain/ports.ts";
-import type { KafkaAccess, KafkaClient } from "./client.ts";
+import type { KafkaClient } from "./client.ts";
 import { teachKafkajs } from "./codecs.ts";
 import { openReader } from "./fetch.ts";
 import { Link } from "./link.ts";
@@ -15,7 +16,7 @@ import { openTopics } from "./topics.ts";
 import { openTransactional } from "./transactions.ts";
 import { readKafkaUrl } from "./url.ts";
 
-export type KafkaPlace = { readonly url: string; readonly access?: Partial<KafkaAccess>; readonly journal: Journal };
+export type KafkaPlace = { readonly url: string; readonly access?: Partial<Access>; readonly journal: Journal };
 
 /** Answers when a broker does. Throws AdapterError `bad-query` for a URL that cannot be, `unavailable` where no broker takes us. */
 export const connectKafka = async ({ url, access, journal }: KafkaPlace): Promise<KafkaClient & { readonly prefix: string }> => {

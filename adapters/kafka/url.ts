@@ -1,7 +1,7 @@
 /** Where Kafka is and how to speak to it: the URL, with what settings add to it. */
 import { readFileSync } from "node:fs";
+import { type Access, type Mechanism, mechanisms } from "../../domain/access.ts";
 import { AdapterError } from "../../domain/ports.ts";
-import type { KafkaAccess } from "./client.ts";
 
 export type KafkaAddress = {
   /** "host:port". */
@@ -9,13 +9,10 @@ export type KafkaAddress = {
   /** What the topics' names begin with; empty where the URL names none. */
   readonly prefix: string;
   readonly ssl: { readonly ca?: string; readonly cert?: string; readonly key?: string } | undefined;
-  readonly sasl:
-    | { readonly mechanism: "plain" | "scram-sha-256" | "scram-sha-512"; readonly username: string; readonly password: string }
-    | undefined;
+  readonly sasl: { readonly mechanism: Mechanism; readonly username: string; readonly password: string } | undefined;
 };
 
-const FORM = "kafka://[user:password@]host:port[,host:port…][/prefix][?tls=true&mechanism=plain|scram-sha-256|scram-sha-512]";
-const MECHANISMS = ["plain", "scram-sha-256", "scram-sha-512"] as const;
+const FORM = `kafka://[user:password@]host:port[,host:port…][/prefix][?tls=true&mechanism=${mechanisms.join("|")}]`;
 
 /** Never the URL itself: it may hold a password. */
 const refuse = (why: string): never => {
@@ -46,7 +43,7 @@ const pem = (path: string, what: string): string => {
 };
 
 /** Not by WHATWG's URL: that knows one host. Throws AdapterError `bad-query`, or `unavailable` where a PEM file cannot be read. */
-export const readKafkaUrl = (url: string, access: Partial<KafkaAccess> = {}): KafkaAddress => {
+export const readKafkaUrl = (url: string, access: Partial<Access> = {}): KafkaAddress => {
   const { login, hosts, path, search } =
     /^kafka:\/\/(?:(?<login>[^@/?#]*)@)?(?<hosts>[^@/?#]+)(?:\/(?<path>[^?#]*))?(?:\?(?<search>[^#]*))?$/.exec(url)?.groups ??
     refuse("it cannot be read");
@@ -65,7 +62,7 @@ export const readKafkaUrl = (url: string, access: Partial<KafkaAccess> = {}): Ka
   const username = login === undefined ? (access.username ?? "") : decoded(login.slice(0, colon));
   const password = login === undefined ? (access.password ?? "") : decoded(login.slice(colon + 1));
   const said = query.get("mechanism") ?? (access.mechanism || "plain");
-  const mechanism = MECHANISMS.find((known) => known === said) ?? refuse(`the mechanism "${said}" is not known`);
+  const mechanism = mechanisms.find((known) => known === said) ?? refuse(`the mechanism "${said}" is not known`);
   if (username === "" && query.has("mechanism")) refuse("a mechanism is of no use without a user");
 
   const { ca = "", cert = "", key = "" } = access;

@@ -2,8 +2,8 @@ import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { KafkaAccess } from "../../adapters/kafka/client.ts";
 import { connectKafka, openKafkajs } from "../../adapters/kafka/connect.ts";
+import type { Access } from "../../domain/access.ts";
 import { canStartKafka } from "../servers/for-tests.ts";
 import { type RunningKafka, startKafka } from "../servers/kafka.ts";
 import { freshTopic, readAll, record, valuesOf } from "../support/kafka.ts";
@@ -98,7 +98,7 @@ describe.skipIf(!canStart)("logging in to Kafka", () => {
   });
 
   const note = noted();
-  const connect = (listener: string, login: string, search: string, access: Partial<KafkaAccess> = {}) =>
+  const connect = (listener: string, login: string, search: string, access: Partial<Access> = {}) =>
     connectKafka({ url: `kafka://${login}127.0.0.1:${kafka.ports[listener]}/x${search}`, access, journal: note.journal });
   const works = async (connecting: ReturnType<typeof connect>) => {
     const client = await connecting;

@@ -408,6 +408,16 @@ describe("the file of sources", () => {
     ["no topic", { sources: [{}] }, /^sources\.0\.topic: /],
     ["a topic Kafka does not allow", { sources: [{ topic: "a b" }] }, /^sources\.0\.topic: must be/],
     ["another scheme", { sources: [{ topic: "a", url: "http://h" }] }, /^sources\.0\.url: must begin with kafka:/],
+    [
+      "a user without a password",
+      { sources: [{ topic: "a", url: "kafka://h:1", access: { username: "u" } }] },
+      /^sources\.0\.access\.username: goes together with password$/,
+    ],
+    [
+      "a certificate without its key",
+      { sources: [{ topic: "a", url: "kafka://h:1", access: { cert: "c.pem" } }] },
+      /^sources\.0\.access\.cert: goes together with key$/,
+    ],
     ["an unknown format", { sources: [{ topic: "a", format: "xml" }] }, /^sources\.0\.format: /],
     ["a sensor from nowhere", { sources: [{ topic: "a", sensor: { from: "header" } }] }, /^sources\.0\.sensor\.from: /],
     [
