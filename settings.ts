@@ -89,7 +89,7 @@ export const settings = {
   CHECKPOINT_SECONDS: { schema: positive, default: "5", help: "seconds between checkpoints of the engine's memory" },
   CHECKPOINT_FRAMES: { schema: integer(1, 100_000_000), default: "50000", help: "frames between checkpoints, should they come first" },
   SKIP_CORRUPT: {
-    // As adapters/lmdb/aside.ts names them: a log's record by partition and number, memory and bases by their keys.
+    // As the log names them: adapters/lmdb/aside.ts, adapters/log-kafka/damage.ts.
     schema: z.string().regex(/^([a-z]+\/[\w-]+\/[\w-]+(,[a-z]+\/[\w-]+\/[\w-]+)*)?$/, "must be names of records, separated by commas"),
     default: "",
     help: "corrupt records to leave out, as named by the error that found them",

@@ -1,6 +1,6 @@
 /**
- * The Kafka client on kafkajs: its connections, authentication, metadata and encodings. See kafka/internals.ts for why not its consumers
- * and producers. Needs Kafka 2.7 or later.
+ * The Kafka client on kafkajs: its connections, authentication, metadata and encodings. Why not its consumers and
+ * producers: docs/adr/0006-a-kafka-client-of-our-own.md. Needs Kafka 2.7 or later; the topics of a log need 3.6.
  */
 import kafkajs from "kafkajs";
 import type { Access } from "../../domain/access.ts";
@@ -57,10 +57,10 @@ export const connectKafka = async ({ url, access, journal }: KafkaPlace): Promis
       return { fetch, close: closing(own, close) };
     },
     send: openProducer({ link: link() }),
-    transactional: async (id) => {
+    transactional: async (id, signal) => {
       const own = link();
       try {
-        const { begin, close } = await openTransactional(own, id);
+        const { begin, close } = await openTransactional(own, id, signal);
         return { begin, close: closing(own, close) };
       } catch (error) {
         links.delete(own);
