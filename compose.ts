@@ -7,10 +7,10 @@ import { openSource } from "./adapters/source-kafka.ts";
 import type { Core } from "./api/core.ts";
 import { type Config, isShared, needs } from "./config.ts";
 import { limits as defaultLimits, type Limits } from "./domain/limits.ts";
+import { patiently } from "./domain/patience.ts";
 import type { Journal } from "./domain/ports.ts";
 import type { SourceSettings } from "./ingest/source-settings.ts";
-import { patiently } from "./projections/patience.ts";
-import { createReadiness, watchWrites } from "./readiness.ts";
+import { createReadiness } from "./readiness.ts";
 import { noApi, readOthers, startApi } from "./roles/api.ts";
 import { startDecisions } from "./roles/decisions.ts";
 import { startEngine } from "./roles/engine.ts";
@@ -18,6 +18,7 @@ import { startIngest, topicsIn } from "./roles/ingest.ts";
 import { type Projector, startProjector } from "./roles/projector.ts";
 import { createModels, type Models } from "./roles/warehouse.ts";
 import type { Ports, World } from "./roles/world.ts";
+import { watchWrites } from "./roles/writes.ts";
 
 /** What opens the outside. A test may put something between. */
 export type Openers = Pick<typeof adapters, "openLogs" | "openStore" | "openWarehouse">;
@@ -96,7 +97,8 @@ export const compose = async (config: Config, given: { readonly journal: Journal
   if (api) run(api.done);
 
   const shares = roles.includes("projector") ? () => projector?.shares ?? new Set<number>() : undefined;
-  const ready = createReadiness({ roles, logs, taking, driven: engine?.driven, shares, models, meter });
+  const readiness = createReadiness(world, { roles, taking, store, driven: engine?.driven, shares, models });
+  run(readiness.run());
   const core: Core = {
     roles,
     limits,
@@ -110,11 +112,8 @@ export const compose = async (config: Config, given: { readonly journal: Journal
     ...(api?.answers ?? noApi(logs.facts.partitions)),
     ask: models?.ask ?? noAnswers,
     epoch: logs.facts.epoch,
-    ready,
-    metrics: async () => {
-      await ready();
-      return meter.text();
-    },
+    ready: readiness.ready,
+    metrics: meter.text,
   };
 
   const close = async (): Promise<void> => {

@@ -1,120 +1,118 @@
 /** What `/readyz` says and the lag: how the log takes what is written, and how far this process has come with what it has. */
 import type { Driven } from "./analytics/drive.ts";
 import type { Readiness } from "./api/core.ts";
-import type { Fact } from "./domain/event.ts";
-import { AdapterError, type Clock, type Log, type Logs, type Meter } from "./domain/ports.ts";
+import type { EventStore, Position } from "./domain/ports.ts";
 import type { Role } from "./domain/roles.ts";
+import { RELAYED } from "./ingest/relay.ts";
 import { recordsBetween } from "./projections/progress.ts";
+import { createLook, type Look } from "./roles/look.ts";
 import { DAMAGED, type Models } from "./roles/warehouse.ts";
+import type { World } from "./roles/world.ts";
+import type { Taking } from "./roles/writes.ts";
 
 /** Records a projector may be behind and still be called ready: what is under way, not a backlog. */
 const UNDER_WAY = 1000;
-/** Milliseconds a refused write speaks for the log. Longer, and one that nobody sends to any more would never be ready again. */
-const REFUSED_MS = 10_000;
-
-/** Whether the log takes what is written: only who writes to it sees a full disk. */
-export type Taking = {
-  /** What the last write was refused with, for a while after. */
-  readonly refused: () => string | undefined;
-};
-
-/** The same logs; every write tells how it went. */
-export const watchWrites = (logs: Logs, clock: Clock): { readonly logs: Logs; readonly taking: Taking } => {
-  let last: { readonly code: string; readonly at: number } | undefined;
-  const watched = async <T>(write: Promise<T>): Promise<T> => {
-    try {
-      const done = await write;
-      last = undefined;
-      return done;
-    } catch (error) {
-      if (error instanceof AdapterError && error.retryable) last = { code: error.code, at: clock.now() };
-      throw error;
-    }
-  };
-  const { facts, derived } = logs;
-  const watchedFacts: Log<Fact> = {
-    epoch: facts.epoch,
-    partitions: facts.partitions,
-    append: (events) => watched(facts.append(events)),
-    read: (partition, from, how) => facts.read(partition, from, how),
-    bounds: (partition) => facts.bounds(partition),
-  };
-  return {
-    logs: {
-      facts: watchedFacts,
-      derived,
-      claim: (own) =>
-        logs.claim((owned) =>
-          own({
-            partition: owned.partition,
-            lost: owned.lost,
-            restore: () => owned.restore(),
-            commit: (work) => watched(owned.commit(work)),
-          }),
-        ),
-      share: (name, work) => logs.share(name, work),
-      progress: (partition) => logs.progress(partition),
-      putBase: (base) => logs.putBase(base),
-      baseBefore: (camera, instant) => logs.baseBefore(camera, instant),
-      retain: (policy) => logs.retain(policy),
-      close: () => logs.close(),
-    },
-    taking: { refused: () => (last !== undefined && Math.abs(clock.now() - last.at) < REFUSED_MS ? last.code : undefined) },
-  };
-};
+/** Milliseconds between looks of our own: `/metrics` tells what was seen last and waits for nobody. */
+const LOOK_EVERY_MS = 5000;
 
 /** What this process has: without a role, nothing of its. */
 export type Having = {
   readonly roles: readonly Role[];
-  readonly logs: Logs;
   readonly taking: Taking;
+  readonly store: EventStore | undefined;
   readonly driven: ReadonlyMap<number, Driven> | undefined;
   readonly shares: (() => ReadonlySet<number>) | undefined;
   readonly models: Models | undefined;
-  readonly meter: Meter;
 };
 
 type Part = Omit<Readiness, "roles">;
+/** Where each partition ends; of the derived log only those that are brought in here. */
+type Ends = { readonly facts: readonly Position[]; readonly derived: ReadonlyMap<number, Position> };
 
-export const createReadiness = (having: Having) => async (): Promise<readonly Readiness[]> => {
-  const { roles, taking, driven, shares, models } = having;
-  const of = (...users: readonly Role[]): readonly Role[] => roles.filter((role) => users.includes(role));
-  const refused = taking.refused();
-  const parts: Readiness[] = [];
-  const add = (users: readonly Role[], part: Part): void => {
-    if (users.length > 0) parts.push({ ...part, roles: users });
-  };
-  const detail = refused === undefined ? "takes facts" : `refused the last write: ${refused}`;
-  add(of("ingest", "engine", "api"), { part: "log", ready: refused === undefined, detail });
-  if (driven !== undefined) for (const part of await engineParts(having, driven)) add(of("engine"), part);
-  if (models !== undefined) add(of("projector", "api"), warehousePart(models));
-  if (models !== undefined && shares !== undefined) add(of("projector"), await projectorPart(having, models, shares()));
-  return parts;
+export type Ready = {
+  readonly ready: () => Promise<readonly Readiness[]>;
+  /** Keeps the gauges fresh until the process stops. */
+  readonly run: () => Promise<void>;
 };
+
+export const createReadiness = (world: World, having: Having): Ready => {
+  const { logs, limits, clock, stop } = world;
+  const { roles, taking, store, driven, shares, models } = having;
+
+  const ends = async (): Promise<Ends> => {
+    const endOf = async (log: "facts" | "derived", partition: number): Promise<Position> => (await logs[log].bounds(partition)).end;
+    const [facts, derived] = await Promise.all([
+      Promise.all(Array.from({ length: logs.facts.partitions }, (_, partition) => endOf("facts", partition))),
+      Promise.all([...(shares?.() ?? [])].map(async (partition) => [partition, await endOf("derived", partition)] as const)),
+    ]);
+    return { facts, derived: new Map(derived) };
+  };
+  const lookAtLog = createLook(world, limits.readyMs, ends);
+  const lookAtStore = store && createLook(world, limits.readyMs, () => store.bookmark(RELAYED));
+
+  const of = (...users: readonly Role[]): readonly Role[] => roles.filter((role) => users.includes(role));
+  const ready = async (): Promise<readonly Readiness[]> => {
+    const [log, decisions] = await Promise.all([lookAtLog(), lookAtStore?.()]);
+    const parts: Readiness[] = [];
+    const add = (users: readonly Role[], part: Part): void => {
+      if (users.length > 0) parts.push({ ...part, roles: users });
+    };
+    add(of("ingest", "engine", "projector", "api"), logPart(taking.refused(), log));
+    if (decisions !== undefined) add(of("ingest", "api"), storePart(decisions));
+    if (driven !== undefined) for (const part of engineParts(world, models, driven, log)) add(of("engine"), part);
+    if (models !== undefined) add(of("projector", "api"), warehousePart(models));
+    if (models !== undefined && shares !== undefined) add(of("projector"), projectorPart(world, models, shares(), log));
+    return parts;
+  };
+  const run = async (): Promise<void> => {
+    while (!stop.aborted) {
+      await ready();
+      await clock.sleep(LOOK_EVERY_MS, stop);
+    }
+  };
+  return { ready, run };
+};
+
+const logPart = (refused: string | undefined, log: Look<Ends>): Part => {
+  const wrong = [...(refused === undefined ? [] : [`refused the last write: ${refused}`]), ...("failed" in log ? [log.failed] : [])];
+  return { part: "log", ready: wrong.length === 0, detail: wrong.length === 0 ? "takes facts" : wrong.join("; ") };
+};
+
+/** It stays ready: only definitions need it, and who is not ready is sent no frames either. */
+const storePart = (decisions: Look<Position>): Part => ({
+  part: "store",
+  ready: true,
+  detail: "failed" in decisions ? `definitions cannot be read or changed: ${decisions.failed}` : "answers",
+});
 
 /** A process may have none, where there are more of them than partitions: others have them all. */
 const has = (count: number, all: number): string => `has ${count} of ${all} partitions`;
 
-const engineParts = async ({ logs, models, meter }: Having, driven: ReadonlyMap<number, Driven>): Promise<readonly Part[]> => {
-  let behind = 0;
-  let lag = 0;
-  for (const [partition, { position }] of driven) {
-    const { end } = await logs.facts.bounds(partition);
-    const records = recordsBetween(position, end);
-    behind += records;
-    lag += models?.progress.eventsBetween("facts", position, end) ?? records;
-  }
+const engineParts = (
+  { logs, meter }: World,
+  models: Models | undefined,
+  driven: ReadonlyMap<number, Driven>,
+  log: Look<Ends>,
+): readonly Part[] => {
   const stopped = [...driven.values()].flatMap(({ stopped: cameras }) => cameras);
   meter.set("tallywire_stopped_cameras", stopped.length);
-  meter.set("tallywire_lag_frames", lag, { stage: "engine" });
   meter.set("tallywire_partitions", driven.size, { role: "engine" });
+  let behind: number | undefined;
+  if ("seen" in log) {
+    behind = 0;
+    let lag = 0;
+    for (const [partition, { position }] of driven) {
+      const end = log.seen.facts[partition] ?? position;
+      const records = recordsBetween(position, end);
+      behind += records;
+      lag += models?.progress.eventsBetween("facts", position, end) ?? records;
+    }
+    meter.set("tallywire_lag_frames", lag, { stage: "engine" });
+  }
   const restored = [...driven.values()].every(({ caughtUp }) => caughtUp);
+  const said = [has(driven.size, logs.facts.partitions), ...(restored ? [] : [`${behind ?? "an unknown number of"} records behind`])];
   return [
-    {
-      part: "engine",
-      ready: restored,
-      detail: `${has(driven.size, logs.facts.partitions)}${restored ? "" : `, ${behind} records behind`}`,
-    },
+    { part: "engine", ready: restored, detail: said.join(", ") },
     ...stopped.map((camera) => ({ part: `camera ${camera}`, ready: true, detail: "stopped by a defect until it is redefined" })),
   ];
 };
@@ -126,19 +124,22 @@ const warehousePart = ({ state: { warehouse, opened, damaged } }: Models): Part 
   detail: opened ? (damaged ? DAMAGED : "") : warehouse === undefined ? "is starting" : "is being compared with the log",
 });
 
-const projectorPart = async ({ logs, meter }: Having, { progress, state }: Models, shares: ReadonlySet<number>): Promise<Part> => {
-  let behind = 0;
-  let lag = 0;
-  for (const partition of shares) {
-    for (const log of ["facts", "derived"] as const) {
-      const { end } = await logs[log].bounds(partition);
-      const passed = progress.passed(log, partition);
-      behind += recordsBetween(passed, end);
-      lag += progress.eventsBetween(log, passed, end);
-    }
-  }
-  meter.set("tallywire_lag_frames", lag, { stage: "projector" });
+const projectorPart = ({ logs, meter }: World, { progress, state }: Models, shares: ReadonlySet<number>, log: Look<Ends>): Part => {
   meter.set("tallywire_partitions", shares.size, { role: "projector" });
+  let behind = 0;
+  if ("seen" in log) {
+    let lag = 0;
+    for (const partition of shares) {
+      for (const kind of ["facts", "derived"] as const) {
+        const passed = progress.passed(kind, partition);
+        // One that was given to this process during the look is counted at the next.
+        const end = (kind === "facts" ? log.seen.facts[partition] : log.seen.derived.get(partition)) ?? passed;
+        behind += recordsBetween(passed, end);
+        lag += progress.eventsBetween(kind, passed, end);
+      }
+    }
+    meter.set("tallywire_lag_frames", lag, { stage: "projector" });
+  }
   const ready = state.warehouse !== undefined && behind <= UNDER_WAY && progress.held().length === 0;
   const said = [
     has(shares.size, logs.facts.partitions),

@@ -39,6 +39,8 @@ export const limits = {
   bucketSeconds: 86_400,
   /** Milliseconds a query waits for `after=`. */
   afterMs: 5000,
+  /** Milliseconds `/readyz` waits for the log and for the store. */
+  readyMs: 1500,
   /** Seconds a question may compute. */
   querySeconds: 30,
   /** Questions that wait for the warehouse, none longer than `querySeconds`: more are answered 503. */

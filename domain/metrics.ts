@@ -34,7 +34,11 @@ export const metrics = {
     labels: [],
   },
   tallywire_partitions: { kind: "gauge", help: "Partitions this process has, by role.", labels: ["role"] },
-  tallywire_lag_frames: { kind: "gauge", help: "Facts (stage engine) or events (stage projector) waiting.", labels: ["stage"] },
+  tallywire_lag_frames: {
+    kind: "gauge",
+    help: "Facts (stage engine) or events (stage projector) waiting, at the last look.",
+    labels: ["stage"],
+  },
   tallywire_append_seconds: { kind: "histogram", help: "From append to durable.", labels: ["log"] },
   tallywire_alert_latency_seconds: {
     kind: "histogram",

@@ -23,3 +23,13 @@ export const createStop = (): { readonly signal: Stop; stop(): void } => {
     },
   };
 };
+
+/** Calls `end` when stopped, at once where that has happened already. What it gives back takes the wish back. */
+export const whenStopped = (stop: Stop, end: () => void): (() => void) => {
+  if (stop.aborted) {
+    end();
+    return () => undefined;
+  }
+  stop.addEventListener("abort", end, { once: true });
+  return () => stop.removeEventListener("abort", end);
+};

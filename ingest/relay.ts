@@ -40,7 +40,8 @@ type World = {
   readonly patienceMs?: number;
 };
 
-const BOOKMARK = "relay";
+/** Names the bookmark: how far decisions have been copied. */
+export const RELAYED = "relay";
 const PATIENCE_MS = 10_000;
 const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 5000;
@@ -71,13 +72,13 @@ export const createRelay = ({ store, facts, clock, journal, patienceMs = PATIENC
       definitions.push(definitionOf(key, event, clock.now()));
     }
     const positions = definitions.length === 0 ? [] : await facts.append(definitions);
-    await store.setBookmark(BOOKMARK, batch.next);
+    await store.setBookmark(RELAYED, batch.next);
     for (const [i, event] of decided.entries()) note(event.stream, event.revision, positions[i]);
   };
 
   /** From the beginning, since only so it knows how far each stream had come: decisions are few. */
   const follow = async (signal: Stop): Promise<void> => {
-    const copied = await store.bookmark(BOOKMARK);
+    const copied = await store.bookmark(RELAYED);
     for await (const batch of store.follow(0, signal)) {
       if (batch.next > copied) await copy(batch);
       else for (const event of batch.events) if (cameraOfStream(event.stream) !== undefined) note(event.stream, event.revision, undefined);

@@ -7,11 +7,11 @@
  */
 import type { Limits } from "../domain/limits.ts";
 import type { Clock, ForeignRecord, Journal, Meter, RefusedRecord, Stop, Take } from "../domain/ports.ts";
+import { createSeldom } from "../domain/seldom.ts";
 import type { Line } from "./body.ts";
 import { isRejection, rejectionText } from "./normalise.ts";
 import type { Receiver } from "./receive.ts";
 import { isNotReceived, type NotReceived } from "./received.ts";
-import { createSeldom } from "./seldom.ts";
 import { createReadRecord } from "./source-record.ts";
 import type { Reading } from "./source-settings.ts";
 

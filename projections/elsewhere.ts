@@ -3,9 +3,10 @@
  * it waits and no longer; who brings in and holds a batch back for its pace looks whether somebody waits. Nothing of it is needed for
  * an answer to be true: a wish that nobody hears is fulfilled at the pace.
  */
+
+import { type Patience, patiently } from "../domain/patience.ts";
 import type { Warehouse } from "../domain/ports.ts";
 import { readReached } from "./marks.ts";
-import { type Patience, patiently } from "./patience.ts";
 import type { Progress, Wish } from "./progress.ts";
 import { KEPT } from "./projection.ts";
 

@@ -7,6 +7,7 @@
  * how far each is: whoever still writes finds out at his next batch, and what he had announced is in the new table already.
  */
 import type { Derived, Fact } from "../domain/event.ts";
+import { type Patience, patiently } from "../domain/patience.ts";
 import type { Log, Meter, Warehouse } from "../domain/ports.ts";
 import { tablesOf } from "./batch.ts";
 import { CLAIMING, type Claims, type Turn } from "./claims.ts";
@@ -25,7 +26,6 @@ import {
   writeMark,
   writeVersion,
 } from "./marks.ts";
-import { type Patience, patiently } from "./patience.ts";
 import type { LogKind, Projection } from "./projection.ts";
 import { rebuild, renew } from "./rebuild.ts";
 import { resume, type Source } from "./resume.ts";

@@ -1,10 +1,11 @@
 /** Brings one partition of one log into the warehouse: feed, mark, batch, and on. */
+
+import { type Patience, patiently } from "../domain/patience.ts";
 import { AdapterError } from "../domain/ports.ts";
 import { createStop } from "../domain/stop.ts";
 import { type Gathered, tablesOf } from "./batch.ts";
 import type { Claims, Turn } from "./claims.ts";
 import { type Counts, type Mark, turnAfter, writeMark } from "./marks.ts";
-import { type Patience, patiently } from "./patience.ts";
 import type { Progress } from "./progress.ts";
 import { pump } from "./pump.ts";
 import { insertAll, makeGood, resume, type Source } from "./resume.ts";

@@ -1,8 +1,8 @@
 /** Reads ahead of the warehouse, and says when what was read is due to be written. */
 import type { Derived, Fact } from "../domain/event.ts";
+import type { Patience } from "../domain/patience.ts";
 import { type Batch, EVENTS_PER_RECORD, type Log, type Position } from "../domain/ports.ts";
 import { type Gathered, gathering, tablesOf } from "./batch.ts";
-import type { Patience } from "./patience.ts";
 import type { Progress } from "./progress.ts";
 import type { LogKind, Projection } from "./projection.ts";
 

@@ -1,11 +1,13 @@
 /** Role api: questions over the warehouse, the tail of what is derived, and waiting for what was written. */
 import { openTail } from "../analytics/tail.ts";
 import type { Core, Tail } from "../api/core.ts";
+import { patiently } from "../domain/patience.ts";
 import type { Position, Warehouse } from "../domain/ports.ts";
+import { createStop } from "../domain/stop.ts";
+import { within } from "../domain/within.ts";
 import { askOthers } from "../projections/elsewhere.ts";
 import { projections } from "../projections/index.ts";
 import { areThere, makeBookkeeping } from "../projections/open.ts";
-import { patiently } from "../projections/patience.ts";
 import type { Models } from "./warehouse.ts";
 import type { World } from "./world.ts";
 
@@ -22,7 +24,8 @@ const TABLES_MS = 250;
 const createSettled =
   ({ logs, clock, limits, isShared }: World, { progress }: Models): Core["settled"] =>
   async (reached, what) => {
-    const until = AbortSignal.timeout(limits.afterMs);
+    const over = createStop();
+    const until = over.signal;
     const derived = async (partition: number, position: Position): Promise<boolean> => {
       for (;;) {
         const at = await logs.progress(partition);
@@ -36,7 +39,13 @@ const createSettled =
       progress.until("facts", partition, position + 1, until),
       what === "frames" ? true : derived(partition, position),
     ]);
-    return (await Promise.all(waits)).every((passed) => passed);
+    const all = Promise.all(waits).then((passed) => passed.every((one) => one));
+    try {
+      // A log that is away is asked for longer than this by whoever asks it.
+      return await within({ clock }, limits.afterMs, all, () => false);
+    } finally {
+      over.stop();
+    }
   };
 
 export type Api = {

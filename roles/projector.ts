@@ -1,12 +1,12 @@
 /** Role projector: brings its partitions of both logs into the warehouse, and drops old facts of them. */
 import type { Config } from "../config.ts";
+import { patiently } from "../domain/patience.ts";
 import { AdapterError, type Logs, type Position, type Share, type Stop, type Warehouse } from "../domain/ports.ts";
 import { createStop } from "../domain/stop.ts";
 import { amongOthers } from "../projections/claims.ts";
 import { hearOthers } from "../projections/elsewhere.ts";
 import { projections } from "../projections/index.ts";
 import { makeBookkeeping, obstacle, openProjections } from "../projections/open.ts";
-import { patiently } from "../projections/patience.ts";
 import { project } from "../projections/projector.ts";
 import type { Models } from "./warehouse.ts";
 import type { Ports, World } from "./world.ts";

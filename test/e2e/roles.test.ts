@@ -144,7 +144,10 @@ describe.skipIf(kafka === undefined)("processes that share the work", () => {
     expect(await has(["engine-1", "engine-2"], "engine")).toEqual([2, 2]);
     expect(await has(["projector-1", "projector-2"], "projector")).toEqual([2, 2]);
     expect((await get("engine-1", "/readyz")).body.roles).toEqual(["engine"]);
-    expect((await get("ingest", "/readyz")).body.parts).toEqual([{ part: "log", roles: ["ingest"], ready: true, detail: "takes facts" }]);
+    expect((await get("ingest", "/readyz")).body.parts).toEqual([
+      { part: "log", roles: ["ingest"], ready: true, detail: "takes facts" },
+      { part: "store", roles: ["ingest"], ready: true, detail: "answers" },
+    ]);
     for (const { name } of nodes) expect((await get(name, "/healthz")).status).toBe(200);
     const figures = await (await fetch(`${urlOf("engine-2")}/metrics`)).text();
     expect(figures).toMatch(/^tallywire_partitions\{role="engine"\} 2$/m);

@@ -13,7 +13,7 @@ import { compose } from "../../compose.ts";
 import { readConfig } from "../../config.ts";
 import { AdapterError, type Clock, type Logs, type Warehouse } from "../../domain/ports.ts";
 import { isNotReceived } from "../../ingest/received.ts";
-import { watchWrites } from "../../readiness.ts";
+import { watchWrites } from "../../roles/writes.ts";
 import { frame, json, silent } from "../support/frames.ts";
 
 const MAIN = fileURLToPath(new URL("../../main.ts", import.meta.url));

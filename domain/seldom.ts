@@ -1,4 +1,4 @@
-import type { Clock } from "../domain/ports.ts";
+import type { Clock } from "./ports.ts";
 
 /** Lets so many be said in a time; `more`: how many were left unsaid since the last one. */
 export type Seldom = (say: (more: number) => void) => void;
