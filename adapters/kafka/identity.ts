@@ -18,26 +18,20 @@ const text = (writer: ByteWriter, value: string | undefined): ByteWriter => {
   return writer.uvarint(bytes.length + 1).raw(bytes);
 };
 
-/**
- * With a transactional id: whoever had it is fenced, what they had under way is aborted (until then CONCURRENT_TRANSACTIONS). With `still`
- * as well, it is given a new epoch only if nobody else has taken the id since.
- */
-export const initProducer = (
-  how: { readonly transactionalId?: string; readonly timeoutMs?: number; readonly still?: Identity } = {},
-): Protocol<Identity> => ({
+/** With a transactional id: whoever had it is fenced, what they had under way is aborted (until then CONCURRENT_TRANSACTIONS). */
+export const initProducer = (transactional?: { readonly id: string; readonly timeoutMs: number }): Protocol<Identity> => ({
   request: {
     apiKey: INIT_PRODUCER_ID,
     apiVersion: VERSION,
     apiName: "InitProducerId",
     encode: async () => {
-      const { producerId, epoch } = how.still ?? NOBODY;
       // In this version header and body end with tagged fields; kafkajs writes headers without.
-      const writer = text(new ByteWriter(64).uvarint(0), how.transactionalId);
+      const writer = text(new ByteWriter(64).uvarint(0), transactional?.id);
       return payload(
         writer
-          .int32(how.timeoutMs ?? NO_LIMIT_MS)
-          .int64(producerId)
-          .int16(epoch)
+          .int32(transactional?.timeoutMs ?? NO_LIMIT_MS)
+          .int64(NOBODY.producerId)
+          .int16(NOBODY.epoch)
           .uvarint(0).bytes,
       );
     },

@@ -9,7 +9,7 @@ import type { NewRecord, ToSend } from "./client.ts";
 import { adapterError, Refused, verdictOf } from "./errors.ts";
 import { type Identity, initProducer } from "./identity.ts";
 import { type Protocol, payload } from "./internals.ts";
-import type { Link } from "./link.ts";
+import type { Link, Trying } from "./link.ts";
 
 const PRODUCE = 0;
 /** Since Kafka 2.1. */
@@ -23,8 +23,9 @@ const SEQUENCES = 2 ** 31;
 export type Writing = {
   readonly link: Link;
   /** Undefined: none was asked for, a partition gets one for itself. */
-  readonly transaction?: { readonly id: string; identity(): Identity };
+  readonly transaction?: { readonly id: string; readonly identity: Identity };
   readonly forMs?: number;
+  readonly signal?: AbortSignal;
 };
 
 type Waiting = { readonly records: readonly NewRecord[]; readonly done: PromiseWithResolvers<number> };
@@ -122,9 +123,9 @@ class Lane {
   }
 
   async #deliver(records: readonly NewRecord[]): Promise<number> {
-    const { link, transaction, forMs } = this.#writing;
+    const { link, transaction, ...limits } = this.#writing;
     const what = `Sending to ${this.#topic}/${this.#partition}`;
-    const how = forMs === undefined ? { what } : { what, forMs };
+    const how = { ...limits, what };
     const once = async (): Promise<number> => {
       const identity = await this.#signature(how);
       const sequence = this.#sequence;
@@ -156,11 +157,10 @@ class Lane {
     return once();
   }
 
-  async #signature(how: { readonly what: string; readonly forMs?: number }): Promise<Identity> {
+  async #signature(how: Trying): Promise<Identity> {
     const { link, transaction } = this.#writing;
-    const now = transaction?.identity();
     const identity =
-      now ??
+      transaction?.identity ??
       this.#identity ??
       (await link.trying(how, async (cluster) => (await cluster.brokerPool.findConnectedBroker()).connectionPool.send(initProducer())));
     if (identity.producerId !== this.#identity?.producerId || identity.epoch !== this.#identity.epoch) this.#sequence = 0;

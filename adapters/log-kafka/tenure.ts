@@ -5,6 +5,7 @@
  * read the owner before may still flush. Fencing is the transactional id's: who takes it later ends what was under way under it.
  */
 import { randomUUID } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
 import { AdapterError, type Owned, type Position, type Saved } from "../../domain/ports.ts";
 import type { KafkaClient, PartitionReader, Transaction } from "../kafka/client.ts";
 import type { KafkaDerived } from "./derived.ts";
@@ -28,6 +29,8 @@ export type TenureParts = Parts & {
 export type Lost = { readonly promise: Promise<void>; readonly is: () => boolean; readonly tell: () => void };
 
 const WAIT_MS = 500;
+/** Milliseconds for what is under way when the partition is lost, as a last commit: a broker that is away must not hold up who stops. */
+const LAST_MS = 5_000;
 const engineGroup = (prefix: string): string => `${prefix}-engine`;
 
 export class Tenure {
@@ -43,11 +46,14 @@ export class Tenure {
   #over = false;
   #fenced = false;
   #last: Promise<unknown> = Promise.resolve();
+  /** Nothing is waited for or written any more. */
+  readonly #cut = new AbortController();
 
   constructor(parts: TenureParts, partition: number, lost: Lost) {
     this.partition = partition;
     this.#parts = parts;
     this.#lost = lost;
+    void lost.promise.then(() => sleep(LAST_MS, undefined, { ref: false })).then(() => this.#cut.abort());
     this.owned = {
       partition,
       lost: lost.promise,
@@ -72,10 +78,11 @@ export class Tenure {
     });
   }
 
-  /** Commits are refused from now on; one under way is waited for. */
-  close(): Promise<void> {
+  /** Commits are refused from now on; one under way is waited for, a while where the partition is lost. */
+  async close(): Promise<void> {
     this.#over = true;
-    return this.#inTurn(() => this.#dropProducer());
+    await this.#last;
+    await this.#dropProducer();
   }
 
   async #restore(): Promise<Restored> {
@@ -89,6 +96,7 @@ export class Tenure {
   async #take(): Promise<Restored> {
     const { client, topics, readers, prefix } = this.#parts;
     const { partition } = this;
+    this.#allow();
     await this.#dropProducer();
     const memory = new KafkaMemory(partition);
     return readers.using(topics.memory, partition, (ofMemory) =>
@@ -98,7 +106,7 @@ export class Tenure {
         const { start: first, stable: end } = await client.offsets(topics.progress, partition);
         let progress = (await lastProgress(this.#parts, ofProgress, partition, first, end)) ?? UNBEGUN;
         this.#allow();
-        this.#producer = await client.transactional(`${prefix}-${partition}`);
+        this.#producer = await client.transactional(`${prefix}-${partition}`, this.#cut.signal);
         this.#fenced = false;
         const mark = randomUUID();
         await this.#transaction(async (transaction) => {
@@ -123,13 +131,13 @@ export class Tenure {
   }
 
   async #commit(work: Work): Promise<void> {
-    if (this.#over || this.#fenced) throw this.#fencedError();
+    await this.#parts.derived.asked();
+    if (this.#over || this.#fenced || this.#cut.signal.aborted) throw this.#fencedError();
     if (this.#producer === undefined) {
       const message = `It is not known what was last committed to partition ${this.partition}: it must be restored first.`;
       throw new AdapterError("unavailable", message, { retryable: true });
     }
     this.#found = undefined;
-    await this.#parts.derived.asked();
     const { partition } = this;
     const { topics, prefix } = this.#parts;
     const progress: Progress = { at: work.checkpoint === undefined ? this.#checkpoint : work.next, next: work.next };
@@ -155,23 +163,18 @@ export class Tenure {
   /**
    * All of it or nothing. After a failure nothing is assumed: the producer is dropped, and what is true is read when the partition is
    * restored. (Its sequence numbers could not be trusted either: records sent again under them may be taken for repeats and dropped.)
+   * Nor is it aborted: readers wait for it until the partition is taken again, which ends it, or until its time limit.
    */
   async #transaction(work: (transaction: Transaction) => Promise<void>): Promise<void> {
-    let transaction: Transaction | undefined;
-    let committing = false;
     try {
-      transaction = await (this.#producer as Producer).begin();
+      const transaction = await (this.#producer as Producer).begin();
       await work(transaction);
-      committing = true;
       await transaction.commit();
     } catch (error) {
       const fenced = error instanceof AdapterError && error.code === "fenced";
       if (fenced) {
         this.#fenced = true;
         this.#lost.tell();
-      } else if (!committing) {
-        // Readers wait for an open transaction; were it left to its time limit, they would wait for long.
-        await transaction?.abort().catch((cause: unknown) => this.#mention(cause, "a transaction could not be aborted; it ends by itself"));
       }
       await this.#dropProducer();
       throw fenced ? this.#fencedError(error) : error;
@@ -181,11 +184,7 @@ export class Tenure {
   async #dropProducer(): Promise<void> {
     const producer = this.#producer;
     this.#producer = undefined;
-    await producer?.close().catch((cause: unknown) => this.#mention(cause, "a producer was not closed cleanly"));
-  }
-
-  #mention(err: unknown, message: string): void {
-    this.#parts.journal.debug({ err, partition: this.partition }, message);
+    await producer?.close();
   }
 
   /** Who has lost the partition must not fence the one who has it. */
@@ -197,8 +196,16 @@ export class Tenure {
     return new AdapterError("fenced", `Partition ${this.partition} was taken by another owner.`, { retryable: false, cause });
   }
 
+  /** Once it is cut off, what is under way is left behind: it ends by itself, and what it finds or meets is nobody's. */
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const done = this.#last.then(work);
+    const { signal } = this.#cut;
+    const working = this.#last.then(work);
+    const done = new Promise<T>((resolve, reject) => {
+      const cut = (): void => reject(this.#fencedError());
+      if (signal.aborted) cut();
+      signal.addEventListener("abort", cut, { once: true });
+      void working.then(resolve, reject).finally(() => signal.removeEventListener("abort", cut));
+    });
     this.#last = done.catch(() => undefined);
     return done;
   }

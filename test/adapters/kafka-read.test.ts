@@ -76,11 +76,14 @@ describe.skipIf(kafka === undefined)("reading a partition of Kafka", () => {
 
   it("passes an end that is aborted altogether, and every transaction's end", async () => {
     const topic = await freshTopic(client);
-    const writer = await client.transactional(randomUUID());
+    const id = randomUUID();
+    let writer = await client.transactional(id);
     const write = async (values: readonly string[], end: "commit" | "abort") => {
       const transaction = await writer.begin();
       for (const value of values) await transaction.send([{ topic, records: [record(value)] }]);
-      await transaction[end]();
+      if (end === "commit") return transaction.commit();
+      await writer.close();
+      writer = await client.transactional(id);
     };
     await write(["a", "b"], "commit");
     await write(["lost"], "abort");

@@ -1,8 +1,13 @@
 /** The log in Kafka through a broker's death. */
+import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
+import { systemClock } from "../../adapters/clock.ts";
 import { connectKafkaLogs } from "../../adapters/log-kafka.ts";
+import type { Driven } from "../../analytics/drive.ts";
+import type { Config } from "../../config.ts";
 import type { Fact } from "../../domain/event.ts";
-import type { AdapterError } from "../../domain/ports.ts";
+import { AdapterError, type Owned } from "../../domain/ports.ts";
+import { owner as engineOwner } from "../../roles/engine.ts";
 import { cameraIn, coverage, eventsOf, frame } from "../conformance/events.ts";
 import { canStartKafka } from "../servers/for-tests.ts";
 import { startKafka } from "../servers/kafka.ts";
@@ -76,4 +81,63 @@ describe.skipIf(!canStart)("a broker that is killed and started again", () => {
       await broker.stop();
     }
   }, 120_000);
+
+  test("holds up nobody who stops, whatever is under way then; the next owner goes on exactly", { timeout: 180_000 }, async () => {
+    const broker = await startKafka({ heapMb: 384 });
+    const { journal } = noted();
+    const open = (prefix: string) => connectKafkaLogs({ url: `${broker.url}/${prefix}`, journal, partitions: PARTITIONS });
+    const [committing, restoring, stepping, heirs] = await Promise.all([open("x"), open("y"), open("z"), open("x")]);
+    const again = async (owned: Owned, work: () => Promise<void>): Promise<void> => {
+      let isLost = owned.partition !== 0;
+      void owned.lost.then(() => {
+        isLost = true;
+      });
+      while (!isLost) await work().catch((error: unknown) => expect(error).toBeInstanceOf(AdapterError));
+      await owned.lost;
+    };
+    try {
+      let [committed, tried, restored] = [0, 0, 0];
+      const one = await owning(committing, (owned) =>
+        again(owned, async () => {
+          for (committed = (await owned.restore()).next; ; committed = tried) {
+            tried = committed + 1;
+            await owned.commit({ out: [coverage(A, tried)], next: tried });
+          }
+        }),
+      );
+      const two = await owning(restoring, (owned) =>
+        again(owned, async () => {
+          await owned.restore();
+          restored++;
+        }),
+      );
+      const meter = { count: () => {}, set: () => {}, observe: () => {} };
+      const watch = { late: () => {}, clockReset: () => {} };
+      const config = { CHECKPOINT_SECONDS: 5, CHECKPOINT_FRAMES: 1000 } as Config;
+      const drive = engineOwner({ logs: stepping, clock: systemClock, meter, journal, watch }, config);
+      const driven: Driven = { position: 0, caughtUp: false, stopped: [] };
+      const three = await stepping.claim((owned) => (owned.partition === 0 ? drive(owned, driven) : owned.lost));
+      await stepping.facts.append(numbers(20).map((id) => frame(A, id)));
+      await expect.poll(() => committed > 20 && restored > 1 && driven.position > 0, { timeout: 20_000 }).toBe(true);
+
+      await broker.kill();
+      // Everybody is in the middle of trying.
+      await sleep(1500);
+      const began = performance.now();
+      const released = [one.release, two.release, three].map((release) => release().then(() => performance.now() - began));
+      for (const ms of await Promise.all(released)) expect(ms).toBeLessThan(12_000);
+
+      await broker.restart();
+      const owned = await (await owning(heirs)).of(0);
+      const { next } = await owned.restore();
+      // The commit that had no answer was made, or was not.
+      expect([committed, tried]).toContain(next);
+      await owned.commit({ out: [coverage(A, next + 1)], next: next + 1 });
+      const derived = await eventsOf(heirs.derived.read(0, "start"));
+      expect(derived.map((event) => (event as { readonly start: number }).start / 100)).toEqual(numbers(next + 1, 1));
+    } finally {
+      await Promise.all([committing, restoring, stepping, heirs].map((logs) => logs.close()));
+      await broker.stop();
+    }
+  });
 });

@@ -291,7 +291,7 @@ describe.skipIf(kafka === undefined)("the log in Kafka", () => {
       expect((await logs.derived.bounds(0)).end).toBe(0);
       const reading = eventsOf(logs.derived.read(0, "start"));
       expect(await Promise.race([reading, new Promise((resolve) => setTimeout(resolve, 300, "waiting"))])).toBe("waiting");
-      await transaction.abort();
+      await (await client.transactional(`${prefix}-other`)).close();
       expect(await reading).toEqual([coverage(A, 2)]);
       await other.close();
       await client.close();

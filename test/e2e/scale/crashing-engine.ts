@@ -35,7 +35,6 @@ const crashing = (transaction: Transaction): Transaction => {
       await committed;
       if (derives) at("committed");
     },
-    abort: () => transaction.abort(),
   };
 };
 
