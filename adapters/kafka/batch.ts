@@ -135,7 +135,9 @@ const write = (into: ByteWriter, { key, value, timestamp, headers }: NewRecord, 
     if (bytes === undefined) into.varint(-1);
     else into.varint(bytes.length).raw(bytes);
   };
-  const named = Object.entries(headers ?? {}).map(([name, said]) => [Buffer.from(name, "utf8"), Buffer.from(said, "utf8")] as const);
+  const named = Object.entries(headers ?? {}).flatMap(([name, said]) =>
+    [said].flat().map((one) => [Buffer.from(name, "utf8"), typeof one === "string" ? Buffer.from(one, "utf8") : one] as const),
+  );
   // The length comes first; written elsewhere to be measured, a block of facts would be copied once more.
   let length = 1 + widthOf(timestamp - base) + widthOf(index) + partWidth(key) + partWidth(value) + widthOf(named.length);
   for (const [name, said] of named) length += partWidth(name) + partWidth(said);

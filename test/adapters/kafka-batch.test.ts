@@ -73,6 +73,20 @@ describe("a batch of Kafka's", () => {
     );
   });
 
+  it("has headers of bytes too, a name several times, and names that say nothing", () => {
+    const bytes = Buffer.from([0xff, 0]);
+    const headers = { bytes, empty: undefined, often: ["one", undefined, bytes], last: "x" };
+    const batch = at(3, writeBatch([{ ...record("a"), headers }, record("b")], by));
+    // A reader keeps what comes last under a name.
+    expect(readBatches(batch, 3, []).records).toMatchObject([
+      { headers: { bytes, often: bytes, last: Buffer.from("x") } },
+      { headers: {} },
+    ]);
+    expect(readBatches(batch, 3, []).records[0]?.headers).not.toHaveProperty("empty");
+    expect(batch.toString("latin1").match(/often/g)).toHaveLength(3);
+    expect(batch.includes("one") && batch.includes("empty")).toBe(true);
+  });
+
   it("is written smaller when told to be, where that makes it smaller", () => {
     const events = Array.from({ length: 100 }, (_, i) => record(JSON.stringify({ kind: "presence", camera: "cam-001", n: i })));
     const [plain, small] = [writeBatch(events, by), writeBatch(events, by, true)];

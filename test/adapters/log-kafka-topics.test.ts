@@ -280,7 +280,7 @@ describe("a value in chunks", () => {
       key: name,
       value: part,
       timestamp: 1,
-      headers: Object.fromEntries(Object.entries(headers ?? {}).map(([header, text]) => [header, Buffer.from(text)])),
+      headers: Object.fromEntries(Object.entries(headers ?? {}).map(([header, text]) => [header, Buffer.from(text as string)])),
     }));
   /** Megabytes are told apart by their digests. */
   const last = (read: readonly KafkaRecord[]) => {
