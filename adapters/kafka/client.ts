@@ -42,7 +42,6 @@ export interface Transaction {
   /** For tools that show the lag of a group; nothing of ours reads them. */
   sendOffsets(group: string, topic: string, offsets: readonly { readonly partition: number; readonly offset: number }[]): Promise<void>;
   commit(): Promise<void>;
-  abort(): Promise<void>;
 }
 
 export type TopicNeed = {
@@ -72,10 +71,11 @@ export interface KafkaClient {
   send(what: readonly ToSend[]): Promise<readonly (readonly number[])[]>;
   /**
    * Fences whoever had the id before; what they had under way is aborted by then. A transaction that takes longer than 8 s is aborted by
-   * Kafka, and told as `fenced` too. After a `send` that failed: `abort`, then begin anew. After a `commit` or an `abort` that failed it is
-   * not known what was done: the id is to be taken anew, by whoever still has the partition.
+   * Kafka, and told as `fenced` too. After anything that failed the id is to be taken anew, by whoever still has the partition: that aborts
+   * what was not committed, and after a `commit` that failed it is not known what was done. Once `signal` is aborted nothing is tried any
+   * more: what is under way fails as `closed`.
    */
-  transactional(id: string): Promise<{ begin(): Promise<Transaction>; close(): Promise<void> }>;
+  transactional(id: string, signal?: AbortSignal): Promise<{ begin(): Promise<Transaction>; close(): Promise<void> }>;
   /**
    * Membership in a group that divides the topic's partitions; nothing is read through it. A member keeps what it has where it can.
    * `gained` and `lost` are told in the order in which it happens; `lost` also when the group has not heard of us for too long (6 s).
