@@ -6,6 +6,7 @@
 
 import { type Patience, patiently } from "../domain/patience.ts";
 import type { Warehouse } from "../domain/ports.ts";
+import { whenStopped } from "../domain/stop.ts";
 import { readReached } from "./marks.ts";
 import type { Progress, Wish } from "./progress.ts";
 import { KEPT } from "./projection.ts";
@@ -36,7 +37,7 @@ export const askOthers = async (world: World): Promise<void> => {
   const told = new Map<string, number>();
   let wake = (): void => undefined;
   progress.onWish(() => wake());
-  stop.addEventListener("abort", () => wake(), { once: true });
+  whenStopped(stop, () => wake());
   const tell = async (wishes: readonly Wish[]): Promise<void> => {
     const fresh = wishes.filter(({ log, partition, position }) => (told.get(`${log}/${partition}`) ?? 0) < position);
     if (fresh.length === 0) return;

@@ -1,5 +1,6 @@
 /** How far each partition has been brought in, as far as this process knows, and waiting for it. */
 import { EVENTS_PER_RECORD, type Position, type Stop } from "../domain/ports.ts";
+import { whenStopped } from "../domain/stop.ts";
 import type { LogKind } from "./projection.ts";
 
 type Waiting = { readonly position: Position; readonly reached: () => void };
@@ -35,20 +36,14 @@ export class Progress {
     return new Promise((resolve) => {
       const all = this.#waiting.get(key) ?? new Set();
       this.#waiting.set(key, all);
-      const stopped = (): void => {
+      const end = (passed: boolean): void => {
         all.delete(one);
-        resolve(false);
+        takeBack();
+        resolve(passed);
       };
-      const one: Waiting = {
-        position,
-        reached: () => {
-          all.delete(one);
-          stop.removeEventListener("abort", stopped);
-          resolve(true);
-        },
-      };
+      const one: Waiting = { position, reached: () => end(true) };
       all.add(one);
-      stop.addEventListener("abort", stopped, { once: true });
+      const takeBack = whenStopped(stop, () => end(false));
       this.#hurry.get(key)?.();
       this.#somebodyWaits();
     });

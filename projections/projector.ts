@@ -2,7 +2,7 @@
 
 import { type Patience, patiently } from "../domain/patience.ts";
 import { AdapterError } from "../domain/ports.ts";
-import { createStop } from "../domain/stop.ts";
+import { createStop, whenStopped } from "../domain/stop.ts";
 import { type Gathered, tablesOf } from "./batch.ts";
 import type { Claims, Turn } from "./claims.ts";
 import { type Counts, type Mark, turnAfter, writeMark } from "./marks.ts";
@@ -76,14 +76,12 @@ const untilTablesStand = async (source: Projecting, { obstacle }: Others): Promi
 /** Until `stop`, until the rows are due to be counted again, or until it is another's turn: then true. */
 const bring = async (source: Projecting, turn: Turn): Promise<boolean> => {
   const ending = createStop();
-  const end = (): void => ending.stop();
-  source.stop.addEventListener("abort", end, { once: true });
-  if (source.stop.aborted) end();
+  const takeBack = whenStopped(source.stop, ending.stop);
   try {
     return await follow({ ...source, stop: ending.signal }, turn);
   } finally {
-    source.stop.removeEventListener("abort", end);
-    end();
+    takeBack();
+    ending.stop();
   }
 };
 

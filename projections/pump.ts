@@ -2,6 +2,7 @@
 import type { Derived, Fact } from "../domain/event.ts";
 import type { Patience } from "../domain/patience.ts";
 import { type Batch, EVENTS_PER_RECORD, type Log, type Position } from "../domain/ports.ts";
+import { whenStopped } from "../domain/stop.ts";
 import { type Gathered, gathering, tablesOf } from "./batch.ts";
 import type { Progress } from "./progress.ts";
 import type { LogKind, Projection } from "./projection.ts";
@@ -62,14 +63,10 @@ export const pump = (source: Pumping, from: Position) => {
       ended = true;
       wakeWriter();
     });
-  stop.addEventListener(
-    "abort",
-    () => {
-      wakeReader();
-      wakeWriter();
-    },
-    { once: true },
-  );
+  whenStopped(stop, () => {
+    wakeReader();
+    wakeWriter();
+  });
   progress.onWanted(kind, partition, () => wakeWriter());
   const isUrgent = (): boolean => ended || stop.aborted || gather.isFull(waiting) || progress.wanted(kind, partition);
   const pace = async (): Promise<void> => {

@@ -2,7 +2,7 @@
 import type { Config } from "../config.ts";
 import { patiently } from "../domain/patience.ts";
 import { AdapterError, type Logs, type Position, type Share, type Stop, type Warehouse } from "../domain/ports.ts";
-import { createStop } from "../domain/stop.ts";
+import { createStop, whenStopped } from "../domain/stop.ts";
 import { amongOthers } from "../projections/claims.ts";
 import { hearOthers } from "../projections/elsewhere.ts";
 import { projections } from "../projections/index.ts";
@@ -83,17 +83,15 @@ export const startProjector = (world: World, models: Models, warehouse: Warehous
   const share = async (given: Share): Promise<void> => {
     const { partition } = given;
     const ending = createStop();
-    const end = (): void => ending.stop();
-    void given.lost.then(end);
-    stop.addEventListener("abort", end, { once: true });
-    if (stop.aborted) end();
+    void given.lost.then(ending.stop);
+    const takeBack = whenStopped(stop, ending.stop);
     // Lost and given back at once: what runs for it ends first.
     await running.get(partition);
     shares.add(partition);
     const mine = bring(given, ending.signal).catch(work.reject);
     running.set(partition, mine);
     await mine;
-    stop.removeEventListener("abort", end);
+    takeBack();
     if (running.get(partition) === mine) shares.delete(partition);
   };
 
@@ -103,8 +101,7 @@ export const startProjector = (world: World, models: Models, warehouse: Warehous
     if (!isShared) models.open();
     const release = await logs.share("projector", share);
     const ended = new Promise<void>((resolve) => {
-      if (stop.aborted) resolve();
-      stop.addEventListener("abort", resolve, { once: true });
+      whenStopped(stop, resolve);
     });
     const listening = isShared ? hearOthers({ ...patience, warehouse, epoch: facts.epoch, progress: models.progress, writer }) : ended;
     const keepFrom = (partition: number): Position => (shares.has(partition) ? models.progress.passed("facts", partition) : 0);

@@ -5,6 +5,8 @@ import { constants, setPriority } from "node:os";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { AdapterError, type Journal, type Meter } from "../../domain/ports.ts";
+import { within } from "../../domain/within.ts";
+import { systemClock } from "../clock.ts";
 import { removeLeftovers, removeSocket, socketFor } from "./socket.ts";
 import { MISSES, PING_MS, pings, watching } from "./watch.ts";
 
@@ -103,18 +105,9 @@ export class ChdbProcess {
 
   /** Resolves when the engine answers. Throws AdapterError `unavailable` after so many milliseconds. */
   async available(ms: number): Promise<void> {
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(
-        () => reject(new AdapterError("unavailable", "The warehouse's process is being started.", { retryable: true })),
-        ms,
-      );
+    await within({ clock: systemClock }, ms, this.#ready, () => {
+      throw new AdapterError("unavailable", "The warehouse's process is being started.", { retryable: true });
     });
-    try {
-      await Promise.race([this.#ready, late]);
-    } finally {
-      clearTimeout(timer);
-    }
     if (this.#closing) throw new AdapterError("closed", "The warehouse is closed.", { retryable: false });
   }
 

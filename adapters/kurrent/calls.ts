@@ -6,6 +6,8 @@ import { convertToCommandError, KurrentDBClient } from "@kurrent/kurrentdb-clien
 import grpc, { type StreamsClient } from "@kurrent/kurrentdb-client/generated/kurrentdb/protocols/v1/streams_grpc_pb.js";
 import type { AppendResp, ReadResp } from "@kurrent/kurrentdb-client/generated/kurrentdb/protocols/v1/streams_pb.js";
 import { AdapterError, type Revision } from "../../domain/ports.ts";
+import { within } from "../../domain/within.ts";
+import { systemClock } from "../clock.ts";
 import type { KurrentAddress } from "./address.ts";
 import { faultOf } from "./errors.ts";
 import { appendRequests, type Heard, heard, type Record, type Recorded, readRequest, recordOf, subscribeRequest } from "./messages.ts";
@@ -92,15 +94,14 @@ export const openCalls = ({ connection, hosts }: KurrentAddress): Calls => {
   };
 
   /** The deadline the client gives a call does not hold for its looking for a cluster's leader. */
-  const within = async <T>(deadlineMs: number, doing: string, work: (over: AbortSignal) => Promise<T>): Promise<T> => {
+  const inTime = async <T>(deadlineMs: number, doing: string, work: (over: AbortSignal) => Promise<T>): Promise<T> => {
     const over = new AbortController();
-    const { promise: late, reject } = Promise.withResolvers<never>();
-    const message = `KurrentDB at ${hosts}, ${doing}: no answer within ${deadlineMs} ms.`;
-    const timer = setTimeout(() => reject(new AdapterError("timeout", message, { retryable: true })), deadlineMs + DEADLINE_GRACE_MS);
+    const late = (): never => {
+      throw new AdapterError("timeout", `KurrentDB at ${hosts}, ${doing}: no answer within ${deadlineMs} ms.`, { retryable: true });
+    };
     try {
-      return await Promise.race([work(over.signal), late]);
+      return await within({ clock: systemClock }, deadlineMs + DEADLINE_GRACE_MS, work(over.signal), late);
     } finally {
-      clearTimeout(timer);
       over.abort();
     }
   };
@@ -119,7 +120,7 @@ export const openCalls = ({ connection, hosts }: KurrentAddress): Calls => {
         call.end();
         return promise;
       };
-      const answer = await within(deadlineMs, doing, (over) => run("appendToStream", doing, over, write));
+      const answer = await inTime(deadlineMs, doing, (over) => run("appendToStream", doing, over, write));
       return !answer.hasWrongExpectedVersion();
     },
 
@@ -140,7 +141,7 @@ export const openCalls = ({ connection, hosts }: KurrentAddress): Calls => {
         call.on("end", () => resolve(missing ? undefined : records));
         return promise;
       };
-      return within(deadlineMs, doing, (over) => run("readStream", doing, over, collect));
+      return inTime(deadlineMs, doing, (over) => run("readStream", doing, over, collect));
     },
 
     subscribe: (prefix, after, readable) => {
@@ -168,16 +169,13 @@ export const openCalls = ({ connection, hosts }: KurrentAddress): Calls => {
       closed = true;
       for (const call of underWay) call.cancel();
       if (!connected) return;
-      const { promise: late, resolve } = Promise.withResolvers<void>();
-      // Looking for a cluster's leader cannot be called off.
-      const timer = setTimeout(resolve, CLOSING_MS);
       const channel = inside.getChannel().then(
         (open) => open.close(),
         // There is none to close.
         () => undefined,
       );
-      await Promise.race([channel, late]);
-      clearTimeout(timer);
+      // Looking for a cluster's leader cannot be called off.
+      await within({ clock: systemClock }, CLOSING_MS, channel, () => undefined);
     },
   };
 };

@@ -1,5 +1,6 @@
 /** Following all decision streams in `$all`: a catch-up subscription of the server's, resumed from what was given to the reader. */
 import { AdapterError, type Decided, type Journal, type Position, type Stop, type StoreBatch } from "../../domain/ports.ts";
+import { whenStopped } from "../../domain/stop.ts";
 import { Growth, pulling } from "../feed.ts";
 import type { KurrentAddress } from "./address.ts";
 import type { Calls, Subscription } from "./calls.ts";
@@ -51,9 +52,7 @@ export class Following {
    */
   batches(signal: Stop | undefined): AsyncIterator<StoreBatch, undefined> {
     const inner = pulling(this.#growth, signal, () => this.#take());
-    const stop = (): void => this.stop();
-    signal?.addEventListener("abort", stop, { once: true });
-    this.#unhook = () => signal?.removeEventListener("abort", stop);
+    if (signal !== undefined) this.#unhook = whenStopped(signal, () => this.stop());
     let begun = false;
     return {
       next: () => {

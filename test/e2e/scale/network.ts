@@ -3,6 +3,8 @@
  * each the time is taken until new frames are acknowledged, heard of by a subscriber and read from the warehouse again, in every partition.
  */
 import { setTimeout as sleep } from "node:timers/promises";
+import { systemClock } from "../../../adapters/clock.ts";
+import { within } from "../../../domain/within.ts";
 import { freePorts } from "../../servers/kafka/ports.ts";
 import { type Fault, type Spell, scheduleOf, startTcpProxy, type TcpProxy } from "../../support/tcp-proxy.ts";
 import { client } from "../client.ts";
@@ -55,13 +57,6 @@ const recovered = async ({ prober, house }: Installation, partition: number, fro
   return { acknowledged: (probe.acknowledgedAt as number) - from, alert: alertAt - from, row: readAt - from };
 };
 
-const within = async <T>(work: Promise<T>, ms: number): Promise<T | undefined> => {
-  const late = new AbortController();
-  const result = await Promise.race([work, sleep(ms, undefined, { signal: late.signal }).catch(() => undefined)]);
-  late.abort();
-  return result;
-};
-
 export const network = async (plan: NetworkPlan): Promise<Verdict> => {
   const [port] = (await freePorts(1)) as [number];
   const proxies: Readonly<Record<Place, TcpProxy>> = {
@@ -100,7 +95,8 @@ export const network = async (plan: NetworkPlan): Promise<Verdict> => {
     const numbers = Array.from({ length: plan.partitions }, (_, partition) => partition);
     const everywhere = async (): Promise<Recovery | undefined> => {
       const from = performance.now();
-      const all = await within(Promise.all(numbers.map((partition) => recovered(installation, partition, from))), GIVEN_UP_MS);
+      const trying = Promise.all(numbers.map((partition) => recovered(installation, partition, from)));
+      const all = await within<Recovery[] | undefined>({ clock: systemClock }, GIVEN_UP_MS, trying, () => undefined);
       return all?.reduce((most, one) => ({
         acknowledged: Math.max(most.acknowledged, one.acknowledged),
         alert: Math.max(most.alert, one.alert),
@@ -132,13 +128,9 @@ export const network = async (plan: NetworkPlan): Promise<Verdict> => {
     }
     loading.is = false;
     stop.abort();
-    if (
-      (await within(
-        load.then(() => true),
-        GIVEN_UP_MS,
-      )) === undefined
-    )
+    await within<unknown>({ clock: systemClock }, GIVEN_UP_MS, load, () => {
       throw new Error(["the load does not end", ...faults].join("; "));
+    });
     const verdict = await judge(installation, plan.say);
     const told = [...recoveries]
       .sort(([a], [b]) => (a < b ? -1 : 1))
