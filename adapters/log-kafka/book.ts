@@ -5,7 +5,6 @@
 import { EVENTS_PER_RECORD, type Position } from "../../domain/ports.ts";
 import type { PartitionReader } from "../kafka/client.ts";
 import type { Parts } from "./parts.ts";
-import { patiently } from "./patience.ts";
 import { lastProgress, progressOf } from "./progress.ts";
 
 /** Milliseconds without a question after which a partition's progress is no longer followed. */
@@ -105,10 +104,7 @@ class Page {
     const takeBack = closing.onClose(() => stopping.abort());
     const { signal: stop } = stopping;
     try {
-      for (let at = from; !stop.aborted && performance.now() - this.#askedAt < IDLE_MS; ) {
-        const reading = () => this.#read(reader, at, WAIT_MS, stop);
-        at = await patiently(reading, { what: "reading how far the engine is", forMs: IDLE_MS, stop, journal });
-      }
+      for (let at = from; !stop.aborted && performance.now() - this.#askedAt < IDLE_MS; ) at = await this.#read(reader, at, WAIT_MS, stop);
     } catch (error) {
       // Whoever asks next begins anew, and is told what is wrong if it still is.
       if (!stop.aborted) journal.warn({ err: error, partition: this.#partition }, "how far the engine is is not followed any more");

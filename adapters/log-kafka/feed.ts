@@ -3,7 +3,7 @@
  *
  * A feed reads over a connection of its own, without a consumer group, and knows where it stands beyond what is no event (a
  * transaction's end, what was aborted). While its batches are worked at, the next lot is fetched already. One that follows is
- * patient while a broker is away; one that is bounded gives up after a while.
+ * patient while a broker is away; one that is bounded gives up when the client does.
  */
 import { setImmediate as turn } from "node:timers/promises";
 import type { Instant } from "../../domain/envelope.ts";
@@ -42,8 +42,6 @@ export type How = { readonly to?: Position; readonly follow?: boolean; readonly 
 
 const FOLLOW_WAIT_MS = 1000;
 const FETCH_BYTES = 2 * 1024 * 1024;
-/** Milliseconds a bounded read goes on trying while a broker is away. */
-const BOUNDED_PATIENCE_MS = 10_000;
 
 /** Where a feed begins and ends. `arrived`: what arrived before is passed over until the first that did not. */
 type Span = { readonly at: Position; readonly until: Position; readonly arrived?: Instant };
@@ -74,9 +72,9 @@ export const kafkaFeed = <E extends { readonly receivedAt: Instant }>(
 ): { readonly feed: Feed<E>; readonly asked: Promise<void> } => {
   const closed = new AbortController();
   const takeBack = log.onClose(() => closed.abort());
-  const forMs = how.follow === true ? Number.POSITIVE_INFINITY : BOUNDED_PATIENCE_MS;
-  const what = `asking where ${log.topic} ends`;
-  const span = patiently(() => spanOf(log, from, how), { what, forMs, stop: closed.signal, journal: log.journal }).finally(takeBack);
+  const asking = () => spanOf(log, from, how);
+  const patience = { what: `asking where ${log.topic} ends`, stop: closed.signal, journal: log.journal };
+  const span = (how.follow === true ? patiently(asking, patience) : asking()).finally(takeBack);
   const asked = span.then(
     () => undefined,
     () => undefined,
@@ -210,9 +208,8 @@ class Feeding<E extends { readonly receivedAt: Instant }> implements AsyncIterat
 
   async #fill(): Promise<void> {
     const { topic, partition, journal } = this.#log;
-    const forMs = this.#follow ? Number.POSITIVE_INFINITY : BOUNDED_PATIENCE_MS;
-    const what = `reading ${topic}, partition ${partition},`;
-    const fetched = await this.#orEnd(patiently(() => this.#fetched(), { what, forMs, stop: this.#ending.signal, journal }));
+    const patience = { what: `reading ${topic}, partition ${partition},`, stop: this.#ending.signal, journal };
+    const fetched = await this.#orEnd(this.#follow ? patiently(() => this.#fetched(), patience) : this.#fetched());
     if (fetched === undefined) return;
     const now = performance.now();
     if (fetched.records.length > 0 || fetched.next > this.#offset()) this.#movedAt = now;
