@@ -1,7 +1,7 @@
 /**
  * What we use of the inside of kafkajs (its version is pinned), all of it here: connections, authentication, metadata, the encoding of
- * requests. The log does without its consumers and producers (docs/adr/0006-a-kafka-client-of-our-own.md); topics of others are read,
- * and dead letters written, with the ones it offers to everybody.
+ * requests. The log does without its consumers and producers (docs/adr/0006-a-kafka-client-of-our-own.md); topics of others are read
+ * with the consumer it offers to everybody.
  */
 import { createRequire } from "node:module";
 import type { Socket } from "node:net";
