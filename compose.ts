@@ -3,9 +3,8 @@ import { randomUUID } from "node:crypto";
 import { systemClock } from "./adapters/clock.ts";
 import { openMeter } from "./adapters/meter-prometheus.ts";
 import * as adapters from "./adapters/open.ts";
-import { openSource } from "./adapters/source-kafka.ts";
 import type { Core } from "./api/core.ts";
-import { type Config, isShared, needs } from "./config.ts";
+import { accessOf, type Config, isShared, needs } from "./config.ts";
 import { limits as defaultLimits, type Limits } from "./domain/limits.ts";
 import { patiently } from "./domain/patience.ts";
 import type { Journal } from "./domain/ports.ts";
@@ -33,15 +32,6 @@ export type House = {
 
 const limitsOf = (config: Config): Limits => ({ ...defaultLimits, aheadMs: config.MAX_AHEAD * 1000 });
 
-const kafkaOf = (config: Config) => ({
-  username: config.KAFKA_USERNAME,
-  password: config.KAFKA_PASSWORD,
-  mechanism: config.KAFKA_MECHANISM,
-  ca: config.KAFKA_CA,
-  cert: config.KAFKA_CERT,
-  key: config.KAFKA_KEY,
-});
-
 /** Throws what an adapter throws on opening: `in-use`, `corrupt`, a partition count that is not the log's. */
 export const compose = async (config: Config, given: { readonly journal: Journal; readonly openers?: Openers }): Promise<House> => {
   const { openLogs, openStore, openWarehouse } = given.openers ?? adapters;
@@ -52,10 +42,10 @@ export const compose = async (config: Config, given: { readonly journal: Journal
   const limits = limitsOf(config);
   const roles = config.ROLES;
   const skipCorrupt = config.SKIP_CORRUPT === "" ? [] : config.SKIP_CORRUPT.split(",");
-  const openTopic = (source: SourceSettings) => openSource(source, { url: config.LOG, access: kafkaOf(config) }, ports);
+  const openTopic = (source: SourceSettings) => adapters.openSource(source, { url: config.LOG, access: accessOf(config) }, ports);
   const topics = roles.includes("ingest") ? await topicsIn(config.SOURCES, openTopic) : [];
   const opened = await openLogs(
-    { url: config.LOG, dataDir, kafka: kafkaOf(config), journal },
+    { url: config.LOG, dataDir, kafka: accessOf(config), journal },
     { partitions: config.PARTITIONS, skipCorrupt },
   );
   const { logs, taking } = watchWrites(opened, ports.clock);

@@ -68,7 +68,7 @@ export const needs = (config: Config, part: keyof typeof usersOf): boolean =>
 export const isShared = (config: Config): boolean => !EMBEDDED.test(config.LOG);
 
 /** What is shown to the Kafka of the log. */
-const accessOf = (config: Config): Access => ({
+export const accessOf = (config: Config): Access => ({
   username: config.KAFKA_USERNAME,
   password: config.KAFKA_PASSWORD,
   mechanism: config.KAFKA_MECHANISM,

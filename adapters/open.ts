@@ -2,10 +2,11 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Access } from "../domain/access.ts";
-import type { EventStore, Journal, Logs, Meter, Warehouse } from "../domain/ports.ts";
+import { AdapterError, type EventStore, type Journal, type Logs, type Meter, type Source, type Warehouse } from "../domain/ports.ts";
 import { connectKafkaLogs } from "./log-kafka.ts";
 import { openLmdbLogs } from "./log-lmdb.ts";
 import { openMemoryLogs } from "./log-memory.ts";
+import { openKafkaSource, type SourceTopic, type SourceWorld } from "./source-kafka.ts";
 import { openKurrentStore } from "./store-kurrent.ts";
 import { openLmdbStore } from "./store-lmdb.ts";
 import { openMemoryStore } from "./store-memory.ts";
@@ -41,3 +42,20 @@ export const openWarehouse = (where: Where, parts: { readonly journal: Journal; 
   where.url.startsWith("chdb:")
     ? openChdb({ dir: folder(where, "warehouse"), ...parts })
     : openClickhouse({ url: where.url, journal: parts.journal });
+
+type At = { readonly url: string; readonly access: Access };
+
+/**
+ * A source has a url and access of its own; without a URL it is read where the log is, in the log's name. No credentials of the one are
+ * shown to the other. Throws AdapterError `bad-query` for what cannot be read, and where the log is not on Kafka.
+ */
+export const openSource = (
+  source: SourceTopic & { readonly url?: string | undefined; readonly access?: Access | undefined },
+  log: At,
+  world: SourceWorld,
+): Source => {
+  if (source.url !== undefined) return openKafkaSource({ url: source.url, access: source.access ?? {} }, source, world);
+  if (log.url.startsWith("kafka:")) return openKafkaSource(log, source, world);
+  const message = `The topic ${source.topic} has no url, and the log, whose connection it would use, is not on Kafka.`;
+  throw new AdapterError("bad-query", message, { retryable: false });
+};

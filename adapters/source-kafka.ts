@@ -7,20 +7,12 @@
  * the log takes nothing the group is told that we live: a waiting member is not replaced by another that would wait just so.
  */
 import kafkajs, { type Consumer, type EachBatchPayload, type Kafka, type KafkaMessage, type SASLOptions } from "kafkajs";
-import type { Access } from "../domain/access.ts";
-import {
-  AdapterError,
-  type Clock,
-  type ForeignRecord,
-  type Journal,
-  type Meter,
-  type Source,
-  type Stop,
-  type Take,
-} from "../domain/ports.ts";
+import type { Clock, ForeignRecord, Journal, Meter, Source, Stop, Take } from "../domain/ports.ts";
+import { whenStopped } from "../domain/stop.ts";
 import { teachKafkajs } from "./kafka/codecs.ts";
+import type { KafkaPlace } from "./kafka/connect.ts";
 import { type KafkaAddress, readKafkaUrl } from "./kafka/url.ts";
-import { openDeadLetters } from "./source-kafka-dead.ts";
+import { DeadLetters } from "./source-kafka-dead.ts";
 
 export type SourceTopic = {
   readonly topic: string;
@@ -81,138 +73,166 @@ const recordOf = (topic: string, partition: number, { offset, timestamp, key, va
   value: value ?? undefined,
 });
 
-/** Connects when it runs. */
-export const openKafkaSource = (
-  address: KafkaAddress,
-  { topic, group, from, deadLetter }: SourceTopic,
-  { clock, journal, meter, sessionMs = SESSION_MS }: SourceWorld,
-): Source => {
-  const kafka = connect(address, topic, journal);
-  const beatMs = Math.floor(sessionMs / 5);
-  const lags = new Map<number, number>();
-  const tellLag = (partition: number, lag: string): void => {
-    lags.set(partition, Math.max(0, Number(lag)));
-    let waiting = 0;
-    for (const one of lags.values()) waiting += one;
-    meter.set("tallywire_source_lag_records", waiting, { topic });
-  };
+type Reading = SourceTopic & {
+  readonly take: Take;
+  readonly signal: Stop;
+  readonly dead: DeadLetters | undefined;
+  /** Told each time the group has been joined. */
+  readonly joined: () => void;
+};
 
-  /** One membership: until the signal, or until it crashes. Rejects with why. */
-  const consume = async (take: Take, signal: Stop, joined: () => void): Promise<void> => {
-    const dead = deadLetter === undefined ? undefined : openDeadLetters(kafka, deadLetter, { clock, journal });
-    const consumer: Consumer = kafka.consumer({
-      groupId: group,
+/** One membership in the group. */
+class Membership {
+  readonly #reading: Reading;
+  readonly #beatMs: number;
+  readonly #journal: Journal;
+  readonly #meter: Meter;
+  readonly #consumer: Consumer;
+  readonly #lags = new Map<number, number>();
+  readonly #ended = Promise.withResolvers<void>();
+  #defect: Defect | undefined;
+
+  constructor(kafka: Kafka, reading: Reading, { journal, meter, sessionMs = SESSION_MS }: SourceWorld) {
+    this.#reading = reading;
+    this.#beatMs = Math.floor(sessionMs / 5);
+    this.#journal = journal;
+    this.#meter = meter;
+    this.#consumer = kafka.consumer({
+      groupId: reading.group,
       sessionTimeout: sessionMs,
-      heartbeatInterval: beatMs,
+      heartbeatInterval: this.#beatMs,
       rebalanceTimeout: REBALANCE_MS,
       maxWaitTimeInMs: FETCH_WAIT_MS,
       allowAutoTopicCreation: false,
       // Crashes are answered below: one loop, and one line for the journal.
       retry: { initialRetryTime: 100, maxRetryTime: 2000, retries: 4, restartOnFailure: () => Promise.resolve(false) },
     });
-    const ended = Promise.withResolvers<void>();
     // It may crash while it is still joining, when nobody waits for the end yet: that is no unhandled rejection.
-    ended.promise.catch(() => undefined);
-    /** What `take` throws is a defect: kafkajs would try it again without end. */
-    let defect: { readonly error: unknown } | undefined;
-    consumer.on(consumer.events.CRASH, ({ payload }) => ended.reject(payload.error));
-    consumer.on(consumer.events.GROUP_JOIN, () => {
-      lags.clear();
-      joined();
+    this.#ended.promise.catch(() => undefined);
+    this.#consumer.on(this.#consumer.events.CRASH, ({ payload }) => this.#ended.reject(payload.error));
+    this.#consumer.on(this.#consumer.events.GROUP_JOIN, () => {
+      this.#lags.clear();
+      reading.joined();
     });
+  }
 
-    const eachBatch = async (payload: EachBatchPayload): Promise<void> => {
-      const { batch, resolveOffset, heartbeat, commitOffsetsIfNecessary, uncommittedOffsets } = payload;
-      tellLag(batch.partition, batch.offsetLagLow());
-      const giveUp = new AbortController();
-      const stop = (): void => giveUp.abort();
-      if (signal.aborted) stop();
-      signal.addEventListener("abort", stop, { once: true });
-      let lost: { readonly error: unknown } | undefined;
-      const beating = setInterval(() => {
-        heartbeat().catch((error: unknown) => {
-          // The group is divided anew: what is under way is finished and committed, what waits is left to its next owner.
-          lost ??= { error };
-          stop();
-        });
-      }, beatMs);
-      try {
-        const records = batch.messages.map((message) => recordOf(topic, batch.partition, message));
-        const { done, refused } = await take(records, giveUp.signal).catch((error: unknown) => {
-          defect = { error };
-          ended.resolve();
-          return { done: 0, refused: [] };
-        });
-        const buried = dead === undefined || refused.length === 0 || (await dead.bury(refused, batch.messages, giveUp.signal));
-        const last = batch.messages[done - 1];
-        if (last !== undefined && buried) {
-          resolveOffset(last.offset);
-          await commitOffsetsIfNecessary(uncommittedOffsets());
-          if (done === records.length) tellLag(batch.partition, batch.offsetLag());
-        }
-        if (lost !== undefined) throw lost.error;
-      } finally {
-        clearInterval(beating);
-        signal.removeEventListener("abort", stop);
-      }
-    };
-
-    const stopped = (): void => ended.resolve();
+  /** Until the signal, or until it crashes: rejects with why. */
+  async run(): Promise<void> {
+    const { topic, group, signal } = this.#reading;
+    const stopped = (): void => this.#ended.resolve();
     signal.addEventListener("abort", stopped, { once: true });
+    let why: unknown;
     try {
-      await consumer.connect();
-      await consumer.subscribe({ topic, fromBeginning: from === "earliest" });
-      await consumer.run({ autoCommit: false, eachBatchAutoResolve: false, partitionsConsumedConcurrently: SIDE_BY_SIDE, eachBatch });
+      await this.#read();
       if (signal.aborted) stopped();
-      await ended.promise;
-    } finally {
-      signal.removeEventListener("abort", stopped);
-      // A failure to part must not stand before what ended the membership: a defect would be tried again for ever.
-      try {
-        await consumer.disconnect();
-        await dead?.close();
-      } catch (error) {
-        journal.warn({ err: error, topic, group }, "a connection to a topic of others did not end well");
-      }
+      await this.#ended.promise;
+    } catch (error) {
+      why = error;
     }
-    if (defect !== undefined) throw new Defect(defect.error);
-  };
+    signal.removeEventListener("abort", stopped);
+    await this.#consumer
+      .disconnect()
+      .catch((error: unknown) => this.#journal.warn({ err: error, topic, group }, "a topic of others could not be left in good order"));
+    // A defect before all else: the other ends are tried again, for ever.
+    const failure = this.#defect ?? why;
+    if (failure !== undefined) throw failure;
+  }
 
+  async #read(): Promise<void> {
+    const { topic, from } = this.#reading;
+    await this.#consumer.connect();
+    await this.#consumer.subscribe({ topic, fromBeginning: from === "earliest" });
+    await this.#consumer.run({
+      autoCommit: false,
+      eachBatchAutoResolve: false,
+      partitionsConsumedConcurrently: SIDE_BY_SIDE,
+      eachBatch: (payload) => this.#eachBatch(payload),
+    });
+  }
+
+  async #eachBatch({ batch, resolveOffset, heartbeat, commitOffsetsIfNecessary, uncommittedOffsets }: EachBatchPayload): Promise<void> {
+    const { partition, messages } = batch;
+    this.#tellLag(partition, batch.offsetLagLow());
+    const giveUp = new AbortController();
+    const takeBack = whenStopped(this.#reading.signal, () => giveUp.abort());
+    let lost: { readonly error: unknown } | undefined;
+    const beating = setInterval(() => {
+      heartbeat().catch((error: unknown) => {
+        // The group is divided anew: what is under way is finished and committed, what waits is left to its next owner.
+        lost ??= { error };
+        giveUp.abort();
+      });
+    }, this.#beatMs);
+    try {
+      const done = await this.#dealWith(partition, messages, giveUp.signal);
+      const last = messages[done - 1];
+      if (last !== undefined) {
+        resolveOffset(last.offset);
+        await commitOffsetsIfNecessary(uncommittedOffsets());
+        if (done === messages.length) this.#tellLag(partition, batch.offsetLag());
+      }
+      if (lost !== undefined) throw lost.error;
+    } finally {
+      clearInterval(beating);
+      takeBack();
+    }
+  }
+
+  /** How many are durable, or refused and their letters durable. What is thrown here is a defect: kafkajs would try it again without end. */
+  async #dealWith(partition: number, messages: readonly KafkaMessage[], stop: Stop): Promise<number> {
+    const { topic, take, dead } = this.#reading;
+    try {
+      const { done, refused } = await take(
+        messages.map((message) => recordOf(topic, partition, message)),
+        stop,
+      );
+      const buried = dead === undefined || refused.length === 0 || (await dead.bury(refused, messages, stop));
+      return buried ? done : 0;
+    } catch (error) {
+      this.#defect ??= new Defect(error);
+      this.#ended.resolve();
+      return 0;
+    }
+  }
+
+  #tellLag(partition: number, lag: string): void {
+    this.#lags.set(partition, Math.max(0, Number(lag)));
+    let waiting = 0;
+    for (const one of this.#lags.values()) waiting += one;
+    this.#meter.set("tallywire_source_lag_records", waiting, { topic: this.#reading.topic });
+  }
+}
+
+/** Connects when it runs. Throws AdapterError for a URL that cannot be, and for certificates that cannot be read. */
+export const openKafkaSource = (place: Omit<KafkaPlace, "journal">, topic: SourceTopic, world: SourceWorld): Source => {
+  const { clock, journal } = world;
+  const kafka = connect(readKafkaUrl(place.url, place.access), topic.topic, journal);
+  const told = { topic: topic.topic, group: topic.group };
   return {
     run: async (take, signal) => {
+      const dead = topic.deadLetter === undefined ? undefined : new DeadLetters({ ...place, journal }, topic.deadLetter, clock);
       let pause = FIRST_PAUSE_MS;
       const joined = (): void => {
         pause = FIRST_PAUSE_MS;
-        journal.info({ topic, group }, "reads a topic of others");
+        journal.info(told, "reads a topic of others");
       };
-      while (!signal.aborted) {
-        try {
-          await consume(take, signal, joined);
-        } catch (error) {
-          if (error instanceof Defect) throw error.cause;
-          if (signal.aborted) return;
-          journal.error({ err: error, topic, group, pause }, "a topic of others cannot be read; it is tried until it can");
+      try {
+        while (!signal.aborted) {
+          try {
+            await new Membership(kafka, { ...topic, take, signal, dead, joined }, world).run();
+          } catch (error) {
+            if (error instanceof Defect) throw error.cause;
+            if (signal.aborted) return;
+            journal.error({ err: error, ...told, pause }, "a topic of others cannot be read; it is tried until it can");
+          }
+          await clock.sleep(pause, signal);
+          pause = Math.min(2 * pause, LONGEST_PAUSE_MS);
         }
-        await clock.sleep(pause, signal);
-        pause = Math.min(2 * pause, LONGEST_PAUSE_MS);
+      } finally {
+        await dead?.close();
       }
     },
   };
-};
-
-/**
- * `url` and `access` are the source's own; without a URL it is read where the log is, in the log's name. No credentials of the one are shown
- * to the other. Throws AdapterError `bad-query` for what cannot be read, and where the log is not on Kafka.
- */
-export const openSource = (
-  source: SourceTopic & { readonly url?: string | undefined; readonly access?: Access | undefined },
-  log: { readonly url: string; readonly access: Access },
-  world: SourceWorld,
-): Source => {
-  if (source.url !== undefined) return openKafkaSource(readKafkaUrl(source.url, source.access), source, world);
-  if (log.url.startsWith("kafka:")) return openKafkaSource(readKafkaUrl(log.url, log.access), source, world);
-  const message = `The topic ${source.topic} has no url, and the log, whose connection it would use, is not on Kafka.`;
-  throw new AdapterError("bad-query", message, { retryable: false });
 };
 
 class Defect extends Error {

@@ -41,7 +41,10 @@ describe.skipIf(!canStart)("a topic of others whose broker is killed", () => {
     const [settings] = readSources(JSON.stringify({ sources: [{ topic, tenant: "t1" }] })) as [SourceSettings];
     const receiver = createReceiver({ facts: logs.facts, limits, ...world });
     const stop = new AbortController();
-    const running = openKafkaSource(address, settings, world).run(createTake(settings, { receiver, limits, ...world }), stop.signal);
+    const running = openKafkaSource({ url: broker.url }, settings, world).run(
+      createTake(settings, { receiver, limits, ...world }),
+      stop.signal,
+    );
 
     const begin = Date.now() - 600_000;
     let sent = 0;
