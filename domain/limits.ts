@@ -30,6 +30,10 @@ export const limits = {
   aheadMs: 10_000,
   /** Unacknowledged ingest bytes before requests are answered 429. */
   pendingBytes: 64 * 1024 * 1024,
+  /** Bytes of a record in Kafka; a frame that needs more is refused. A topic's own limit is 64 KiB above. */
+  recordBytes: 16 * 1024 * 1024 - 64 * 1024,
+  /** Bytes a compressed batch from Kafka may unpack to: more is an attack. */
+  unpackedBytes: 512 * 1024 * 1024,
   /** Frame ids remembered a partition to recognise repeats at the door. */
   rememberedFrames: 65_536,
   /** Rows of a page. */

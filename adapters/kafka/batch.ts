@@ -58,6 +58,15 @@ const recordIn = (
   return { offset, key, value, timestamp: base.appended ?? time, headers };
 };
 
+/** Its checksum is right: it was written so. */
+const unpacked = (codec: Codec, packed: Buffer, offset: number): Buffer => {
+  try {
+    return codec.decompress(packed);
+  } catch (cause) {
+    throw new BadBatch(`the batch at ${offset} cannot be unpacked: ${(cause as Error).message}`, { cause });
+  }
+};
+
 const recordsIn = (batch: Buffer, offset: number): readonly KafkaRecord[] => {
   const attributes = batch.readInt16BE(ATTRIBUTES_AT);
   const header = new ByteReader(batch, 27);
@@ -69,7 +78,7 @@ const recordsIn = (batch: Buffer, offset: number): readonly KafkaRecord[] => {
   const packed = batch.subarray(HEADER);
   const codec = codecs[type];
   if (type !== 0 && codec === undefined) throw new BadBatch(`its compression, ${type}, is not known`);
-  const reader = new ByteReader(codec === undefined ? packed : codec.decompress(packed));
+  const reader = new ByteReader(codec === undefined ? packed : unpacked(codec, packed, offset));
   return Array.from({ length: count }, () => recordIn(reader, base));
 };
 

@@ -1,5 +1,6 @@
 /** The facts log in Kafka: what arrives while a request is under way shares the next one, in blocks a partition. */
 import type { Fact } from "../../domain/event.ts";
+import { limits } from "../../domain/limits.ts";
 import { AdapterError, type Log, type Position } from "../../domain/ports.ts";
 import { Gatherer, type Gathering, type Packed, split } from "../gather.ts";
 import type { KafkaRecord } from "../kafka/client.ts";
@@ -8,7 +9,6 @@ import type { BatchLimits } from "./feed.ts";
 import type { Parts } from "./parts.ts";
 import { type Addressed, byTopic, inPortions } from "./portions.ts";
 import { Reading } from "./reading.ts";
-import { RECORD_BYTES } from "./topics.ts";
 
 /** A block to be sent, and where its number is to be put. */
 type Ready = { readonly block: Gathering; readonly partition: number; readonly packed: Packed };
@@ -84,13 +84,13 @@ export class KafkaFacts implements Log<Fact> {
   /** Packed, in as many blocks as it takes; nothing for facts no record can hold. */
   async #ready(block: Gathering, partition: number): Promise<readonly Ready[]> {
     const packed = await (block.packed ?? this.#gatherer.pack(block));
-    if (packed.record.length <= RECORD_BYTES) return [{ block, partition, packed }];
+    if (packed.record.length <= limits.recordBytes) return [{ block, partition, packed }];
     if (block.facts.length > 1) {
       const second = split(block);
       return [...(await this.#ready(block, partition)), ...(await this.#ready(second, partition))];
     }
     const small = packed.squeezed ? packed : await this.#gatherer.pack(block, true);
-    return small.record.length <= RECORD_BYTES ? [{ block, partition, packed: small }] : [];
+    return small.record.length <= limits.recordBytes ? [{ block, partition, packed: small }] : [];
   }
 
   async #send(blocks: readonly Ready[]): Promise<void> {
@@ -110,4 +110,4 @@ export class KafkaFacts implements Log<Fact> {
 }
 
 const tooLarge = (): AdapterError =>
-  new AdapterError("too-large", `A frame is greater than what a record may have (${RECORD_BYTES} bytes).`, { retryable: false });
+  new AdapterError("too-large", `A frame is greater than what a record may have (${limits.recordBytes} bytes).`, { retryable: false });

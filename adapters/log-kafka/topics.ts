@@ -1,4 +1,5 @@
 /** The topics of a log and what must hold of each: made when absent, refused when otherwise. */
+import { limits } from "../../domain/limits.ts";
 import { AdapterError } from "../../domain/ports.ts";
 import type { KafkaClient, TopicNeed } from "../kafka/client.ts";
 
@@ -23,10 +24,8 @@ export const topicsOf = (prefix: string): Topics => ({
   bases: `${prefix}.bases`,
 });
 
-/** A record is sent to the broker in a batch of its partition, and the limit is the batch's. A frame of 10,000 objects has 1.2 MB. */
-const BATCH_BYTES = 16 * 1024 * 1024;
-/** What a record may have: the rest is for what a batch puts round it. */
-export const RECORD_BYTES = BATCH_BYTES - 64 * 1024;
+/** A record is sent to the broker in a batch of its partition, and the limit is the batch's; a batch puts something round it. A frame of 10,000 objects has 1.2 MB. */
+const BATCH_BYTES = limits.recordBytes + 64 * 1024;
 const MIB = 1024 * 1024;
 const MINUTE_MS = 60_000;
 const YEAR_MS = 365 * 24 * 60 * MINUTE_MS;

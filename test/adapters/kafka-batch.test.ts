@@ -5,6 +5,7 @@ import { BadBatch, readBatches, writeBatch } from "../../adapters/kafka/batch.ts
 import type { NewRecord } from "../../adapters/kafka/client.ts";
 import { codecs } from "../../adapters/kafka/codecs.ts";
 import { crc32c } from "../../adapters/kafka/crc.ts";
+import { lz4Size } from "../../adapters/kafka/lz4.ts";
 
 const by = { producerId: 77n, epoch: 3, sequence: 9, transactional: false };
 const record = (value: string): NewRecord => ({ partition: 0, value: Buffer.from(value), timestamp: 1_000 });
@@ -122,6 +123,61 @@ describe("a batch of Kafka's", () => {
     const strange = writeBatch([record("x")], by);
     strange.writeInt16BE(6, 21);
     expect(() => readBatches(sealed(strange), 0, [])).toThrow(/compression, 6, is not known/);
+  });
+});
+
+describe("a compressed batch that is not to be believed, though its checksum is right", () => {
+  /** Compressed by someone else: these bytes are its records. */
+  const holding = (type: number, packed: Buffer): Buffer => {
+    const batch = at(4, Buffer.concat([writeBatch([record("x")], by).subarray(0, 61), packed]));
+    batch.writeInt32BE(batch.length - 12, 8);
+    batch.writeInt16BE(type, 21);
+    return sealed(batch);
+  };
+  const said = (type: number, packed: Buffer) => () => readBatches(holding(type, packed), 0, []);
+
+  it.each([1, 2, 3, 4])("is named when it cannot be unpacked: codec %i", (type) => {
+    const packed = codecs[type]?.compress(Buffer.from("something long enough to be compressed ".repeat(50))) as Buffer;
+    const cut = packed.subarray(0, packed.length - 9);
+    for (const wrong of [Buffer.from("nothing of the kind, whatever it is"), cut]) {
+      expect(said(type, wrong)).toThrow(BadBatch);
+      expect(said(type, wrong)).toThrow(/^the batch at 4 cannot be unpacked: /);
+    }
+  });
+
+  it("is refused by its size before it takes the memory: snappy, in one piece and in Java's", () => {
+    const gigabyte = Buffer.from([0x80, 0x80, 0x80, 0x80, 0x04, 0x00]);
+    expect(said(2, gigabyte)).toThrow(/would have more than 536870912 bytes/);
+    const block = codecs[2]?.compress(Buffer.alloc(1024 * 1024)) as Buffer;
+    const length = Buffer.alloc(4);
+    length.writeInt32BE(block.length);
+    const java = Buffer.from("82534e41505059000000000100000001", "hex");
+    const many = (n: number) => Buffer.concat([java, ...Array.from({ length: n }, () => [length, block]).flat()]);
+    expect(said(2, many(513))).toThrow(/would have more than 536870912 bytes/);
+    expect(codecs[2]?.decompress(many(3)).equals(Buffer.alloc(3 * 1024 * 1024))).toBe(true);
+  });
+
+  it("is refused by its size before it takes the memory: lz4", () => {
+    const frame = codecs[3]?.compress(Buffer.alloc(64 * 1024 * 1024)) as Buffer;
+    expect(lz4Size(frame)).toBe(64 * 1024 * 1024);
+    expect(said(3, Buffer.concat(Array.from({ length: 9 }, () => frame)))).toThrow(/would have more than 536870912 bytes/);
+  });
+
+  it("knows what a frame of lz4 unpacks to", () => {
+    const mixed = fc.array(
+      fc.oneof(
+        fc.uint8Array({ maxLength: 3_000 }).map((array) => Buffer.from(array)),
+        fc.nat(70_000).map((n) => Buffer.alloc(n, "abc")),
+        fc.nat(70_000).map((n) => randomBytes(n)),
+      ),
+      { maxLength: 6 },
+    );
+    fc.assert(
+      fc.property(mixed, (parts) => {
+        const bytes = Buffer.concat(parts);
+        expect(lz4Size(codecs[3]?.compress(bytes) as Buffer)).toBe(bytes.length);
+      }),
+    );
   });
 });
 
