@@ -8,16 +8,13 @@ export type Patience = {
   readonly clock: Clock;
   readonly journal: Journal;
   readonly stop: Stop;
-  /** Milliseconds after which the last error is thrown; left out, it is tried without end. */
-  readonly forMs?: number;
   /** The longest pause between two tries, in milliseconds. */
   readonly pauseMs?: number;
 };
 
 /** Says once that it waits, and once that it goes on. Throws what is not retryable, and the last error when `stop` is aborted. */
 export const patiently = async <T>(patience: Patience, fields: object, work: () => Promise<T>): Promise<T> => {
-  const { clock, journal, stop, forMs = Number.POSITIVE_INFINITY, pauseMs = MOST_MS } = patience;
-  const began = clock.now();
+  const { clock, journal, stop, pauseMs = MOST_MS } = patience;
   for (let pause = FIRST_MS, said = false; ; pause = Math.min(pause * 2, pauseMs)) {
     try {
       const done = await work();
@@ -25,7 +22,6 @@ export const patiently = async <T>(patience: Patience, fields: object, work: () 
       return done;
     } catch (error) {
       if (!(error instanceof AdapterError) || !error.retryable || stop.aborted) throw error;
-      if (clock.now() - began + pause > forMs) throw error;
       if (!said) journal.warn({ ...fields, code: error.code, error: error.message }, "it cannot be done now; it is tried until it can");
       said = true;
       await clock.sleep(pause, stop);

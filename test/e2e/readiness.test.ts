@@ -1,0 +1,95 @@
+import { describe, expect, it } from "vitest";
+import { openMemoryLogs } from "../../adapters/log-memory.ts";
+import { openStore } from "../../adapters/open.ts";
+import { openMemoryStore } from "../../adapters/store-memory.ts";
+import { compose, type Openers } from "../../compose.ts";
+import { readConfig } from "../../config.ts";
+import { AdapterError, type Logs } from "../../domain/ports.ts";
+import { startFakeKurrentDb } from "../servers/fake-kurrentdb.ts";
+import { silent } from "../support/frames.ts";
+
+const PARTITIONS = 4;
+
+/** The same logs; where the facts end is said by `bounds`. */
+const asking = (logs: Logs, bounds: Logs["facts"]["bounds"]): Logs => {
+  const { epoch, partitions } = logs.facts;
+  return {
+    facts: { epoch, partitions, bounds, append: logs.facts.append.bind(logs.facts), read: logs.facts.read.bind(logs.facts) },
+    derived: logs.derived,
+    claim: (own) => logs.claim(own),
+    share: (name, work) => logs.share(name, work),
+    progress: (partition) => logs.progress(partition),
+    putBase: (base) => logs.putBase(base),
+    baseBefore: (camera, at) => logs.baseBefore(camera, at),
+    retain: (policy) => logs.retain(policy),
+    close: () => logs.close(),
+  };
+};
+
+const housed = async (openers: Partial<Openers>, env: Record<string, string> = {}) => {
+  const settings = { TALLYWIRE_LOG: "memory:", TALLYWIRE_STORE: "memory:", TALLYWIRE_PARTITIONS: String(PARTITIONS), ...env };
+  const house = await compose(readConfig(settings, {}), {
+    journal: silent,
+    openers: {
+      openLogs: (_, options) => Promise.resolve(openMemoryLogs(options)),
+      openStore: () => Promise.resolve(openMemoryStore()),
+      openWarehouse: () => Promise.reject(new AdapterError("closed", "There is none here.", { retryable: false })),
+      ...openers,
+    },
+  });
+  house.defect.catch(() => undefined);
+  const part = async (name: string) => (await house.core.ready()).find((each) => each.part === name);
+  return { ...house, part };
+};
+
+describe("readiness", () => {
+  it("asks a log that does not answer once, however many ask, and gives up after its time", async () => {
+    let asked = 0;
+    const { promise: answer, reject: fail } = Promise.withResolvers<never>();
+    const logs = asking(openMemoryLogs({ partitions: PARTITIONS }), () => {
+      asked++;
+      return answer;
+    });
+    const { core, part, close } = await housed({ openLogs: () => Promise.resolve(logs) });
+    // The server has taken a look by itself.
+    const before = asked;
+    const began = performance.now();
+    const said = await Promise.all(Array.from({ length: 50 }, () => part("log")));
+    expect(performance.now() - began).toBeLessThan(core.limits.readyMs + 1000);
+    for (const one of said) expect(one).toMatchObject({ ready: false, detail: "does not answer within 1500 ms" });
+    expect([before >= PARTITIONS, asked]).toEqual([true, before]);
+    expect(await core.metrics()).toContain('tallywire_partitions{role="engine"} 4');
+    fail(new AdapterError("unavailable", "It is away.", { retryable: true }));
+    await close();
+  });
+
+  it("says in words why the log cannot be asked", async () => {
+    let broken = true;
+    const memory = openMemoryLogs({ partitions: PARTITIONS });
+    const logs = asking(memory, (partition) =>
+      broken && partition === 2
+        ? Promise.reject(new AdapterError("unavailable", "Partition 2 has no leader.", { retryable: true }))
+        : memory.facts.bounds(partition),
+    );
+    const { part, close } = await housed({ openLogs: () => Promise.resolve(logs) });
+    expect(await part("log")).toMatchObject({ ready: false, detail: "Partition 2 has no leader." });
+    broken = false;
+    expect(await part("log")).toMatchObject({ ready: true, detail: "takes facts" });
+    await close();
+  });
+
+  it("tells that the store of decisions is away, and stays ready: frames do without it", async () => {
+    const fake = await startFakeKurrentDb();
+    const { part, close } = await housed({ openStore }, { TALLYWIRE_STORE: fake.url });
+    expect(await part("store")).toMatchObject({ ready: true, detail: "answers" });
+    await fake.down();
+    expect(await part("store")).toMatchObject({
+      ready: true,
+      detail: expect.stringMatching(/^definitions cannot be read or changed: \w+/),
+    });
+    await fake.up();
+    await expect.poll(async () => (await part("store"))?.detail, { timeout: 15_000 }).toBe("answers");
+    await close();
+    await fake.stop();
+  });
+});
