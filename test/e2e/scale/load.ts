@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { partitionOf } from "../../../domain/ids.ts";
 import { demoConfiguration, type SimulatedFrame, shopEntrance } from "../../../examples/simulator.ts";
 import { type Client, client } from "../client.ts";
+import type { Installation } from "./installation.ts";
 
 /** Long past: such a camera gets no heartbeats. */
 const BEGIN = Date.UTC(2026, 0, 5, 8);
@@ -111,4 +112,21 @@ export const send = async (options: {
     }
   };
   await Promise.all([...Array.from({ length: options.senders }, sender), ...cameras.filter((camera) => camera.live).map(live)]);
+};
+
+/** Load on a whole installation, and probes that tell how soon what is sent is heard of: until stopped, and what is under way is through. */
+export const underLoad = async (
+  { house, cameras, prober }: Installation,
+  how: { readonly seed: number; readonly framesPerSecond: number; readonly probeEveryMs: number },
+  stop: AbortSignal,
+): Promise<void> => {
+  const sending = send({
+    url: () => house.url,
+    cameras,
+    seed: how.seed,
+    frames: () => (stop.aborted ? 0 : Number.POSITIVE_INFINITY),
+    senders: 4,
+    pace: () => how.framesPerSecond,
+  });
+  await Promise.all([sending, prober.run(how.probeEveryMs, stop)]);
 };

@@ -10,7 +10,7 @@ import { type Fault, type Spell, scheduleOf, startTcpProxy, type TcpProxy } from
 import { client } from "../client.ts";
 import { spread } from "./figures.ts";
 import { type Installation, install, type Wanted } from "./installation.ts";
-import { insist, send } from "./load.ts";
+import { insist, underLoad } from "./load.ts";
 import { judge, type Verdict } from "./verdict.ts";
 
 export type Place = "kafka" | "warehouse";
@@ -73,20 +73,9 @@ export const network = async (plan: NetworkPlan): Promise<Verdict> => {
   });
   const faults: string[] = [];
   const recoveries = new Map<string, Recovery[]>();
-  const loading = { is: true };
   const stop = new AbortController();
   try {
-    const load = Promise.all([
-      send({
-        url: () => installation.house.url,
-        cameras: installation.cameras,
-        seed: plan.seeds[0] ?? 0,
-        frames: () => (loading.is ? Number.POSITIVE_INFINITY : 0),
-        senders: 4,
-        pace: () => plan.framesPerSecond,
-      }),
-      installation.prober.run(PROBE_EVERY_MS, stop.signal),
-    ]);
+    const load = underLoad(installation, { ...plan, seed: plan.seeds[0] ?? 0, probeEveryMs: PROBE_EVERY_MS }, stop.signal);
     const note = (what: string, name: string, recovery: Recovery): void => {
       const { acknowledged, alert, row } = recovery;
       plan.say(`${what}: acknowledged after ${acknowledged.toFixed(0)} ms, alert ${alert.toFixed(0)}, row ${row.toFixed(0)}`);
@@ -126,7 +115,6 @@ export const network = async (plan: NetworkPlan): Promise<Verdict> => {
       const worst = Math.max(recovery.alert, recovery.row);
       if (worst > plan.recoveredWithinMs) faults.push(`${what}: recovered after ${worst.toFixed(0)} ms`);
     }
-    loading.is = false;
     stop.abort();
     await within<unknown>({ clock: systemClock }, GIVEN_UP_MS, load, () => {
       throw new Error(["the load does not end", ...faults].join("; "));

@@ -5,7 +5,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { greatest, spread } from "./figures.ts";
 import { type Installation, install, type Wanted } from "./installation.ts";
-import { send } from "./load.ts";
+import { underLoad } from "./load.ts";
 import type { Probe } from "./probes.ts";
 import { judge, type Verdict } from "./verdict.ts";
 
@@ -41,9 +41,8 @@ const pauseOf = async ({ prober }: Installation, change: () => Promise<unknown>)
 
 export const rebalance = async (plan: RebalancePlan): Promise<Verdict> => {
   const installation = await install(plan);
-  const { house, engines, cameras, prober } = installation;
+  const { engines } = installation;
   const stop = new AbortController();
-  const loading = { is: true };
   const pauses = {
     "no engine comes or goes": [] as number[],
     "an engine joins": [] as number[],
@@ -51,17 +50,7 @@ export const rebalance = async (plan: RebalancePlan): Promise<Verdict> => {
     "an engine is killed (-9)": [] as number[],
   };
   try {
-    const load = Promise.all([
-      send({
-        url: () => house.url,
-        cameras,
-        seed: 1,
-        frames: () => (loading.is ? Number.POSITIVE_INFINITY : 0),
-        senders: 4,
-        pace: () => plan.framesPerSecond,
-      }),
-      prober.run(plan.probeEveryMs, stop.signal),
-    ]);
+    const load = underLoad(installation, { ...plan, seed: 1 }, stop.signal);
     const change = async (name: keyof typeof pauses, how: () => Promise<unknown>): Promise<void> => {
       const ms = await pauseOf(installation, how);
       pauses[name].push(ms);
@@ -76,7 +65,6 @@ export const rebalance = async (plan: RebalancePlan): Promise<Verdict> => {
       await change("an engine is killed (-9)", () => engine.kill());
       await change("an engine joins", () => engine.start());
     }
-    loading.is = false;
     stop.abort();
     await load;
     const { faults, figures } = await judge(installation, plan.say);
