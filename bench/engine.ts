@@ -12,6 +12,7 @@ import { Subject } from "rxjs";
 import { engine } from "../analytics/engine.ts";
 import { createMemory, saveTouched, stoppedCameras } from "../analytics/memory.ts";
 import type { Fact, Frame } from "../domain/event.ts";
+import { median } from "../test/support/figures.ts";
 import { bareLoop } from "./bare-loop.ts";
 import { fromLines } from "./native-lines.ts";
 import { definitionsFor } from "./small-job.ts";
@@ -112,10 +113,9 @@ const parsePass = (): Pass => {
 };
 
 const spread = (passes: readonly Pass[]) => {
-  const rates = passes.map(({ rate }) => rate).sort((a, b) => a - b);
-  const n = rates.length;
-  const median = ((rates[(n - 1) >> 1] as number) + (rates[n >> 1] as number)) / 2;
-  return { objectsPerSec: Math.round(median), min: Math.round(rates[0] as number), max: Math.round(rates.at(-1) as number), passes: n };
+  const rates = passes.map(({ rate }) => rate);
+  const [objectsPerSec, min, max] = [median(rates), Math.min(...rates), Math.max(...rates)].map(Math.round) as [number, number, number];
+  return { objectsPerSec, min, max, passes: rates.length };
 };
 
 const rssMb = (): number => Math.round(process.memoryUsage().rss / 1024 / 1024);

@@ -15,6 +15,7 @@ import { client } from "../test/e2e/client.ts";
 import { type RunningDialect, startClickhouseDialect } from "../test/servers/clickhouse-dialect.ts";
 import { startFakeKurrentDb } from "../test/servers/fake-kurrentdb.ts";
 import { startKafka } from "../test/servers/kafka.ts";
+import { quantile } from "../test/support/figures.ts";
 import { ready } from "./support/house.ts";
 import { load, round, table } from "./support/report.ts";
 
@@ -46,9 +47,6 @@ const keepBusy = (url: string) => {
     await done;
   };
 };
-
-const quantile = (sorted: readonly number[], q: number): number =>
-  round(sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? 0);
 
 /** 503 says to ask again. */
 const untilAnswered = async (call: () => Promise<Record<string, unknown>>): Promise<Record<string, unknown>> => {
@@ -89,8 +87,8 @@ const probe = async ({ takes, answers }: Doors) => {
     await rest();
   }
   const row = (of: "frames" | "alerts") => {
-    const sorted = waited[of].toSorted((a, b) => a - b);
-    return { [`${of} p50 ms`]: quantile(sorted, 0.5), [`${of} p90 ms`]: quantile(sorted, 0.9), [`${of} max ms`]: quantile(sorted, 1) };
+    const ms = (q: number): number => round(quantile(waited[of], q));
+    return { [`${of} p50 ms`]: ms(0.5), [`${of} p90 ms`]: ms(0.9), [`${of} max ms`]: ms(1) };
   };
   return { ...row("frames"), ...row("alerts"), load: load() };
 };

@@ -10,9 +10,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { startServer } from "../examples/server.ts";
+import { median } from "../test/support/figures.ts";
 import { caughtUp, defineSensors, FOUR_RULES, ready } from "./support/house.ts";
 import { memoryOf, processorOf, startBare, startFlood, warehousePid } from "./support/processes.ts";
-import { load, median, round, table } from "./support/report.ts";
+import { load, round, table } from "./support/report.ts";
 
 const { values } = parseArgs({
   options: {

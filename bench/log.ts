@@ -15,6 +15,7 @@ import { openLmdbLogs } from "../adapters/log-lmdb.ts";
 import type { Frame } from "../domain/event.ts";
 import { partitionOf } from "../domain/ids.ts";
 import { EVENTS_PER_RECORD } from "../domain/ports.ts";
+import { median } from "../test/support/figures.ts";
 
 const { values } = parseArgs({
   options: {
@@ -166,17 +167,12 @@ const measure = async (perAppend: number): Promise<Record<string, number>> => {
 
 /** Of each figure the middle one: single runs differ by a factor of two on a machine that does other things. */
 const RUNS = 5;
-const median = (runs: readonly Record<string, number>[]): Record<string, number> =>
-  Object.fromEntries(
-    Object.keys(runs[0] ?? {}).map((name) => [
-      name,
-      runs.map((run) => run[name] as number).sort((a, b) => a - b)[Math.floor(runs.length / 2)] as number,
-    ]),
-  );
+const medians = (runs: readonly Record<string, number>[]): Record<string, number> =>
+  Object.fromEntries(Object.keys(runs[0] ?? {}).map((name) => [name, median(runs.map((run) => run[name] as number))]));
 
 await measure(1000); // Warms the compiler.
 for (const perAppend of [100, 1000]) {
   const runs: Record<string, number>[] = [];
   for (let run = 0; run < RUNS; run++) runs.push(await measure(perAppend));
-  console.log(JSON.stringify({ medianOf: RUNS, ...median(runs) }));
+  console.log(JSON.stringify({ medianOf: RUNS, ...medians(runs) }));
 }

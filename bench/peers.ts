@@ -12,6 +12,7 @@ import { loadavg, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { median } from "../test/support/figures.ts";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -67,10 +68,6 @@ for (let round = 0; round < rounds; round++) {
   console.error(`round ${round + 1} of ${rounds} done, load ${loadavg()[0]?.toFixed(1)}`);
 }
 
-const median = (of: readonly number[]): number => {
-  const sorted = [...of].sort((a, b) => a - b);
-  return ((sorted[(sorted.length - 1) >> 1] as number) + (sorted[sorted.length >> 1] as number)) / 2;
-};
 const million = (n: number): string => (n / 1e6).toFixed(2);
 for (const mode of ["decoded", "json"]) {
   console.log(

@@ -17,6 +17,7 @@ import { WebSocket, WebSocketServer } from "ws";
 import { createApp } from "../api/app.ts";
 import { compileWants, WantIndex } from "../api/wants.ts";
 import { FakeCore } from "../test/support/core.ts";
+import { median } from "../test/support/figures.ts";
 import { anAlert } from "../test/support/surface.ts";
 
 const ROUNDS = 30;
@@ -160,8 +161,7 @@ const main = async (count: number): Promise<void> => {
     ratios.push(ours / theirs);
     console.log(`deliveries/s: surface ${Math.round(ours)}, bare ws ${Math.round(theirs)}, ratio ${(ours / theirs).toFixed(2)}`);
   }
-  ratios.sort((a, b) => a - b);
-  console.log(`median ratio ${(ratios[Math.floor(ratios.length / 2)] ?? Number.NaN).toFixed(2)} over ${TRIALS} trials, ${count} sockets`);
+  console.log(`median ratio ${median(ratios).toFixed(2)} over ${TRIALS} trials, ${count} sockets`);
   child.send("end");
   bareChild.send("end");
   await app.close(1000);

@@ -15,6 +15,7 @@ import type { Clock, Journal } from "../domain/ports.ts";
 import { alerts } from "../projections/alerts.ts";
 import { ask } from "../projections/ask.ts";
 import type { Scope } from "../projections/questions.ts";
+import { median } from "../test/support/figures.ts";
 
 const { values } = parseArgs({ options: { rows: { type: "string" }, runs: { type: "string" }, keep: { type: "string" } } });
 const ROWS = Number(values.rows ?? 10_000_000);
@@ -84,7 +85,6 @@ const UNREVISED = `SELECT * FROM alerts WHERE tenant = {tenant:String} AND camer
 AND endTimestamp > {from:Int64} AND endTimestamp <= {to:Int64} ORDER BY endTimestamp DESC, id DESC LIMIT 100`;
 
 const RANGES = { hour: 3_600_000, day: 86_400_000, month: 30 * 86_400_000, year: 2 * YEAR };
-const median = (all: readonly number[]): number => [...all].sort((a, b) => a - b)[Math.floor(all.length / 2)] as number;
 const timed = async <T>(into: number[], work: () => Promise<T>): Promise<T> => {
   const since = performance.now();
   const done = await work();

@@ -1,4 +1,4 @@
-/** Transactions back to back, alone and side by side; and what a batch of how many frames does to throughput and to the wait for its commit. */
+/** Transactions back to back, alone and side by side. */
 import { randomUUID } from "node:crypto";
 import { beside, type Given, type Ratio, type Row, ratio, shown, spread, type Told } from "./part.ts";
 import { inTurns, type Passes, startJob } from "./processes.ts";

@@ -1,5 +1,7 @@
 /** What each part of this bench is given, and what it tells beside its table: ratios that something was asked of. */
-import { load, median, round } from "../support/report.ts";
+
+import { median } from "../../test/support/figures.ts";
+import { load, round } from "../support/report.ts";
 import type { Bench } from "./broker.ts";
 import type { Figures } from "./jobs/job.ts";
 import type { Peers } from "./peers.ts";

@@ -3,6 +3,7 @@
  * one connection, so that its frames arrive in order. Forked; told what to do by messages, answers each with what it saw.
  */
 
+import { quantile } from "../../test/support/figures.ts";
 import { type Connection, openConnection } from "./connection.ts";
 import { createTape, SENSORS, type Tape } from "./tape.ts";
 
@@ -52,9 +53,7 @@ const flood = async ({ url, connections, framesPerBody, seconds = Number.POSITIV
   await Promise.all(open.map(run));
   const elapsed = (performance.now() - start) / 1000;
   for (const connection of open) connection.close();
-  took.sort((a, b) => a - b);
-  const quantile = (q: number): number => took[Math.min(took.length - 1, Math.floor(q * took.length))] ?? Number.NaN;
-  return { frames: sent, requests: took.length, seconds: elapsed, p50: quantile(0.5), p99: quantile(0.99) };
+  return { frames: sent, requests: took.length, seconds: elapsed, p50: quantile(took, 0.5), p99: quantile(took, 0.99) };
 };
 
 process.on("message", (order: Order) => {

@@ -4,6 +4,7 @@
  * Forked; told what to do by a message, answers with what it saw.
  */
 import WebSocket from "ws";
+import { quantile } from "../../test/support/figures.ts";
 import { type Connection, openConnection } from "./connection.ts";
 import { createTape, SENSORS } from "./tape.ts";
 
@@ -114,9 +115,13 @@ const pace = async (pacing: Pacing): Promise<Paced> => {
   await new Promise((resolve) => setTimeout(resolve, REST_MS));
   for (const connection of open) connection.close();
   socket.close();
-  latencies.sort((a, b) => a - b);
-  const at = (q: number): number => latencies[Math.min(latencies.length - 1, Math.floor(q * latencies.length))] ?? Number.NaN;
-  return { frames, framesPerSecond: frames / took, alerts: latencies.length, warm, quantiles: QUANTILES.map(at) };
+  return {
+    frames,
+    framesPerSecond: frames / took,
+    alerts: latencies.length,
+    warm,
+    quantiles: QUANTILES.map((q) => quantile(latencies, q)),
+  };
 };
 
 process.on("message", (pacing: Pacing) => {

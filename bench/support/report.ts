@@ -1,12 +1,6 @@
 /** Tables of figures, each with how busy the machine was. */
 import { loadavg } from "node:os";
 
-export const median = (numbers: readonly number[]): number => {
-  const sorted = [...numbers].sort((a, b) => a - b);
-  const n = sorted.length;
-  return ((sorted[(n - 1) >> 1] as number) + (sorted[n >> 1] as number)) / 2;
-};
-
 export const round = (value: number, digits = 0): number => Number(value.toFixed(digits));
 
 /** The last minute's load: other work on the machine shows here. */

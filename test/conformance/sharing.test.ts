@@ -13,6 +13,7 @@ import type { Projection } from "../../projections/projection.ts";
 import { project } from "../../projections/projector.ts";
 import type { Scope } from "../../projections/questions.ts";
 import { resume } from "../../projections/resume.ts";
+import { median } from "../support/figures.ts";
 import { fold } from "../support/fold.ts";
 import { historyOf } from "../support/history.ts";
 import { clock, embedded, noted, tempDir } from "../support/warehouse.ts";
@@ -379,7 +380,7 @@ describe("projectors that share the work", () => {
         waited.push(performance.now() - since);
       }
       await one.leave();
-      return waited.sort((a, b) => a - b)[3] as number;
+      return median(waited);
     };
     const heard = await waiting(true, 0);
     const unheard = await waiting(false, 0.5);

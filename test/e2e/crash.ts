@@ -16,6 +16,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { type RunningServer, startServer } from "../../examples/server.ts";
 import { demoConfiguration, shopEntrance } from "../../examples/simulator.ts";
+import { spread } from "../support/figures.ts";
 import { client } from "./client.ts";
 import { points } from "./crash-points.ts";
 import { resumingSubscriber } from "./subscriber.ts";
@@ -174,13 +175,10 @@ await calm.stop();
 const code = await server.stop();
 expect("the exit code of a clean stop", code, 0);
 
-const sorted = downTimes.sort((a, b) => a - b);
 console.log(
   `\n${kills} kills in ${((performance.now() - began) / 1000).toFixed(0)} s: ${[...killed].map(([point, n]) => `${point} ${n}`).join(", ")}`,
 );
-console.log(
-  `back and listening after ${Math.round(sorted[sorted.length >> 1] ?? 0)} ms at the median, ${Math.round(sorted.at(-1) ?? 0)} ms at most`,
-);
+console.log(`back and listening: ${spread(downTimes)}`);
 console.log(`${acknowledged.reduce((a, b) => a + b)} frames acknowledged, ${alerts} alerts, ${crossings} crossings, ${decided} decisions`);
 if (alerts === 0 || crossings === 0) faults.push("nothing was raised: this run shows nothing");
 for (const fault of faults) console.log(`FAULT  ${fault}`);

@@ -8,8 +8,8 @@ import { openJournal } from "../../../adapters/journal-pino.ts";
 import { openMeter } from "../../../adapters/meter-prometheus.ts";
 import { type Driven, drive } from "../../../analytics/drive.ts";
 import type { Logs, Owned, Release } from "../../../domain/ports.ts";
+import { quantile } from "../../../test/support/figures.ts";
 import type { Figures, Job } from "./job.ts";
-import { quantile } from "./job.ts";
 import { openLog } from "./log.ts";
 
 export type Driving = {

@@ -26,9 +26,3 @@ export const flood = async <T>(all: Iterable<T>, atOnce: number, send: (one: T) 
   };
   await Promise.all(Array.from({ length: atOnce }, one));
 };
-
-/** Milliseconds or whatever they are, sorted here. */
-export const quantile = (of: readonly number[], q: number): number => {
-  const sorted = [...of].sort((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] ?? Number.NaN;
-};

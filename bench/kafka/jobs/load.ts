@@ -8,7 +8,8 @@ import { openLog, type Where } from "./log.ts";
 export type Loading = Where & {
   readonly file: string;
   readonly frames: number;
-  readonly perAppend: number /** Appends under way at once: what is gathered meanwhile shares a block. */;
+  readonly perAppend: number;
+  /** Appends under way at once: what is gathered meanwhile shares a block. */
   readonly atOnce: number;
 };
 

@@ -1,7 +1,8 @@
 /** Back-to-back transactions of what a small commit holds: one derived event and the position. One producer a partition, side by side. */
 import { randomUUID } from "node:crypto";
+import { quantile } from "../../../test/support/figures.ts";
 import { type ClientName, clients } from "../clients/index.ts";
-import { type Job, quantile, secondsOf } from "./job.ts";
+import { type Job, secondsOf } from "./job.ts";
 
 export type Transacting = {
   readonly client: ClientName;

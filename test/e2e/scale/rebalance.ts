@@ -3,7 +3,7 @@
  * alert it raises, over all partitions, from the beginning of the change until everything is as quick as before.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { greatest, spread } from "./figures.ts";
+import { greatest, spread } from "../../support/figures.ts";
 import { type Installation, install, type Wanted } from "./installation.ts";
 import { underLoad } from "./load.ts";
 import type { Probe } from "./probes.ts";
