@@ -12,7 +12,7 @@ import {
 } from "../domain/ports.ts";
 import { type KurrentAddress, readConnectionString } from "./kurrent/address.ts";
 import { type Calls, openCalls } from "./kurrent/calls.ts";
-import { idOf, notOurs, parsed, recordOf, wholeFrom } from "./kurrent/decided.ts";
+import { idOf, notOurs, parsed, proposedOf, wholeFrom } from "./kurrent/decided.ts";
 import { Following } from "./kurrent/follow.ts";
 import { bookmarkName, streamName } from "./kurrent/names.ts";
 import { Patience } from "./kurrent/patience.ts";
@@ -142,7 +142,7 @@ class KurrentStore implements EventStore {
     const known = fits ? remembered : await this.#learn(stream, leftMs);
     const repeat = revisionOfRepeat(stream, expected, events, known.revision, (id) => known.ids.get(id));
     if (repeat !== undefined) return repeat;
-    const done = await this.#calls.append(streamName(this.#address.prefix, stream), known.revision, events.map(recordOf), leftMs);
+    const done = await this.#calls.append(streamName(this.#address.prefix, stream), known.revision, events.map(proposedOf), leftMs);
     if (!done) {
       this.#known.delete(stream);
       throw overtaken(stream);

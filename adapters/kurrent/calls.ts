@@ -10,7 +10,7 @@ import { within } from "../../domain/within.ts";
 import { systemClock } from "../clock.ts";
 import type { KurrentAddress } from "./address.ts";
 import { faultOf } from "./errors.ts";
-import { appendRequests, type Heard, heard, type Record, type Recorded, readRequest, recordOf, subscribeRequest } from "./messages.ts";
+import { appendRequests, type Heard, heard, type Proposed, type Recorded, readRequest, recordedOf, subscribeRequest } from "./messages.ts";
 import type { Place } from "./names.ts";
 
 export type Subscription = {
@@ -22,7 +22,7 @@ export type Subscription = {
 
 export type Calls = {
   /** `current`: the revision the stream must have. False: it has another. */
-  append(stream: string, current: Revision | "any", records: readonly Record[], deadlineMs: number): Promise<boolean>;
+  append(stream: string, current: Revision | "any", records: readonly Proposed[], deadlineMs: number): Promise<boolean>;
   /** Undefined where there is no such stream. `after`: the revision before the first one wanted. As the leader knows it. */
   read(stream: string, from: { readonly after: Revision } | "newest", deadlineMs: number): Promise<readonly Recorded[] | undefined>;
   /** All streams whose names begin so, in the order of commitment, from after the place. `readable` is called when something can be read. */
@@ -134,7 +134,7 @@ export const openCalls = ({ connection, hosts }: KurrentAddress): Calls => {
         let missing = false;
         call.on("data", (answer: ReadResp) => {
           const event = answer.getEvent()?.getEvent();
-          if (event !== undefined) records.push(recordOf(event));
+          if (event !== undefined) records.push(recordedOf(event));
           missing ||= answer.hasStreamNotFound();
         });
         call.on("error", reject);

@@ -1,7 +1,7 @@
 /** A decision as a record of KurrentDB's, and back. The instant and the schema version are its metadata, the decision's data its data. */
 import type { Json } from "../../domain/envelope.ts";
 import { AdapterError, type Decided, type Decision, type Revision } from "../../domain/ports.ts";
-import type { Record, Recorded } from "./messages.ts";
+import type { Proposed, Recorded } from "./messages.ts";
 
 const SCHEMA = 1;
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
@@ -10,7 +10,7 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 export const idOf = (id: string): string => id.toLowerCase();
 
 /** Throws AdapterError `bad-query` for what KurrentDB cannot keep. */
-export const recordOf = ({ id, type, data, at }: Decision): Record => {
+export const proposedOf = ({ id, type, data, at }: Decision): Proposed => {
   const refused = (what: string): AdapterError => new AdapterError("bad-query", `A decision has ${what}.`, { retryable: false });
   if (!UUID.test(id)) throw refused(`the id ${JSON.stringify(id)}, which is no UUID`);
   if (type === "" || !type.isWellFormed()) throw refused(`the type ${JSON.stringify(type)}, which has no UTF-8`);

@@ -6,9 +6,9 @@ import type { Revision } from "../../domain/ports.ts";
 import type { Place } from "./names.ts";
 
 /** `data` and `metadata` are JSON. */
-export type Record = { readonly id: string; readonly type: string; readonly data: string; readonly metadata: string };
+export type Proposed = { readonly id: string; readonly type: string; readonly data: string; readonly metadata: string };
 /** `stream` is KurrentDB's name for it. `revision` counts from 1. */
-export type Recorded = Record & { readonly stream: string; readonly revision: Revision; readonly place: Place };
+export type Recorded = Proposed & { readonly stream: string; readonly revision: Revision; readonly place: Place };
 
 /** What a subscription tells: an event, how far it has looked through the log, that it is at the end now. `undefined`: nothing more yet. */
 export type Heard = { readonly record: Recorded } | { readonly reached: Place } | "caught up" | "something else" | undefined;
@@ -21,7 +21,7 @@ const named = (stream: string): InstanceType<typeof shared.StreamIdentifier> => 
   return name;
 };
 
-export const appendRequests = (stream: string, current: Revision | "any", records: readonly Record[]) => {
+export const appendRequests = (stream: string, current: Revision | "any", records: readonly Proposed[]) => {
   const options = new streams.AppendReq.Options();
   options.setStreamIdentifier(named(stream));
   if (current === "any") options.setAny(new shared.Empty());
@@ -97,7 +97,7 @@ export const subscribeRequest = (prefix: string, after: Place | undefined) => {
   return request(options);
 };
 
-export const recordOf = (event: ReadResp.ReadEvent.RecordedEvent): Recorded => ({
+export const recordedOf = (event: ReadResp.ReadEvent.RecordedEvent): Recorded => ({
   stream: Buffer.from(event.getStreamIdentifier()?.getStreamName_asU8() ?? []).toString(),
   id: event.getId()?.getString() ?? "",
   type: event.getMetadataMap().get("type") ?? "",
@@ -110,7 +110,7 @@ export const recordOf = (event: ReadResp.ReadEvent.RecordedEvent): Recorded => (
 export const heard = (answer: ReadResp | null): Heard => {
   if (answer === null) return undefined;
   const event = answer.getEvent()?.getEvent();
-  if (event !== undefined) return { record: recordOf(event) };
+  if (event !== undefined) return { record: recordedOf(event) };
   if (answer.hasCaughtUp()) return "caught up";
   const reached = answer.getCheckpoint();
   if (reached === undefined) return "something else";
