@@ -22,7 +22,8 @@ export type NewRecord = {
 };
 type Header = string | Buffer | undefined;
 
-export type ToSend = { readonly topic: string; readonly records: readonly NewRecord[] };
+/** `squeeze`: compressed where that makes it smaller. */
+export type ToSend = { readonly topic: string; readonly records: readonly NewRecord[]; readonly squeeze?: boolean };
 
 /** `next`: where reading goes on, beyond what is no record too (a transaction's end, what was aborted, what compaction took). */
 export type Fetched = { readonly records: readonly KafkaRecord[]; readonly next: number };

@@ -28,7 +28,7 @@ export type Writing = {
   readonly signal?: AbortSignal;
 };
 
-type Waiting = { readonly records: readonly NewRecord[]; readonly done: PromiseWithResolvers<number> };
+type Waiting = { readonly records: readonly NewRecord[]; readonly squeeze: boolean; readonly done: PromiseWithResolvers<number> };
 
 const producing = (topic: string, partition: number, batch: Buffer, transactionalId: string | null): Protocol<number> => ({
   request: {
@@ -79,9 +79,9 @@ class Lane {
   }
 
   /** The offset of the first of the records; the others follow it. They are written in one piece. */
-  send(records: readonly NewRecord[]): Promise<number> {
+  send(records: readonly NewRecord[], squeeze: boolean): Promise<number> {
     const done = Promise.withResolvers<number>();
-    this.#waiting.push({ records, done });
+    this.#waiting.push({ records, squeeze, done });
     if (!this.#busy) {
       this.#busy = true;
       // After this turn: what is sent in it goes together.
@@ -94,7 +94,10 @@ class Lane {
     while (this.#waiting.length > 0) {
       const taken = this.#take();
       try {
-        let offset = await this.#deliver(taken.flatMap(({ records }) => records));
+        let offset = await this.#deliver(
+          taken.flatMap(({ records }) => records),
+          taken.some(({ squeeze }) => squeeze),
+        );
         for (const { records, done } of taken) {
           done.resolve(offset);
           offset += records.length;
@@ -114,15 +117,15 @@ class Lane {
   #take(): readonly Waiting[] {
     let bytes = 0;
     let count = 0;
-    for (const { records } of this.#waiting) {
+    for (const { records, squeeze } of this.#waiting) {
       for (const record of records) bytes += sizeOf(record);
-      if (count > 0 && bytes > BATCH_BYTES) break;
+      if (count > 0 && (bytes > BATCH_BYTES || squeeze !== this.#waiting[0]?.squeeze)) break;
       count++;
     }
     return this.#waiting.splice(0, count);
   }
 
-  async #deliver(records: readonly NewRecord[]): Promise<number> {
+  async #deliver(records: readonly NewRecord[], squeeze: boolean): Promise<number> {
     const { link, transaction, ...limits } = this.#writing;
     const what = `Sending to ${this.#topic}/${this.#partition}`;
     const how = { ...limits, what };
@@ -130,8 +133,7 @@ class Lane {
       const identity = await this.#signature(how);
       const sequence = this.#sequence;
       const transactional = transaction !== undefined;
-      // What goes in transactions is JSON. Blocks of facts come as they are to be: compressed while there is time for it.
-      const batch = writeBatch(records, { ...identity, sequence, transactional }, transactional);
+      const batch = writeBatch(records, { ...identity, sequence, transactional }, squeeze);
       const request = producing(this.#topic, this.#partition, batch, transaction?.id ?? null);
       let unknown = false;
       try {
@@ -202,26 +204,22 @@ export const openProducer = (writing: Writing): ((what: readonly ToSend[]) => Pr
     return lane;
   };
   return async (what) => {
-    const byLane = new Map<Lane, { readonly record: NewRecord; readonly place: readonly [number, number] }[]>();
-    for (const [i, { topic, records }] of what.entries())
-      for (const [j, record] of records.entries()) {
-        const lane = laneTo(topic, record.partition);
-        const there = byLane.get(lane) ?? [];
-        if (there.length === 0) byLane.set(lane, there);
-        there.push({ record, place: [i, j] });
-      }
     const offsets = what.map(({ records }) => new Array<number>(records.length));
-    const sent = [...byLane].map(async ([lane, there]) => {
-      // All pieces are in the lane at once: when one fails, so do those behind it.
-      const bases = await Promise.all(
-        pieces(there.map(({ record }) => record)).map(async (piece) => ({ base: await lane.send(piece), piece })),
-      );
-      let at = 0;
-      for (const { base, piece } of bases)
-        for (let k = 0; k < piece.length; k++) {
-          const [i, j] = (there[at++] as { readonly place: readonly [number, number] }).place;
-          (offsets[i] as number[])[j] = base + k;
-        }
+    const sent = what.flatMap(({ topic, records, squeeze = false }, i) => {
+      const places = new Map<number, number[]>();
+      for (const [j, { partition }] of records.entries()) {
+        const there = places.get(partition) ?? [];
+        if (there.length === 0) places.set(partition, there);
+        there.push(j);
+      }
+      return [...places].map(async ([partition, there]) => {
+        const lane = laneTo(topic, partition);
+        // All pieces are in the lane at once: when one fails, so do those behind it.
+        const cut = pieces(there.map((j) => records[j] as NewRecord));
+        const bases = await Promise.all(cut.map((piece) => lane.send(piece, squeeze)));
+        const found = cut.flatMap((piece, n) => piece.map((_, k) => (bases[n] as number) + k));
+        for (const [n, j] of there.entries()) (offsets[i] as number[])[j] = found[n] as number;
+      });
     });
     const settled = await Promise.allSettled(sent);
     const failed = settled.find((one) => one.status === "rejected");

@@ -10,7 +10,6 @@ import { Chunks, inChunks, type Joined } from "./chunks.ts";
 import { IDENTITY } from "./identity.ts";
 import { cameraKey } from "./memory.ts";
 import type { Parts } from "./parts.ts";
-import { byTopic, inPortions } from "./portions.ts";
 import { recordsBetween } from "./readers.ts";
 
 const PARTITION = 0;
@@ -117,7 +116,7 @@ export class KafkaBases {
   async #send(records: readonly NewRecord[]): Promise<void> {
     if (this.#parts.closing.over) throw new AdapterError("closed", "The log is closed.", { retryable: false });
     const { client, topics } = this.#parts;
-    for (const portion of inPortions(records.map((record) => ({ topic: topics.bases, record })))) await client.send(byTopic(portion));
+    await client.send([{ topic: topics.bases, records }]);
   }
 }
 

@@ -9,11 +9,10 @@ import type { Derived } from "../../domain/event.ts";
 import { createPartitions } from "../../domain/partitions.ts";
 import { AdapterError, EVENTS_PER_RECORD, type Log, type Position } from "../../domain/ports.ts";
 import { derivedText } from "../codec.ts";
-import type { KafkaRecord } from "../kafka/client.ts";
+import type { KafkaRecord, NewRecord, ToSend } from "../kafka/client.ts";
 import { Damaged } from "../seal.ts";
 import type { BatchLimits } from "./feed.ts";
 import type { Parts } from "./parts.ts";
-import { type Addressed, byTopic, inPortions } from "./portions.ts";
 import { Reading } from "./reading.ts";
 
 const text = derivedText();
@@ -43,8 +42,8 @@ export class KafkaDerived implements Log<Derived> {
   /** One after another, so that events of a camera keep their order. Owners commit instead. */
   append(events: readonly Derived[]): Promise<readonly Position[]> {
     if (this.#parts.closing.over) return Promise.reject(new AdapterError("closed", "The log is closed.", { retryable: false }));
-    const addressed = events.map((event) => this.addressed(this.#partitionOf(event.tenant, event.camera), event));
-    const sent = this.#last.then(() => this.#send(addressed));
+    const records = events.map((event) => recordOf(event, this.#partitionOf(event.tenant, event.camera)));
+    const sent = this.#last.then(() => this.#send(records));
     this.#last = sent.catch(() => undefined);
     return sent;
   }
@@ -70,24 +69,26 @@ export class KafkaDerived implements Log<Derived> {
     await this.#last;
   }
 
-  addressed(partition: number, event: Derived): Addressed {
-    const record = {
-      partition,
-      key: Buffer.from(keyText(event.tenant, event.camera), "utf8"),
-      value: Buffer.from(text.write(event), "utf8"),
-      timestamp: Math.max(0, event.receivedAt),
-      headers: { schema: String(text.version), kind: event.kind },
-    };
-    return { topic: this.#parts.topics.derived, record };
+  /** For who commits. */
+  toSend(partition: number, events: readonly Derived[]): ToSend {
+    return this.#sending(events.map((event) => recordOf(event, partition)));
   }
 
-  async #send(addressed: readonly Addressed[]): Promise<readonly Position[]> {
+  async #send(records: readonly NewRecord[]): Promise<readonly Position[]> {
     await this.asked();
-    const positions: Position[] = [];
-    for (const portion of inPortions(addressed)) {
-      const [offsets] = await this.#parts.client.send(byTopic(portion));
-      for (const offset of offsets ?? []) positions.push(offset * EVENTS_PER_RECORD);
-    }
-    return positions;
+    const [offsets = []] = await this.#parts.client.send([this.#sending(records)]);
+    return offsets.map((offset) => offset * EVENTS_PER_RECORD);
+  }
+
+  #sending(records: readonly NewRecord[]): ToSend {
+    return { topic: this.#parts.topics.derived, records, squeeze: true };
   }
 }
+
+const recordOf = (event: Derived, partition: number): NewRecord => ({
+  partition,
+  key: Buffer.from(keyText(event.tenant, event.camera), "utf8"),
+  value: Buffer.from(text.write(event), "utf8"),
+  timestamp: Math.max(0, event.receivedAt),
+  headers: { schema: String(text.version), kind: event.kind },
+});

@@ -7,7 +7,6 @@ import type { KafkaRecord } from "../kafka/client.ts";
 import { Damaged, headerOf } from "../seal.ts";
 import type { BatchLimits } from "./feed.ts";
 import type { Parts } from "./parts.ts";
-import { type Addressed, byTopic, inPortions } from "./portions.ts";
 import { Reading } from "./reading.ts";
 
 /** A block to be sent, and where its number is to be put. */
@@ -94,18 +93,15 @@ export class KafkaFacts implements Log<Fact> {
   }
 
   async #send(blocks: readonly Ready[]): Promise<void> {
-    const topic = this.#parts.topics.facts;
-    const addressed = blocks.map(({ partition, packed }): Addressed => {
+    const records = blocks.map(({ partition, packed }) => {
       const { record, count, newest, squeezed } = packed;
       // Kafka finds an instant of arrival by its own index; `high` of the seal is for logs that have none.
       const value = this.#gatherer.codec.stamp(record, { count, newest, high: newest, squeezed });
-      return { topic, record: { partition, value, timestamp: Math.max(0, newest) } };
+      return { partition, value, timestamp: Math.max(0, newest) };
     });
-    let sent = 0;
-    for (const portion of inPortions(addressed)) {
-      const [offsets] = await this.#parts.client.send(byTopic(portion));
-      for (const offset of offsets ?? []) (blocks[sent++] as Ready).block.record = offset;
-    }
+    // As they are: a block was compressed while there was time for it.
+    const [offsets = []] = await this.#parts.client.send([{ topic: this.#parts.topics.facts, records }]);
+    for (const [i, { block }] of blocks.entries()) block.record = offsets[i] as number;
   }
 }
 

@@ -7,11 +7,10 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { AdapterError, type Owned, type Position, type Saved } from "../../domain/ports.ts";
-import type { KafkaClient, PartitionReader, Transaction } from "../kafka/client.ts";
+import type { KafkaClient, NewRecord, PartitionReader, ToSend, Transaction } from "../kafka/client.ts";
 import type { KafkaDerived } from "./derived.ts";
 import { KafkaMemory, memoryRecords } from "./memory.ts";
 import type { Parts } from "./parts.ts";
-import { type Addressed, byTopic, inPortions } from "./portions.ts";
 import { isSentinel, lastProgress, offsetOf, type Progress, progressOf, progressRecord, sentinelRecord, UNBEGUN } from "./progress.ts";
 import { recordsBetween, UNDECIDED_MS, undecided } from "./readers.ts";
 
@@ -141,13 +140,13 @@ export class Tenure {
     const { partition } = this;
     const { topics, prefix } = this.#parts;
     const progress: Progress = { at: work.checkpoint === undefined ? this.#checkpoint : work.next, next: work.next };
-    const portions = inPortions([
-      { topic: topics.progress, record: progressRecord(partition, progress) },
-      ...work.out.map((event) => this.#parts.derived.addressed(partition, event)),
-      ...this.#saved(work.checkpoint ?? []),
-    ]);
+    const what: readonly ToSend[] = [
+      { topic: topics.progress, records: [progressRecord(partition, progress)] },
+      this.#parts.derived.toSend(partition, work.out),
+      { topic: topics.memory, records: this.#saved(work.checkpoint ?? []), squeeze: true },
+    ];
     await this.#transaction(async (transaction) => {
-      for (const portion of portions) await transaction.send(byTopic(portion));
+      await transaction.send(what);
       if (work.checkpoint !== undefined)
         await transaction.sendOffsets(engineGroup(prefix), topics.facts, [{ partition, offset: offsetOf(work.next) }]);
     });
@@ -155,9 +154,8 @@ export class Tenure {
     this.#parts.committed(partition, work.next);
   }
 
-  #saved(checkpoint: readonly Saved[]): readonly Addressed[] {
-    const place = { partition: this.partition, timestamp: Date.now() };
-    return memoryRecords(checkpoint, this.#sizes, place).map((record) => ({ topic: this.#parts.topics.memory, record }));
+  #saved(checkpoint: readonly Saved[]): readonly NewRecord[] {
+    return memoryRecords(checkpoint, this.#sizes, { partition: this.partition, timestamp: Date.now() });
   }
 
   /**

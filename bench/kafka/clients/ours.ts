@@ -41,7 +41,7 @@ export const openOurs = async (brokers: readonly string[]): Promise<BareClient> 
       return {
         run: async (records) => {
           const transaction = await producer.begin();
-          await transaction.send(byTopic(records));
+          await transaction.send(byTopic(records).map((one) => ({ ...one, squeeze: true })));
           await transaction.commit();
         },
         close: () => producer.close(),
