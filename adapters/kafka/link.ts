@@ -96,6 +96,8 @@ export class Link {
   /** Throws what kafkajs throws: for use inside `trying`. */
   async leaderOf(cluster: Cluster, topic: string, partition: number): Promise<Broker> {
     if (!cluster.targetTopics.has(topic)) await cluster.addTargetTopic(topic);
+    // Another has named it a moment ago, and its answer is under way.
+    else if (cluster.findTopicPartitionMetadata(topic).length === 0) await cluster.refreshMetadata();
     const { leader } = cluster.findTopicPartitionMetadata(topic).find(({ partitionId }) => partitionId === partition) ?? {};
     if (leader === undefined)
       throw new AdapterError("bad-query", `The topic ${topic} has no partition ${partition}.`, { retryable: false });
