@@ -2,11 +2,9 @@
  * The Kafka client on kafkajs: its connections, authentication, metadata and encodings. Why not its consumers and
  * producers: docs/adr/0006-a-kafka-client-of-our-own.md. Needs Kafka 2.7 or later; the topics of a log need 3.6.
  */
-import kafkajs from "kafkajs";
 import type { Access } from "../../domain/access.ts";
 import type { Journal } from "../../domain/ports.ts";
 import type { KafkaClient } from "./client.ts";
-import { teachKafkajs } from "./codecs.ts";
 import { openReader } from "./fetch.ts";
 import { Link } from "./link.ts";
 import { joinGroup } from "./member.ts";
@@ -82,22 +80,4 @@ export const connectKafka = async ({ url, access, journal }: KafkaPlace): Promis
       links.clear();
     },
   };
-};
-
-/** kafkajs itself, for reading the topics of others in a group: the same brokers, login and codecs. */
-export const openKafkajs = ({ url, access, journal }: KafkaPlace): kafkajs.Kafka => {
-  const { brokers, ssl, sasl } = readKafkaUrl(url, access);
-  teachKafkajs();
-  return new kafkajs.Kafka({
-    clientId: "tallywire",
-    brokers: [...brokers],
-    ...(ssl === undefined ? {} : { ssl }),
-    ...(sasl === undefined ? {} : { sasl: sasl as kafkajs.SASLOptions }),
-    logLevel: kafkajs.logLevel.WARN,
-    // It calls errors what it tries again a moment later.
-    logCreator:
-      () =>
-      ({ log: { message } }) =>
-        journal.debug({ from: "kafkajs" }, message),
-  });
 };

@@ -1,11 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { KafkaClient } from "../../adapters/kafka/client.ts";
-import { openKafkajs } from "../../adapters/kafka/connect.ts";
 import { canStartKafka } from "../servers/for-tests.ts";
 import { type RunningKafka, startKafkaCluster } from "../servers/kafka.ts";
-import { connected, freshTopic, readAll, record, valuesOf } from "../support/kafka.ts";
-import { noted } from "../support/warehouse.ts";
+import { connected, freshTopic, openKafkajs, readAll, record, valuesOf } from "../support/kafka.ts";
 
 const canStart = await canStartKafka("three brokers of Kafka, of which one goes");
 const PARTITIONS = 3;
@@ -24,7 +22,7 @@ describe.skipIf(!canStart)("three brokers of Kafka, of which one goes", () => {
 
   it("keep a topic three times, and acknowledge what two have", async () => {
     const topic = await freshTopic(client, PARTITIONS);
-    const admin = openKafkajs({ url: cluster.url, journal: noted().journal }).admin();
+    const admin = openKafkajs(cluster.url).admin();
     await admin.connect();
     const found = (await admin.fetchTopicMetadata({ topics: [topic] })).topics[0]?.partitions ?? [];
     expect(found.map(({ replicas }) => replicas.length)).toEqual([3, 3, 3]);

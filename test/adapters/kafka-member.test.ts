@@ -1,10 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { KafkaClient } from "../../adapters/kafka/client.ts";
-import { openKafkajs } from "../../adapters/kafka/connect.ts";
 import type { Release } from "../../domain/ports.ts";
 import { kafkaForTests } from "../servers/for-tests.ts";
-import { connected, freshTopic } from "../support/kafka.ts";
+import { connected, freshTopic, openKafkajs } from "../support/kafka.ts";
 import { noted } from "../support/warehouse.ts";
 
 const kafka = await kafkaForTests("membership in a group on Kafka");
@@ -120,7 +119,7 @@ describe.skipIf(kafka === undefined)("membership in a group on Kafka", () => {
   it("is refused where the group divides something by other means", async () => {
     const topic = await freshTopic(client, 1);
     const group = randomUUID();
-    const consumer = openKafkajs({ url: kafka as string, journal: noted().journal }).consumer({ groupId: group });
+    const consumer = openKafkajs(kafka as string).consumer({ groupId: group });
     await consumer.connect();
     await consumer.subscribe({ topic });
     const joined = new Promise((resolve) => consumer.on("consumer.group_join", resolve));

@@ -2,11 +2,9 @@ import { randomUUID } from "node:crypto";
 import kafkajs from "kafkajs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { KafkaClient, PartitionReader } from "../../adapters/kafka/client.ts";
-import { openKafkajs } from "../../adapters/kafka/connect.ts";
 import { kafkaForTests } from "../servers/for-tests.ts";
 import { kafkaTool } from "../servers/kafka/tool.ts";
-import { connected, freshTopic, readAll, record, valuesOf } from "../support/kafka.ts";
-import { noted } from "../support/warehouse.ts";
+import { connected, freshTopic, openKafkajs, readAll, record, valuesOf } from "../support/kafka.ts";
 
 const kafka = await kafkaForTests("reading a partition of Kafka");
 /** A local broker of ours speaks plainly: other people's programs can be pointed at it. */
@@ -188,7 +186,7 @@ describe.skipIf(kafka === undefined)("reading a partition of Kafka", () => {
 
   it.each([1, 2, 3, 4] as const)("reads what kafkajs has compressed with codec %i, once it has been taught", async (compression) => {
     const topic = await freshTopic(client);
-    const producer = openKafkajs({ url: kafka as string, journal: noted().journal }).producer({
+    const producer = openKafkajs(kafka as string).producer({
       createPartitioner: kafkajs.Partitioners.DefaultPartitioner,
     });
     await producer.connect();

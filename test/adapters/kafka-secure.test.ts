@@ -2,11 +2,11 @@ import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { connectKafka, openKafkajs } from "../../adapters/kafka/connect.ts";
+import { connectKafka } from "../../adapters/kafka/connect.ts";
 import type { Access } from "../../domain/access.ts";
 import { canStartKafka } from "../servers/for-tests.ts";
 import { type RunningKafka, startKafka } from "../servers/kafka.ts";
-import { freshTopic, readAll, record, valuesOf } from "../support/kafka.ts";
+import { freshTopic, openKafkajs, readAll, record, valuesOf } from "../support/kafka.ts";
 import { noted, tempDir } from "../support/warehouse.ts";
 
 const canStart = await canStartKafka("logging in to Kafka");
@@ -130,7 +130,7 @@ describe.skipIf(!canStart)("logging in to Kafka", () => {
 
   it("works in the same way with kafkajs itself", async () => {
     const url = `kafka://alice:${PASSWORD}@127.0.0.1:${kafka.ports.BOTH}/x?tls=true&mechanism=scram-sha-512`;
-    const admin = openKafkajs({ url, access: { ca: at("ca.pem") }, journal: note.journal }).admin();
+    const admin = openKafkajs(url, at("ca.pem")).admin();
     await admin.connect();
     expect((await admin.describeCluster()).brokers).toHaveLength(1);
     await admin.disconnect();

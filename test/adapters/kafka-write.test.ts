@@ -1,10 +1,8 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { KafkaClient } from "../../adapters/kafka/client.ts";
-import { openKafkajs } from "../../adapters/kafka/connect.ts";
 import { kafkaForTests } from "../servers/for-tests.ts";
-import { connected, freshTopic, readAll, record, valuesOf } from "../support/kafka.ts";
-import { noted } from "../support/warehouse.ts";
+import { connected, freshTopic, openKafkajs, readAll, record, valuesOf } from "../support/kafka.ts";
 
 const kafka = await kafkaForTests("writing to Kafka");
 
@@ -50,6 +48,22 @@ describe.skipIf(kafka === undefined)("writing to Kafka", () => {
       message: expect.stringContaining(`${topic}/0`),
     });
     expect(await client.send([{ topic, records: [record("small again")] }])).toEqual([[30]]);
+  });
+
+  it("is smaller where it is told to be, and what is told otherwise is never in the same batch", async () => {
+    const topic = await freshTopic(client, 2);
+    const text = "well said ".repeat(10_000);
+    const send = (squeeze: boolean) => client.send([{ topic, records: [record(text), record(text, { partition: 1 })], squeeze }]);
+    await send(false);
+    const [plain] = (await client.bytes(topic)) as [number];
+    expect(plain).toBeGreaterThan(text.length);
+    // All but the first wait together.
+    await Promise.all([send(true), send(true), send(false), send(true)]);
+    for (const bytes of await client.bytes(topic)) {
+      expect(bytes).toBeGreaterThan(2 * text.length);
+      expect(bytes).toBeLessThan(2.2 * text.length);
+    }
+    expect(valuesOf(await readAll(client, topic))).toEqual(Array(5).fill(text));
   });
 
   it("fails with what it was sent behind: nothing overtakes what is to be sent again", async () => {
@@ -185,7 +199,7 @@ describe.skipIf(kafka === undefined)("a transaction on Kafka", () => {
   it("carries a group's offsets, which are there once it is committed", async () => {
     const topic = await freshTopic(client, 2);
     const group = randomUUID();
-    const admin = openKafkajs({ url: kafka as string, journal: noted().journal }).admin();
+    const admin = openKafkajs(kafka as string).admin();
     await admin.connect();
     const committed = async () =>
       (await admin.fetchOffsets({ groupId: group, topics: [topic] }))[0]?.partitions.map(({ offset }) => offset).sort();

@@ -3,14 +3,14 @@ import { createHash, randomBytes, randomUUID } from "node:crypto";
 import kafkajs from "kafkajs";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { KafkaClient, KafkaRecord } from "../../adapters/kafka/client.ts";
-import { connectKafka, openKafkajs } from "../../adapters/kafka/connect.ts";
+import { connectKafka } from "../../adapters/kafka/connect.ts";
 import { Chunks, inChunks } from "../../adapters/log-kafka/chunks.ts";
 import { connectKafkaLogs } from "../../adapters/log-kafka.ts";
 import { Damaged } from "../../adapters/seal.ts";
 import { type Base, EVENTS_PER_RECORD, type Logs } from "../../domain/ports.ts";
 import { batchesOf, cameraIn, coverage, eventsOf, frame, presence, TENANT } from "../conformance/events.ts";
 import { kafkaForTests } from "../servers/for-tests.ts";
-import { readAll } from "../support/kafka.ts";
+import { openKafkajs, readAll } from "../support/kafka.ts";
 import { noted } from "../support/warehouse.ts";
 
 const PARTITIONS = 3;
@@ -42,7 +42,7 @@ describe.skipIf(kafka === undefined)("the topics of the log in Kafka", () => {
   });
   /** kafkajs's own, for what our client has no need of. */
   const admin = async (work: (admin: kafkajs.Admin) => Promise<unknown>): Promise<void> => {
-    const one = openKafkajs({ url: kafka as string, journal: noted().journal }).admin();
+    const one = openKafkajs(kafka as string).admin();
     await one.connect();
     try {
       await work(one);

@@ -1,7 +1,10 @@
-/** Topics of one's own on the run's broker, through our client. */
+/** Topics of one's own on the run's broker, through our client; and kafkajs itself beside it, which others use. */
 import { randomUUID } from "node:crypto";
+import kafkajs from "kafkajs";
 import type { KafkaClient, KafkaRecord, NewRecord } from "../../adapters/kafka/client.ts";
+import { teachKafkajs } from "../../adapters/kafka/codecs.ts";
 import { connectKafka } from "../../adapters/kafka/connect.ts";
+import { readKafkaUrl } from "../../adapters/kafka/url.ts";
 import { noted } from "./warehouse.ts";
 
 /** Made anew for every test that asks. It keeps what is old: our records are dated as the test likes. */
@@ -14,6 +17,19 @@ export const freshTopic = async (client: KafkaClient, partitions = 1, config: Re
 };
 
 export const connected = (url: string, note = noted()) => connectKafka({ url, journal: note.journal });
+
+/** The same brokers, login and codecs. `ca`: the path of a PEM file. */
+export const openKafkajs = (url: string, ca = ""): kafkajs.Kafka => {
+  const { brokers, ssl, sasl } = readKafkaUrl(url, { ca });
+  teachKafkajs();
+  return new kafkajs.Kafka({
+    brokers: [...brokers],
+    ...(ssl && { ssl }),
+    ...(sasl && { sasl: sasl as kafkajs.SASLOptions }),
+    // It calls errors what it tries again a moment later.
+    logLevel: kafkajs.logLevel.NOTHING,
+  });
+};
 
 export const record = (value: string, more: Partial<NewRecord> = {}): NewRecord => ({
   partition: 0,
