@@ -124,7 +124,7 @@ describe("the main job, in a process of its own", () => {
   it("goes on answering after the warehouse's process was killed", async () => {
     const call = client(server.url);
     const { stdout } = await run("ps", ["-o", "pid=,args=", "--ppid", String(server.process.pid)]);
-    const child = Number(/^\s*(\d+) .*chdb-server/m.exec(stdout)?.[1]);
+    const child = Number(/^\s*(\d+) .*chdb\/server/m.exec(stdout)?.[1]);
     expect(child).toBeGreaterThan(0);
     process.kill(child, "SIGKILL");
     const { position } = await call("POST", "/frames", [
