@@ -2,6 +2,7 @@
 import type { KafkaMessage } from "kafkajs";
 import { AdapterError, type Clock, type Journal, type RefusedRecord, type Stop } from "../domain/ports.ts";
 import { createSeldom, type Seldom } from "../domain/seldom.ts";
+import { whenStopped } from "../domain/stop.ts";
 import type { KafkaClient, NewRecord } from "./kafka/client.ts";
 import { connectKafka, type KafkaPlace } from "./kafka/connect.ts";
 
@@ -54,8 +55,7 @@ export class DeadLetters {
     const byOffset = new Map(messages.map((message) => [Number(message.offset), message]));
     const letters = refused.map((one) => letterOf(one, byOffset.get(one.record.offset) as KafkaMessage));
     // What is under way is cut off; what others have under way is tried again.
-    const cut = (): void => void this.close();
-    stop.addEventListener("abort", cut, { once: true });
+    const takeBack = whenStopped(stop, () => void this.close());
     try {
       while (!stop.aborted) {
         try {
@@ -69,7 +69,7 @@ export class DeadLetters {
       }
       return false;
     } finally {
-      stop.removeEventListener("abort", cut);
+      takeBack();
     }
   }
 

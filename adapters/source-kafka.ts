@@ -119,17 +119,15 @@ class Membership {
   /** Until the signal, or until it crashes: rejects with why. */
   async run(): Promise<void> {
     const { topic, group, signal } = this.#reading;
-    const stopped = (): void => this.#ended.resolve();
-    signal.addEventListener("abort", stopped, { once: true });
+    const takeBack = whenStopped(signal, () => this.#ended.resolve());
     let why: unknown;
     try {
       await this.#read();
-      if (signal.aborted) stopped();
       await this.#ended.promise;
     } catch (error) {
       why = error;
     }
-    signal.removeEventListener("abort", stopped);
+    takeBack();
     await this.#consumer
       .disconnect()
       .catch((error: unknown) => this.#journal.warn({ err: error, topic, group }, "a topic of others could not be left in good order"));
