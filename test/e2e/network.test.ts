@@ -19,8 +19,9 @@ describe.skipIf(!canProxy)("a bad network in front of Kafka and the warehouse", 
         cameras: 8,
         live: 1,
         framesPerSecond: 150,
-        // `npm run network` asks for 10 s. Here other suites run beside.
-        recoveredWithinMs: 45_000,
+        // `npm run network` asks for 10 s on a machine of its own. Here other suites run beside: on two cores with ten times the work they
+        // can do, a row took 14 to 16 s without any fault. So the 10 s are beyond what it takes in the same run without one.
+        recoveredWithinMs: (calmMs) => 10_000 + calmMs,
         say: () => undefined,
       });
       expect(faults).toEqual([]);

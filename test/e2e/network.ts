@@ -31,7 +31,7 @@ const verdict = await network({
   cameras: 12,
   live: 2,
   framesPerSecond: Number(values["frames-per-second"]),
-  recoveredWithinMs: 10_000,
+  recoveredWithinMs: () => 10_000,
   say: stopwatch(),
 }).finally(() => warehouse.stop());
 tell(verdict);
