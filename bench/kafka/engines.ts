@@ -2,6 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { beside, costOf, type Given, middle, OBJECTS_A_FRAME, type Ratio, type Row, rateOf, ratio, shown, type Told } from "./part.ts";
 import { doOnce, inTurns, type Passes, startJob, type Worker } from "./processes.ts";
+import { asOne } from "./shares.ts";
 import { streams } from "./streams.ts";
 
 const PER_APPEND = 1000;
@@ -9,30 +10,13 @@ const AT_ONCE = 4;
 /** Of a partition, between checkpoints: so often that each pass has some. */
 const CHECKPOINT_FRAMES = 10_000;
 
-/** Several processes that share the work as one: its time is from the first that began to the last that ended. */
 const together = (workers: readonly Worker[]): Worker => {
   const all = async (order: (worker: Worker) => Promise<unknown>): Promise<void> => void (await Promise.all(workers.map(order)));
   return {
     pid: (workers[0] as Worker).pid,
     prepare: (n) => all((worker) => worker.prepare(n)),
     finish: (n) => all((worker) => worker.finish(n)),
-    pass: async (n) => {
-      const figures = await Promise.all(workers.map((worker) => worker.pass(n)));
-      const of = (name: string): number[] => figures.map((one) => one[name] as number);
-      const sum = (name: string): number => of(name).reduce((a, b) => a + b, 0);
-      return {
-        seconds: (Math.max(...of("to")) - Math.min(...of("from"))) / 1000,
-        cpu: sum("cpu"),
-        alerts: sum("alerts"),
-        derived: sum("derived"),
-        commits: sum("commits"),
-        checkpoints: sum("checkpoints"),
-        commitP50: Math.max(...of("commitP50")),
-        commitP99: Math.max(...of("commitP99")),
-        cycleP50: Math.max(...of("cycleP50")),
-        cycleP99: Math.max(...of("cycleP99")),
-      };
-    },
+    pass: async (n) => asOne(await Promise.all(workers.map((worker) => worker.pass(n)))),
     end: async () => (await Promise.all(workers.map((worker) => worker.end()))).reduce((a, b) => a + b, 0),
   };
 };
@@ -74,24 +58,31 @@ export const engineRow = (measured: Passes, objects: number): Row => ({
 });
 
 const PROCESSES = [1, 2, 3] as const;
+const THREADS = [2, 3] as const;
 const BARE = "bare kafkajs consumer of the same topic, bytes only";
 const UNPACKING = "bare kafkajs consumer of the same topic that unpacks the blocks";
 const OTHER = "bare @platformatic/kafka consumer of the same topic, bytes only";
 const READER = "the log's own reader, unpacked, nothing derived";
+const threadsName = (n: number): string => `${n} engine threads of one process`;
 const engineName = (n: number): string => `${n} engine process${n > 1 ? "es" : ""}`;
 
 export const engines = async (given: Given): Promise<Told> => {
   const { bench, size, profile } = given;
   const { partitions, passes } = size;
-  const logs = await filled(given, { perAppend: PER_APPEND, atOnce: AT_ONCE, count: PROCESSES.length * (passes + 1) });
+  const logs = await filled(given, { perAppend: PER_APPEND, atOnce: AT_ONCE, count: (PROCESSES.length + THREADS.length) * (passes + 1) });
   const { urls, objects, first } = logs;
   const ends = await bench.ends(first);
   const consuming = (client: "kafkajs" | "platformatic", decode: "nothing" | "blocks") =>
     startJob("consume", { client, brokers: bench.brokers, topic: first, ends, decode });
-  const driving = async (processes: number, i: number): Promise<Worker> => {
-    const own = urls.slice(i * (passes + 1), (i + 1) * (passes + 1));
-    const how = { urls: own, partitions, share: partitions / processes, checkpointFrames: CHECKPOINT_FRAMES };
-    return together(await Promise.all(Array.from({ length: processes }, () => startJob("engine", how, profile))));
+  let used = 0;
+  const driving = (among: number) => {
+    const own = urls.slice(used, used + passes + 1);
+    used += own.length;
+    return { urls: own, partitions, share: partitions / among, checkpointFrames: CHECKPOINT_FRAMES };
+  };
+  const processesOf = async (count: number): Promise<Worker> => {
+    const how = driving(count);
+    return together(await Promise.all(Array.from({ length: count }, () => startJob("engine", how, profile))));
   };
   const workers = new Map<string, Worker>([
     [BARE, await consuming("kafkajs", "nothing")],
@@ -99,7 +90,8 @@ export const engines = async (given: Given): Promise<Told> => {
     [OTHER, await consuming("platformatic", "nothing")],
     [READER, await startJob("read", { url: urls[0] as string, partitions })],
   ]);
-  for (const [i, processes] of PROCESSES.entries()) workers.set(engineName(processes), await driving(processes, i));
+  for (const count of PROCESSES) workers.set(engineName(count), await processesOf(count));
+  for (const count of THREADS) workers.set(threadsName(count), await startJob("threads", { threads: count, driving: driving(count) }));
 
   const measured = await inTurns([...workers.values()], passes);
   await logs.drop();
@@ -127,6 +119,7 @@ export const engines = async (given: Given): Promise<Told> => {
     ratios.push(ratio(who, BARE, of(who), of(BARE), 0.5));
     for (const { name, rate, asked } of others.measured) ratios.push(ratio(who, name, of(who), rate, asked));
   }
+  for (const count of THREADS) ratios.push(ratio(threadsName(count), engineName(count), of(threadsName(count)), of(engineName(count))));
   ratios.push(ratio(OTHER, BARE, of(OTHER), of(BARE)), ratio(READER, UNPACKING, of(READER), of(UNPACKING)));
   const title = `Read, derive, commit: ${objects} objects in frames of ${OBJECTS_A_FRAME}, ${partitions} partitions, a checkpoint every ${CHECKPOINT_FRAMES} frames of a partition`;
   return { title, rows, ratios };

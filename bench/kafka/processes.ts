@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import type { GivenTo, JobName } from "./jobs/index.ts";
 import type { Figures } from "./jobs/job.ts";
-import type { Order } from "./worker.ts";
+import type { Answer, Order } from "./worker.ts";
 
 export type Worker = {
   readonly pid: number;
@@ -14,8 +14,6 @@ export type Worker = {
   /** Gives the peak of the memory resident, MB. */
   end(): Promise<number>;
 };
-
-type Answer = { readonly figures: Figures; readonly rssMb: number } | { readonly failed: string };
 
 /** As `npm start` has it: a larger young generation. And kafkajs reckons a delay below zero at its start, which does no harm. */
 const FLAGS = ["--max-semi-space-size=64", "--disable-warning=TimeoutNegativeWarning"];

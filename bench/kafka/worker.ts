@@ -1,4 +1,5 @@
-/** Forked: does one job, pass by pass as it is told, so that its memory and its compiler's warmth are nobody else's. */
+/** Forked, or a thread: does one job, pass by pass as it is told, so that its memory and its compiler's warmth are nobody else's. */
+import { parentPort } from "node:worker_threads";
 import { type JobName, jobs } from "./jobs/index.ts";
 import type { Figures, Job } from "./jobs/job.ts";
 
@@ -8,6 +9,8 @@ export type Order =
   | { readonly pass: number }
   | { readonly finish: number }
   | { readonly end: true };
+
+export type Answer = { readonly figures: Figures; readonly rssMb: number } | { readonly failed: string };
 
 let job: Job | undefined;
 
@@ -24,7 +27,7 @@ const passing = async (n: number): Promise<Figures> => {
   return { ...figures, cpu: (user + system) / 1e6 };
 };
 
-const obey = async (order: Order): Promise<unknown> => {
+const obey = async (order: Order): Promise<Figures> => {
   if ("start" in order) job = await jobs[order.start](order.given as never);
   else if ("prepare" in order) await started().prepare?.(order.prepare);
   else if ("pass" in order) return passing(order.pass);
@@ -33,10 +36,12 @@ const obey = async (order: Order): Promise<unknown> => {
   return {};
 };
 
-process.on("message", (order: Order) => {
+const answer = (one: Answer): void => (parentPort === null ? void process.send?.(one) : parentPort.postMessage(one));
+
+(parentPort ?? process).on("message", (order: Order) => {
   obey(order).then(
-    (figures) => process.send?.({ figures, rssMb: Math.round(process.resourceUsage().maxRSS / 1024) }),
-    (error: unknown) => process.send?.({ failed: error instanceof Error ? (error.stack ?? error.message) : String(error) }),
+    (figures) => answer({ figures, rssMb: Math.round(process.resourceUsage().maxRSS / 1024) }),
+    (error: unknown) => answer({ failed: error instanceof Error ? (error.stack ?? error.message) : String(error) }),
   );
 });
 process.on("disconnect", () => process.exit(0));

@@ -5,9 +5,10 @@ import type { Job } from "./job.ts";
 import { load } from "./load.ts";
 import { produce } from "./produce.ts";
 import { read } from "./read.ts";
+import { threads } from "./threads.ts";
 import { transactions } from "./transactions.ts";
 
-export const jobs = { append, consume, engine, load, produce, read, transactions } as const satisfies Record<
+export const jobs = { append, consume, engine, load, produce, read, threads, transactions } as const satisfies Record<
   string,
   (given: never) => Promise<Job>
 >;
