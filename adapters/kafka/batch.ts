@@ -139,29 +139,42 @@ const widthOf = (value: number): number => {
 };
 const partWidth = (bytes: Buffer | undefined): number => (bytes === undefined ? 1 : widthOf(bytes.length) + bytes.length);
 
-const write = (into: ByteWriter, { key, value, timestamp, headers }: NewRecord, index: number, base: number): void => {
-  const part = (bytes: Buffer | undefined): void => {
-    if (bytes === undefined) into.varint(-1);
-    else into.varint(bytes.length).raw(bytes);
-  };
-  const named = Object.entries(headers ?? {}).flatMap(([name, said]) =>
+/** Many records bear the same headers: as bytes, their number before them. */
+const writtenHeaders = new WeakMap<NonNullable<NewRecord["headers"]>, Buffer>();
+const NO_HEADERS = Buffer.of(0);
+
+const writePart = (into: ByteWriter, bytes: Buffer | undefined): void => {
+  if (bytes === undefined) into.varint(-1);
+  else into.varint(bytes.length).raw(bytes);
+};
+
+const headersOf = (headers: NewRecord["headers"]): Buffer => {
+  if (headers === undefined) return NO_HEADERS;
+  const known = writtenHeaders.get(headers);
+  if (known !== undefined) return known;
+  const named = Object.entries(headers).flatMap(([name, said]) =>
     [said].flat().map((one) => [Buffer.from(name, "utf8"), typeof one === "string" ? Buffer.from(one, "utf8") : one] as const),
   );
+  const into = new ByteWriter(64).varint(named.length);
+  for (const [name, said] of named) {
+    writePart(into, name);
+    writePart(into, said);
+  }
+  writtenHeaders.set(headers, into.bytes);
+  return into.bytes;
+};
+
+const write = (into: ByteWriter, { key, value, timestamp, headers }: NewRecord, index: number, base: number): void => {
+  const said = headersOf(headers);
   // The length comes first; written elsewhere to be measured, a block of facts would be copied once more.
-  let length = 1 + widthOf(timestamp - base) + widthOf(index) + partWidth(key) + partWidth(value) + widthOf(named.length);
-  for (const [name, said] of named) length += partWidth(name) + partWidth(said);
   into
-    .varint(length)
+    .varint(1 + widthOf(timestamp - base) + widthOf(index) + partWidth(key) + partWidth(value) + said.length)
     .int8(0)
     .varint(timestamp - base)
     .varint(index);
-  part(key);
-  part(value);
-  into.varint(named.length);
-  for (const [name, said] of named) {
-    part(name);
-    part(said);
-  }
+  writePart(into, key);
+  writePart(into, value);
+  into.raw(said);
 };
 
 const squeezed = (batch: Buffer): Buffer => {

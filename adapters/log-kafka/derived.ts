@@ -85,10 +85,18 @@ export class KafkaDerived implements Log<Derived> {
   }
 }
 
+const headers = new Map<Derived["kind"], NonNullable<NewRecord["headers"]>>();
+/** The same object for all of a kind: they are written once. */
+const headersOf = (kind: Derived["kind"]): NonNullable<NewRecord["headers"]> => {
+  const made = headers.get(kind) ?? { schema: String(text.version), kind };
+  headers.set(kind, made);
+  return made;
+};
+
 const recordOf = (event: Derived, partition: number): NewRecord => ({
   partition,
   key: Buffer.from(keyText(event.tenant, event.camera), "utf8"),
   value: Buffer.from(text.write(event), "utf8"),
   timestamp: Math.max(0, event.receivedAt),
-  headers: { schema: String(text.version), kind: event.kind },
+  headers: headersOf(event.kind),
 });
