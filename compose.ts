@@ -107,8 +107,8 @@ export const compose = async (config: Config, given: { readonly journal: Journal
   };
 
   const close = async (): Promise<void> => {
-    await ingest?.close();
-    await engine?.release();
+    // Both wait for a log that is away, each for its time: together, so that who stops us need not wait for the sum.
+    await Promise.all([ingest?.close(), engine?.release()]);
     stopping.abort();
     await Promise.allSettled(running);
     await models?.state.warehouse?.close();

@@ -2,6 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { ConfigError } from "../config.ts";
 import type { Source } from "../domain/ports.ts";
+import { within } from "../domain/within.ts";
 import { createReceiver, type Receiver } from "../ingest/receive.ts";
 import { readSources, type SourceSettings, SourcesError } from "../ingest/source-settings.ts";
 import { runSources, type Topic } from "../ingest/sources.ts";
@@ -11,7 +12,10 @@ export type Ingest = {
   readonly receiver: Receiver;
   /** Ends when closed; rejects with a defect. */
   readonly done: Promise<unknown>;
-  /** Takes nothing in from now on. Resolves when what was taken in is durable, and the topics know how far they were read. */
+  /**
+   * Takes nothing in from now on. Resolves when what was taken in is durable, and the topics know how far they were read; or after
+   * `drainMs`, while the log is away: what is given up so was not acknowledged.
+   */
   close(): Promise<void>;
 };
 
@@ -35,8 +39,10 @@ export const startIngest = (world: World, topics: readonly Topic[]): Ingest => {
   const done = runSources(topics, { receiver, ...ports }, closing.signal);
   const close = async (): Promise<void> => {
     closing.abort();
-    await Promise.allSettled([done]);
-    await receiver.drain();
+    const drained = Promise.allSettled([done, receiver.drain()]);
+    await within<unknown>({ clock }, limits.drainMs, drained, () =>
+      journal.warn({}, "the log does not take what is under way: it is given up, and was not acknowledged"),
+    );
   };
   return { receiver, done, close };
 };

@@ -80,4 +80,18 @@ describe.skipIf(!canStart)("a server whose broker is away", () => {
     await expect.poll(isReady, { timeout: 90_000 }).toBe(true);
     expect(parts((await timed("/readyz")).text).find(({ part }) => part === "log")?.detail).toBe("takes facts");
   });
+
+  it("ends when it is told to, with frames under way that cannot be acknowledged", { timeout: 90_000 }, async () => {
+    await kafka.kill();
+    const frame = { sensorId: "door", id: "2", timestamp: "2026-01-02T00:00:01Z", objects: [] };
+    const sent = client(server.url)("POST", "/frames", [frame]).then(
+      () => "acknowledged",
+      () => "not acknowledged",
+    );
+    await sleep(500);
+    const began = performance.now();
+    expect(await server.stop()).toBe(0);
+    expect(performance.now() - began).toBeLessThan(25_000);
+    expect(await sent).toBe("not acknowledged");
+  });
 });
