@@ -25,11 +25,14 @@ export interface Codec<E> {
   unpack(record: Buffer): E[];
 }
 
+/** Before anything else: what a newer program means by its bytes is not for this one to judge. */
+const checkVersion = ({ version, kind }: Pick<Header, "version" | "kind">, schema: Schema): void => {
+  if (version <= schema.version) return;
+  const message = `A record was written in schema ${version} of ${kind}; this program knows ${schema.version} and older. Run the newer program.`;
+  throw new AdapterError("unavailable", message, { retryable: false });
+};
+
 const lifted = <E>(events: unknown[], header: Pick<Header, "version" | "kind">, schema: Schema): E[] => {
-  if (header.version > schema.version) {
-    const message = `A record was written in schema ${header.version} of ${header.kind}; this program knows ${schema.version} and older. Run the newer program.`;
-    throw new AdapterError("unavailable", message, { retryable: false });
-  }
   let lifting = events;
   for (let v = header.version; v < schema.version; v++) {
     const up = schema.upcasters.get(v);
@@ -61,6 +64,7 @@ export const factCodec = (schema: Schema = factSchema): Codec<Fact> => ({
     const { header, payload } = unseal(record);
     if (header.kind === "aside") return [];
     kindIs(header, "facts");
+    checkVersion(header, schema);
     return lifted(
       readable(() => unpackFacts(payload)),
       header,
@@ -82,6 +86,7 @@ export const derivedCodec = (schema: Schema = derivedSchema): Codec<Derived> => 
     const { header, payload } = unseal(record);
     if (header.kind === "aside") return [];
     kindIs(header, "derived");
+    checkVersion(header, schema);
     return lifted(
       readable(() => [JSON.parse(payload.toString("utf8"))]),
       header,
@@ -98,6 +103,7 @@ export const derivedText = (schema: Schema = derivedSchema) => ({
   write: (event: Derived): string => JSON.stringify(event),
   /** Throws Damaged, or AdapterError `unavailable` for a newer schema. */
   read: (text: string, version: number): Derived => {
+    checkVersion({ kind: "derived", version }, schema);
     const parsed = readable(() => JSON.parse(text) as Derived | null);
     if (!DERIVED_KINDS.has(parsed?.kind)) throw new Damaged("it is no derived event");
     return lifted<Derived>([parsed], { kind: "derived", version }, schema)[0] as Derived;

@@ -126,10 +126,11 @@ export const openKafkaLogs = async (options: KafkaLogsOptions): Promise<Logs> =>
   const { client, prefix, journal, partitions, skipCorrupt = [], squeezedPerSecond = SQUEEZED_PER_SECOND } = options;
   const { factsPerBatch = 2000, derivedPerBatch = 1000 } = options;
   if (!Number.isInteger(partitions) || partitions < 1) throw new RangeError(`A log has 1 partition or more, not ${partitions}.`);
-  const readers = new Readers(client);
+  let readers: Readers | undefined;
   try {
     const topics = topicsOf(prefix);
     const damage = new Damage(topics, partitions, skipCorrupt, journal);
+    readers = new Readers(client, damage);
     await ensureTopics(client, topics, partitions);
     const parts: Parts = { client, prefix, topics, partitions, readers, damage, journal, closing: new Closing() };
     const epoch = await identify(parts);
@@ -140,7 +141,7 @@ export const openKafkaLogs = async (options: KafkaLogsOptions): Promise<Logs> =>
       squeezedPerSecond,
     });
   } catch (error) {
-    await readers.close();
+    await readers?.close();
     await client.close();
     throw error;
   }

@@ -7,7 +7,7 @@
  * The length counts from 12 on, the CRC (Castagnoli) is over what follows 21.
  */
 import { ByteReader, ByteWriter } from "./bytes.ts";
-import type { KafkaRecord, NewRecord } from "./client.ts";
+import type { KafkaRecord, NewRecord, Unreadable } from "./client.ts";
 import { type Codec, codecs } from "./codecs.ts";
 import { crc32c } from "./crc.ts";
 
@@ -17,6 +17,8 @@ const HEADER = 61;
 const MAGIC_AT = 16;
 const CRC_AT = 17;
 const ATTRIBUTES_AT = 21;
+const LAST_AT = 23;
+const COUNT_AT = 57;
 const CODEC = 0x07;
 const APPEND_TIME = 0x08;
 const TRANSACTIONAL = 0x10;
@@ -24,9 +26,15 @@ const CONTROL = 0x20;
 /** A control record's key: a version and a type, of which 0 is an abort. */
 const ABORT = 0;
 
-/** What is wrong with a batch, in words; the reader says where. */
+/** What is wrong with an answer, or with a batch of it: then it says which. */
 export class BadBatch extends Error {
   override readonly name = "BadBatch";
+  readonly batch: Unreadable | undefined;
+
+  constructor(message: string, options?: ErrorOptions, batch?: Unreadable) {
+    super(message, options);
+    this.batch = batch;
+  }
 }
 
 /** A transaction that did not come about: its records from that offset on, up to its marker, are none. */
@@ -73,7 +81,7 @@ const recordsIn = (batch: Buffer, offset: number): readonly KafkaRecord[] => {
   const time = header.int64();
   const newest = header.int64();
   const base = { offset, time, appended: (attributes & APPEND_TIME) === 0 ? undefined : newest };
-  const count = batch.readInt32BE(57);
+  const count = batch.readInt32BE(COUNT_AT);
   const type = attributes & CODEC;
   const packed = batch.subarray(HEADER);
   const codec = codecs[type];
@@ -82,9 +90,24 @@ const recordsIn = (batch: Buffer, offset: number): readonly KafkaRecord[] => {
   return Array.from({ length: count }, () => recordIn(reader, base));
 };
 
+const isSound = (batch: Buffer): boolean =>
+  batch.length >= HEADER && batch[MAGIC_AT] === 2 && batch.readUInt32BE(CRC_AT) === crc32c(batch, ATTRIBUTES_AT);
+
+/** Where reading goes on behind a batch that cannot be read. Its own word may be what is damaged: that of a sound one behind it is better. */
+const behind = (answer: Buffer, at: number, from: number): number => {
+  const endOf = (begin: number): number => begin + OVERHEAD + answer.readInt32BE(begin + LENGTH_AT);
+  const end = endOf(at);
+  if (end > at && answer.length - end >= HEADER && endOf(end) <= answer.length && isSound(answer.subarray(end, Math.max(end, endOf(end)))))
+    return new ByteReader(answer, end).int64();
+  // Fewer than there are lead to the rest of it, which is passed over likewise; more would take sound records along.
+  const claimed = answer[at + MAGIC_AT] === 2 ? Math.min(answer.readInt32BE(at + LAST_AT) + 1, answer.readInt32BE(at + COUNT_AT)) : 1;
+  return Math.max(new ByteReader(answer, at).int64() + claimed, from + 1);
+};
+
 /**
  * The records of an answer from an offset on, without what was aborted and without markers, and where reading goes on. The last batch may
- * be cut off: it comes whole the next time. A batch that compaction has emptied still moves `next`. Throws BadBatch.
+ * be cut off: it comes whole the next time. A batch that compaction has emptied still moves `next`. One that cannot be read ends it: what
+ * stands before it is given, and where that is nothing, BadBatch is thrown.
  */
 export const readBatches = (
   answer: Buffer,
@@ -95,18 +118,12 @@ export const readBatches = (
   const waiting = [...aborted].sort((a, b) => a.firstOffset - b.firstOffset);
   const failed = new Set<bigint>();
   let next = from;
-  for (let at = 0; answer.length - at >= HEADER; ) {
-    const end = at + OVERHEAD + answer.readInt32BE(at + LENGTH_AT);
-    if (end > answer.length) break;
-    const batch = answer.subarray(at, end);
-    at = end;
+
+  const read = (batch: Buffer, offset: number): void => {
     if (batch[MAGIC_AT] !== 2) throw new BadBatch(`it is in format ${batch[MAGIC_AT]}, older than Kafka 0.11`);
-    const offset = new ByteReader(batch).int64();
-    if (batch.readUInt32BE(CRC_AT) !== crc32c(batch, ATTRIBUTES_AT))
-      throw new BadBatch(`the checksum of the batch at ${offset} does not match`);
-    const last = offset + batch.readInt32BE(23);
-    if (last < from) continue;
-    next = last + 1;
+    if (!isSound(batch)) throw new BadBatch(`the checksum of the batch at ${offset} does not match`);
+    const last = offset + batch.readInt32BE(LAST_AT);
+    if (last < from) return;
     for (let first = waiting[0]; first !== undefined && first.firstOffset <= last; first = waiting[0]) {
       failed.add(first.producerId);
       waiting.shift();
@@ -115,10 +132,25 @@ export const readBatches = (
     const producer = new ByteReader(batch, 43).bigint();
     if ((attributes & CONTROL) !== 0) {
       for (const { key } of recordsIn(batch, offset)) if (key?.readInt16BE(2) === ABORT) failed.delete(producer);
-      continue;
+    } else if ((attributes & TRANSACTIONAL) === 0 || !failed.has(producer))
+      for (const record of recordsIn(batch, offset)) if (record.offset >= from) records.push(record);
+    next = last + 1;
+  };
+
+  for (let at = 0; answer.length - at >= HEADER; ) {
+    const end = at + OVERHEAD + answer.readInt32BE(at + LENGTH_AT);
+    if (end > answer.length) break;
+    const offset = new ByteReader(answer, at).int64();
+    try {
+      read(answer.subarray(at, Math.max(at, end)), offset);
+    } catch (error) {
+      if (!(error instanceof BadBatch || error instanceof RangeError)) throw error;
+      if (next > from) break;
+      const goesOn = behind(answer, at, from);
+      if (goesOn > from) throw new BadBatch(error.message, { cause: error }, { offset, next: goesOn, damage: error.message });
+      // It lies before what was asked for.
     }
-    if ((attributes & TRANSACTIONAL) !== 0 && failed.has(producer)) continue;
-    for (const record of recordsIn(batch, offset)) if (record.offset >= from) records.push(record);
+    at = end;
   }
   return { records, next };
 };

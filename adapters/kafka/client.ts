@@ -28,6 +28,9 @@ export type ToSend = { readonly topic: string; readonly records: readonly NewRec
 /** `next`: where reading goes on, beyond what is no record too (a transaction's end, what was aborted, what compaction took). */
 export type Fetched = { readonly records: readonly KafkaRecord[]; readonly next: number };
 
+/** A batch of records that cannot be read: its first offset, where reading goes on behind it, and what is wrong with it, in words. */
+export type Unreadable = { readonly offset: number; readonly next: number; readonly damage: string };
+
 /** `stable`: the end for who reads what is committed; `high`: the end, open transactions included. Offsets. */
 export type Offsets = { readonly start: number; readonly stable: number; readonly high: number };
 
@@ -63,7 +66,8 @@ export interface KafkaClient {
   offsets(topic: string, partition: number): Promise<Offsets>;
   /** The first record whose timestamp is then or later; undefined where there is none. */
   offsetAt(topic: string, partition: number, timestamp: number): Promise<number | undefined>;
-  reader(topic: string, partition: number): PartitionReader;
+  /** `pass` is told of a batch that cannot be read, and throws unless it is to be passed over. Without it, AdapterError `corrupt` is thrown. */
+  reader(topic: string, partition: number, pass?: (batch: Unreadable) => void): PartitionReader;
   /** Drops records before the offset. */
   deleteBefore(topic: string, partition: number, offset: number): Promise<void>;
   /** Bytes of the partitions as stored, one replica. */

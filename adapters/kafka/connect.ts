@@ -1,6 +1,6 @@
 /**
  * The Kafka client on kafkajs: its connections, authentication, metadata and encodings. Why not its consumers and
- * producers: docs/adr/0006-a-kafka-client-of-our-own.md. Needs Kafka 2.7 or later; the topics of a log need 3.6.
+ * producers: docs/adr/0006-a-kafka-client-of-our-own.md. Needs Kafka 3.6 or later: the settings of a log's topics.
  */
 import type { Access } from "../../domain/access.ts";
 import type { Journal } from "../../domain/ports.ts";
@@ -49,9 +49,9 @@ export const connectKafka = async ({ url, access, journal }: KafkaPlace): Promis
     },
     partitionsOf,
     ...openOffsets(asking),
-    reader: (topic, partition) => {
+    reader: (topic, partition, pass) => {
       const own = link(topic);
-      const { fetch, close } = openReader(own, topic, partition);
+      const { fetch, close } = openReader(own, topic, partition, pass);
       return { fetch, close: closing(own, close) };
     },
     send: openProducer({ link: link() }),

@@ -3,7 +3,7 @@ import type { Stop } from "../../domain/ports.ts";
 import { AdapterError } from "../../domain/ports.ts";
 import { type Aborted, BadBatch, readBatches } from "./batch.ts";
 import { ByteReader, ByteWriter } from "./bytes.ts";
-import type { Fetched, PartitionReader } from "./client.ts";
+import type { Fetched, PartitionReader, Unreadable } from "./client.ts";
 import { Refused } from "./errors.ts";
 import { type Cluster, type Protocol, payload } from "./internals.ts";
 import { type Link, REQUEST_MS } from "./link.ts";
@@ -66,7 +66,7 @@ const fetching = (topic: string, partition: number, from: number, waitMs: number
 });
 
 /** A link of its own: a request that waits holds up whatever comes after it on the same connection. */
-export const openReader = (link: Link, topic: string, partition: number): PartitionReader => {
+export const openReader = (link: Link, topic: string, partition: number, pass?: (batch: Unreadable) => void): PartitionReader => {
   const what = `Reading ${topic}/${partition}`;
   const closing = new AbortController();
 
@@ -89,6 +89,10 @@ export const openReader = (link: Link, topic: string, partition: number): Partit
         return await link.trying({ what, signal: stopped.signal }, (cluster) => once(cluster, from, wait, maxBytes));
       } catch (error) {
         if (signal?.aborted) return { records: [], next: from };
+        if (error instanceof BadBatch && error.batch !== undefined && pass !== undefined) {
+          pass(error.batch);
+          return { records: [], next: error.batch.next };
+        }
         if (error instanceof BadBatch || error instanceof RangeError)
           throw new AdapterError("corrupt", `${what} from ${from}: ${error.message}.`, { retryable: false, cause: error });
         throw error;

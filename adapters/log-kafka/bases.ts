@@ -6,6 +6,7 @@ import type { CameraKey, Instant } from "../../domain/envelope.ts";
 import { AdapterError, type Base, type Position } from "../../domain/ports.ts";
 import { packJson, unpackJson } from "../codec.ts";
 import type { KafkaRecord, NewRecord } from "../kafka/client.ts";
+import { Damaged } from "../seal.ts";
 import { Chunks, inChunks, type Joined } from "./chunks.ts";
 import { IDENTITY } from "./identity.ts";
 import { cameraKey } from "./memory.ts";
@@ -89,10 +90,11 @@ export class KafkaBases {
     if (record.key?.toString("utf8").startsWith(IDENTITY) === true) return;
     const joined = this.#chunks.add(record);
     if (joined === undefined) return;
-    const [tenant, camera, at] = JSON.parse(joined.key) as [string, string, Instant];
-    const name = cameraKey({ tenant, camera });
-    const others = (this.#index.get(name) ?? []).filter((entry) => entry.at !== at);
-    const entries = joined.value === undefined ? others : [...others, entryOf(joined, at)].sort((a, b) => a.at - b.at);
+    const found = this.#parts.damage.read("bases", PARTITION, record, () => placeOf(joined), undefined);
+    if (found === undefined) return;
+    const { name, entry } = found;
+    const others = (this.#index.get(name) ?? []).filter(({ at }) => at !== entry.at);
+    const entries = joined.value === undefined ? others : [...others, entry].sort((a, b) => a.at - b.at);
     if (entries.length === 0) this.#index.delete(name);
     else this.#index.set(name, entries);
   }
@@ -125,9 +127,21 @@ const withPosition = (record: NewRecord, position: Position): NewRecord => ({
   headers: { ...record.headers, position: String(position) },
 });
 
-const entryOf = ({ key, record, offsets }: Joined, at: Instant): Entry => ({
-  key,
-  at,
-  position: Number(record.headers.position?.toString()),
-  offsets,
-});
+/** The camera, as the index names it, and its entry; a tombstone's has no position. Throws Damaged. */
+const placeOf = ({ key, record, offsets, value }: Joined): { readonly name: string; readonly entry: Entry } => {
+  const [tenant, camera, at] = partsOf(key);
+  const position = Number(record.headers.position?.toString());
+  if (typeof tenant !== "string" || typeof camera !== "string" || !Number.isSafeInteger(at))
+    throw new Damaged("its key is not that of a base");
+  if (value !== undefined && !Number.isSafeInteger(position)) throw new Damaged("its header names no position");
+  return { name: cameraKey({ tenant, camera }), entry: { key, at: at as Instant, position, offsets } };
+};
+
+const partsOf = (key: string): readonly unknown[] => {
+  try {
+    const parts: unknown = JSON.parse(key);
+    return Array.isArray(parts) ? parts : [];
+  } catch (cause) {
+    throw new Damaged("its key is not that of a base", { cause });
+  }
+};

@@ -81,8 +81,8 @@ class Page {
 
   /** Resolves when what was committed before is known; goes on following then. */
   async #follow(): Promise<void> {
-    const { client, topics } = this.#parts;
-    const reader = client.reader(topics.progress, this.#partition);
+    const { client, readers, topics } = this.#parts;
+    const reader = readers.open(topics.progress, this.#partition);
     try {
       const { start, stable, high } = await client.offsets(topics.progress, this.#partition);
       const last = await lastProgress(this.#parts, reader, this.#partition, start, stable);

@@ -14,13 +14,21 @@ import { Damaged } from "../seal.ts";
 import type { BatchLimits } from "./feed.ts";
 import type { Parts } from "./parts.ts";
 import { Reading } from "./reading.ts";
+import { checkShape } from "./shape.ts";
 
 const text = derivedText();
 
-const unpack = ({ value, headers }: KafkaRecord): readonly Derived[] => {
+const keyOf = ({ tenant, camera }: Derived): Buffer => Buffer.from(keyText(tenant, camera), "utf8");
+
+const unpack = ({ key, value, headers }: KafkaRecord): readonly Derived[] => {
   const schema = headers.schema?.toString() ?? "";
   if (value === undefined || !/^[1-9]\d{0,5}$/.test(schema)) throw new Damaged("it was not written by this program");
-  return [text.read(value.toString("utf8"), Number(schema))];
+  const event = text.read(value.toString("utf8"), Number(schema));
+  checkShape(event);
+  if (headers.kind?.toString() !== event.kind) throw new Damaged("its header names another kind than the event");
+  // As bytes: a lone surrogate has none of its own in UTF-8.
+  if (key?.equals(keyOf(event)) !== true) throw new Damaged("its key is not that of the event's camera");
+  return [event];
 };
 
 export class KafkaDerived implements Log<Derived> {
@@ -95,7 +103,7 @@ const headersOf = (kind: Derived["kind"]): NonNullable<NewRecord["headers"]> => 
 
 const recordOf = (event: Derived, partition: number): NewRecord => ({
   partition,
-  key: Buffer.from(keyText(event.tenant, event.camera), "utf8"),
+  key: keyOf(event),
   value: Buffer.from(text.write(event), "utf8"),
   timestamp: Math.max(0, event.receivedAt),
   headers: headersOf(event.kind),

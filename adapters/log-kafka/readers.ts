@@ -2,6 +2,7 @@
 
 import { AdapterError } from "../../domain/ports.ts";
 import type { Fetched, KafkaClient, KafkaRecord, PartitionReader } from "../kafka/client.ts";
+import type { Damage } from "./damage.ts";
 
 /** Idle connections kept; beyond it the one idle for longest is closed. */
 const IDLE = 8;
@@ -11,18 +12,25 @@ const WAIT_MS = 500;
 
 export class Readers {
   readonly #client: KafkaClient;
+  readonly #damage: Damage;
   readonly #idle = new Map<string, PartitionReader[]>();
   #count = 0;
   #closed = false;
 
-  constructor(client: KafkaClient) {
+  constructor(client: KafkaClient, damage: Damage) {
     this.#client = client;
+    this.#damage = damage;
+  }
+
+  /** One that is nobody else's, for who closes it. */
+  open(topic: string, partition: number): PartitionReader {
+    return this.#client.reader(topic, partition, (batch) => this.#damage.pass(topic, partition, batch));
   }
 
   take(topic: string, partition: number): PartitionReader {
     const idle = this.#idle.get(`${topic}/${partition}`)?.pop();
     if (idle !== undefined) this.#count--;
-    return idle ?? this.#client.reader(topic, partition);
+    return idle ?? this.open(topic, partition);
   }
 
   /** One that waits for nothing and has met no error. */

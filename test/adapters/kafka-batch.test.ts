@@ -182,6 +182,54 @@ describe("a compressed batch that is not to be believed, though its checksum is 
 });
 
 describe("an answer of several batches", () => {
+  /** With a bit changed in its records, or where it says how many offsets it has. */
+  const changed = (batch: Buffer, byte = batch.length - 1): Buffer => {
+    batch[byte] = (batch[byte] as number) ^ 0x10;
+    return batch;
+  };
+  const [first, third] = [at(0, writeBatch([record("a")], by)), at(4, writeBatch([record("e")], by))];
+  const second = (): Buffer => at(1, writeBatch(["b", "c", "d"].map(record), by));
+  const found = (answer: readonly Buffer[], from: number): unknown => {
+    try {
+      return readBatches(Buffer.concat(answer), from, []);
+    } catch (error) {
+      return (error as BadBatch).batch;
+    }
+  };
+
+  it("gives what is sound before one that is not, which comes first the next time and says where it ends", () => {
+    const damage = "the checksum of the batch at 1 does not match";
+    for (const byte of [second().length - 1, 23, 24, 26, 57, 60]) {
+      const bad = changed(second(), byte);
+      expect(values(Buffer.concat([first, bad, third]), 0)).toEqual({ values: ["a"], next: 1 });
+      for (const from of [1, 3]) expect(found([bad, third], from)).toEqual({ offset: 1, next: 4, damage });
+      // A broker that finds it by its damaged word may hand it out again.
+      expect(found([bad, third], 4)).toMatchObject({ next: 5 });
+    }
+    expect(found([changed(second())], 1)).toEqual({ offset: 1, next: 4, damage });
+    expect(found([changed(second()), third.subarray(0, 70)], 1)).toEqual({ offset: 1, next: 4, damage });
+  });
+
+  it("never passes over more than the damaged one, whichever of its words is wrong, and always over something", () => {
+    for (let byte = 8; byte < second().length; byte++) {
+      if (byte >= 8 && byte < 12) continue; // Of another length, it is not known where anything begins.
+      for (const from of [1, 2, 3]) {
+        const { next } = found([changed(second(), byte)], from) as { next: number };
+        expect(next).toBeGreaterThan(from);
+        expect(next).toBeLessThanOrEqual(4);
+      }
+    }
+  });
+
+  it("does not turn in a circle where one has a length that cannot be", () => {
+    for (const length of [-13, -1, 0, 5, 40]) {
+      const bad = second();
+      bad.writeInt32BE(length, 8);
+      expect(found([bad, third], 1)).toMatchObject({ offset: 1, next: 4 });
+      expect(found([first, bad, third], 0)).toMatchObject({ next: 1 });
+    }
+  });
+
   it("begins at the offset that was asked for, though the broker's batch begins before", () => {
     expect(values(at(10, writeBatch(["a", "b", "c"].map(record), by)), 11)).toEqual({ values: ["b", "c"], next: 13 });
   });

@@ -1,12 +1,11 @@
 import { randomUUID } from "node:crypto";
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { KafkaClient } from "../../adapters/kafka/client.ts";
+import type { KafkaClient, Unreadable } from "../../adapters/kafka/client.ts";
 import { canStartKafka } from "../servers/for-tests.ts";
 import { freePorts } from "../servers/kafka/ports.ts";
 import { type RunningKafka, startKafka } from "../servers/kafka.ts";
-import { connected, freshTopic, readAll, record, valuesOf } from "../support/kafka.ts";
+import { changeFile, connected, freshTopic, readAll, record, valuesOf } from "../support/kafka.ts";
 import { startTcpProxy, type TcpProxy } from "../support/tcp-proxy.ts";
 
 const canStart = await canStartKafka("a Kafka that is killed and started again");
@@ -143,22 +142,28 @@ describe.skipIf(!canStart)("a Kafka that is killed and started again", () => {
     await behind.close();
   });
 
-  it("whose files were changed is not believed: the reader says where", async () => {
+  it("whose files were changed is not believed: what is sound is given, the reader says where the rest is, and passes it over if told", async () => {
     const topic = await freshTopic(client);
     await client.send([{ topic, records: [record("sound")] }]);
-    await client.send([{ topic, records: [record("to be changed")] }]);
-    const folder = join(kafka.dataDir, `${topic}-0`);
-    const segment = join(folder, readdirSync(folder).find((name) => name.endsWith(".log")) as string);
-    const bytes = readFileSync(segment);
-    bytes.write("has been", bytes.indexOf("to be changed"));
-    writeFileSync(segment, bytes);
+    await client.send([{ topic, records: [record("to be changed"), record("beside it"), record("too")] }]);
+    await client.send([{ topic, records: [record("behind")] }]);
+    await changeFile(join(kafka.dataDir, `${topic}-0`), "to be changed", "has been");
     const reader = client.reader(topic, 0);
-    await expect(reader.fetch(0, { waitMs: 1_000 })).rejects.toMatchObject({
-      code: "corrupt",
-      retryable: false,
-      message: expect.stringMatching(new RegExp(`${topic}/0 from 0: the checksum of the batch at 1 does not match`)),
-    });
+    const { records, next } = await reader.fetch(0, { waitMs: 1_000 });
+    expect([valuesOf(records), next]).toEqual([["sound"], 1]);
+    for (const within of [1, 3])
+      await expect(reader.fetch(within, { waitMs: 1_000 })).rejects.toMatchObject({
+        code: "corrupt",
+        retryable: false,
+        message: expect.stringMatching(new RegExp(`${topic}/0 from ${within}: the checksum of the batch at 1 does not match`)),
+      });
     await reader.close();
+    const told: Unreadable[] = [];
+    const passing = client.reader(topic, 0, (batch) => told.push(batch));
+    expect(await passing.fetch(2, { waitMs: 1_000 })).toEqual({ records: [], next: 4 });
+    expect(told).toEqual([{ offset: 1, next: 4, damage: "the checksum of the batch at 1 does not match" }]);
+    expect(valuesOf((await passing.fetch(4, { waitMs: 1_000 })).records)).toEqual(["behind"]);
+    await passing.close();
   });
 
   it("that is not there is unavailable, and may be there later", { timeout: 30_000 }, async () => {

@@ -1,4 +1,5 @@
 /** The log in Kafka through a broker's death. */
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { systemClock } from "../../adapters/clock.ts";
@@ -6,11 +7,12 @@ import { connectKafkaLogs } from "../../adapters/log-kafka.ts";
 import type { Driven } from "../../analytics/drive.ts";
 import type { Config } from "../../config.ts";
 import type { Fact } from "../../domain/event.ts";
-import { AdapterError, type Owned } from "../../domain/ports.ts";
+import { AdapterError, type Base, EVENTS_PER_RECORD, type Owned } from "../../domain/ports.ts";
 import { owner as engineOwner } from "../../roles/engine.ts";
 import { cameraIn, coverage, eventsOf, frame } from "../conformance/events.ts";
 import { canStartKafka } from "../servers/for-tests.ts";
 import { startKafka } from "../servers/kafka.ts";
+import { changeFile } from "../support/kafka.ts";
 import { owning } from "../support/owning.ts";
 import { noted } from "../support/warehouse.ts";
 
@@ -137,6 +139,47 @@ describe.skipIf(!canStart)("a broker that is killed and started again", () => {
       expect(derived.map((event) => (event as { readonly start: number }).start / 100)).toEqual(numbers(next + 1, 1));
     } finally {
       await Promise.all([committing, restoring, stepping, heirs].map((logs) => logs.close()));
+      await broker.stop();
+    }
+  });
+
+  test("or whose files were changed says which batch is damaged; named, it is passed over as a whole, in whatever topic", async () => {
+    const broker = await startKafka({ heapMb: 384 });
+    const note = noted();
+    const open = (skipCorrupt: readonly string[] = []) =>
+      connectKafkaLogs({ url: `${broker.url}/x`, journal: note.journal, partitions: PARTITIONS, skipCorrupt });
+    const first = await open();
+    const camera = { tenant: "default", camera: A };
+    const base: Base = { ...camera, at: 5, partition: 0, position: 0, memory: "to be changed" };
+    await first.derived.append([coverage(A, 1)]);
+    await first.derived.append([coverage(A, 2222), coverage(A, 3)]);
+    await first.derived.append([coverage(A, 4)]);
+    await first.putBase(base);
+    await first.close();
+    await changeFile(join(broker.dataDir, "x.derived-0"), '222200,"end"', '222300,"end"');
+    await changeFile(join(broker.dataDir, "x.bases-0"), "to be changed", "has been");
+    const named = ["derived/0/1", "bases/0/1"];
+    const logs = await open();
+    const told = await open(named);
+    try {
+      const seen: unknown[] = [];
+      const reading = (async () => {
+        for await (const { events } of logs.derived.read(0, "start")) seen.push(...events);
+      })();
+      await expect(reading).rejects.toMatchObject({ code: "corrupt", retryable: false });
+      await expect(reading).rejects.toThrow(
+        /^Record derived\/0\/1 is corrupt, with all of its batch, up to offset 2: the checksum .* naming "derived\/0\/1"/,
+      );
+      expect(seen).toEqual([coverage(A, 1)]);
+      await expect(logs.baseBefore(camera, 9)).rejects.toThrow("Record bases/0/1 is corrupt, with all of its batch, up to offset 1:");
+      expect(await eventsOf(told.derived.read(0, "start"))).toEqual([coverage(A, 1), coverage(A, 4)]);
+      expect(await eventsOf(told.derived.read(0, 2 * EVENTS_PER_RECORD))).toEqual([coverage(A, 4)]);
+      expect(await told.baseBefore(camera, 9)).toBeUndefined();
+      for (const name of named) expect(note.lines.filter((line) => line.includes("passed over") && line.includes(name)).length).toBe(1);
+      await told.putBase(base);
+      expect(await told.baseBefore(camera, 9)).toEqual(base);
+    } finally {
+      await Promise.all([logs.close(), told.close()]);
       await broker.stop();
     }
   });

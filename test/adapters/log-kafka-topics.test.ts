@@ -7,8 +7,9 @@ import { connectKafka } from "../../adapters/kafka/connect.ts";
 import { Chunks, inChunks } from "../../adapters/log-kafka/chunks.ts";
 import { connectKafkaLogs } from "../../adapters/log-kafka.ts";
 import { Damaged } from "../../adapters/seal.ts";
+import type { Derived } from "../../domain/event.ts";
 import { type Base, EVENTS_PER_RECORD, type Logs } from "../../domain/ports.ts";
-import { batchesOf, cameraIn, coverage, eventsOf, frame, presence, TENANT } from "../conformance/events.ts";
+import { alert, batchesOf, cameraIn, coverage, crossing, eventsOf, frame, presence, TENANT } from "../conformance/events.ts";
 import { kafkaForTests } from "../servers/for-tests.ts";
 import { openKafkajs, readAll } from "../support/kafka.ts";
 import { noted } from "../support/warehouse.ts";
@@ -208,6 +209,84 @@ describe.skipIf(kafka === undefined)("the topics of the log in Kafka", () => {
         const { derived } = await open();
         await garbage("derived", value);
         await expect(batchesOf(derived.read(0, "start"))).rejects.toThrow("Record derived/0/0 is corrupt");
+      }
+    });
+
+    describe("in the derived log, by somebody else", () => {
+      type Fields = Readonly<Record<string, unknown>>;
+      const put = (event: Fields, more: { readonly key?: string; readonly kind?: string; readonly schema?: string } = {}) => {
+        const { key = `${TENANT}\0${A}`, kind = String(event.kind), schema = "1" } = more;
+        const value = Buffer.from(JSON.stringify(event));
+        const record = { partition: 0, key: Buffer.from(key), value, timestamp: 5, headers: { schema, kind } };
+        return client.send([{ topic: topic("derived"), records: [record] }]);
+      };
+      const events: readonly Derived[] = [alert(A), crossing(A), presence(A), coverage(A, 1)];
+
+      test("is found when anything is missing from an event or is none, whatever its kind, and passed over once it is named", async () => {
+        const { derived } = await open();
+        const hollow: Fields[] = [{ kind: "alert" }, { kind: "crossing", tenant: 5, camera: null, receivedAt: "x" }];
+        // Each field gone, and each there as a list of nothing; what is undefined by right may be gone.
+        for (const event of events)
+          for (const name of Object.keys(event).filter((one) => one !== "kind")) {
+            const { [name]: _, ...others } = event as Fields;
+            if (!["direction", "reason", "objects"].includes(name) || event.kind === "crossing") hollow.push(others);
+            hollow.push({ ...event, [name]: name === "objects" ? [null] : [] });
+          }
+        for (const event of hollow) await put(event);
+        await derived.append([coverage(A, 7)]);
+        for (const n of hollow.keys())
+          await expect(batchesOf(derived.read(0, n * EVENTS_PER_RECORD)), JSON.stringify(hollow[n])).rejects.toThrow(
+            `Record derived/0/${n} is corrupt: it is no whole ${hollow[n]?.kind}`,
+          );
+        const told = await open({ skipCorrupt: [...hollow.keys()].map((n) => `derived/0/${n}`) });
+        expect(await eventsOf(told.derived.read(0, "start"))).toEqual([coverage(A, 7)]);
+      });
+
+      test("is found when its key or its kind is that of another event", async () => {
+        const { derived } = await open();
+        await put(coverage(A, 1), { key: `${TENANT}\0other` });
+        await put(coverage(A, 1), { kind: "alert" });
+        await expect(batchesOf(derived.read(0, 0))).rejects.toThrow("Record derived/0/0 is corrupt: its key");
+        await expect(batchesOf(derived.read(0, EVENTS_PER_RECORD))).rejects.toThrow("Record derived/0/1 is corrupt: its header");
+      });
+
+      test("is not found in what is our own, whatever the camera is called", async () => {
+        const { derived } = await open();
+        const odd = coverage("\ud800 T\u00fcr", 2);
+        await derived.append([...events, odd]);
+        const read = (await Promise.all(numbers(PARTITIONS).map((p) => eventsOf(derived.read(p, "start"))))).flat();
+        expect(read.length).toBe(events.length + 1);
+        expect(read).toEqual(expect.arrayContaining(JSON.parse(JSON.stringify([...events, odd])) as unknown[]));
+      });
+
+      test("is named when a newer program wrote it, whatever is in it", async () => {
+        const { derived } = await open();
+        await put({ kind: "new" }, { schema: "2" });
+        const reading = batchesOf(derived.read(0, "start"));
+        await expect(reading).rejects.toMatchObject({ code: "unavailable", retryable: false });
+        await expect(reading).rejects.toThrow(/^derived\/0\/0: A record was written in schema 2 of derived/);
+      });
+    });
+
+    test("in the bases is reported by name when its key or its position is none", async () => {
+      const base: Base = { tenant: TENANT, camera: A, at: 5, partition: 0, position: 0, memory: null };
+      const key = JSON.stringify([TENANT, A, 5]);
+      for (const [wrong, headers] of [
+        ["b", { position: "0" }],
+        ["[1,2]", { position: "0" }],
+        ["", { position: "0" }],
+        [key, {}],
+      ] as const) {
+        prefix = `topics-${randomUUID()}`;
+        const logs = await open();
+        const record = { partition: 0, key: Buffer.from(wrong), value: Buffer.from("hello"), timestamp: 5, headers };
+        await client.send([{ topic: topic("bases"), records: [record] }]);
+        const asking = logs.baseBefore({ tenant: TENANT, camera: A }, 9);
+        await expect(asking).rejects.toMatchObject({ code: "corrupt" });
+        await expect(asking).rejects.toThrow("Record bases/0/1 is corrupt");
+        const told = await open({ skipCorrupt: ["bases/0/1"] });
+        await told.putBase(base);
+        expect(await told.baseBefore({ tenant: TENANT, camera: A }, 9)).toEqual(base);
       }
     });
 

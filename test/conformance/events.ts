@@ -1,5 +1,5 @@
 /** Small events for the suites of the logs and stores. */
-import type { Coverage, Definition, Fact, Frame, Presence } from "../../domain/event.ts";
+import type { Alert, Coverage, Crossing, Definition, Fact, Frame, Presence } from "../../domain/event.ts";
 import { partitionOf } from "../../domain/ids.ts";
 import type { Batch, Feed } from "../../domain/ports.ts";
 
@@ -87,6 +87,21 @@ export const presence = (camera: string): Presence => ({
   reason: "timeout",
   cause: { from: { timestamp: 2, id: "2" }, to: { timestamp: 8, id: ODD } },
 });
+
+export const crossing = (camera: string): Crossing => {
+  const { tenant, receivedAt, place, object, cause } = presence(camera);
+  return { kind: "crossing", tenant, camera, receivedAt, place, object, direction: "entry", at: 7, confirmedAt: 8, late: false, cause };
+};
+
+export const alert = (camera: string): Alert => {
+  const { tenant, receivedAt, place, object, cause } = presence(camera);
+  return {
+    ...{ kind: "alert", tenant, camera, receivedAt, id: "00000000-0000-8000-8000-000000000001", revision: 1, retracted: false },
+    ...{ ruleId: "r", ruleName: ODD, ruleType: "increment", ruleVersion: 2, severity: "info" },
+    ...{ place, placeName: ODD, direction: "exit", count: 3, start: 3, end: 9, raisedAt: 10, description: ODD },
+    ...{ objects: [object], cause },
+  };
+};
 
 /** A camera of the partition; `which` tells several apart. */
 export const cameraIn = (partition: number, partitions: number, which = 0): string => {

@@ -1,5 +1,7 @@
 /** Topics of one's own on the run's broker, through our client; and kafkajs itself beside it, which others use. */
 import { randomUUID } from "node:crypto";
+import { readdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import kafkajs from "kafkajs";
 import type { KafkaClient, KafkaRecord, NewRecord } from "../../adapters/kafka/client.ts";
 import { teachKafkajs } from "../../adapters/kafka/codecs.ts";
@@ -55,4 +57,12 @@ export const readAll = async (client: KafkaClient, topic: string, partition = 0,
   } finally {
     await reader.close();
   }
+};
+
+/** Changes some bytes of a partition's first file, behind the back of the broker whose folder it is. */
+export const changeFile = async (folder: string, from: string, to: string): Promise<void> => {
+  const segment = join(folder, (await readdir(folder)).find((name) => name.endsWith(".log")) as string);
+  const bytes = await readFile(segment);
+  bytes.write(to, bytes.indexOf(from));
+  await writeFile(segment, bytes);
 };
