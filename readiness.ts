@@ -49,10 +49,18 @@ export const createReadiness = (world: World, having: Having): Ready => {
   };
   const lookAtLog = createLook(world, limits.readyMs, ends);
   const lookAtStore = store && createLook(world, limits.readyMs, () => store.bookmark(RELAYED));
+  /** Only what could not be told before: whoever asks for a partition's progress follows it for a while. */
+  const progress = async (untold: Set<number>): Promise<void> => {
+    for (const partition of untold) {
+      await logs.progress(partition);
+      untold.delete(partition);
+    }
+  };
+  const lookAtProgress = models && createLook(world, limits.readyMs, () => progress(models.state.untold));
 
   const of = (...users: readonly Role[]): readonly Role[] => roles.filter((role) => users.includes(role));
   const ready = async (): Promise<readonly Readiness[]> => {
-    const [log, decisions] = await Promise.all([lookAtLog(), lookAtStore?.()]);
+    const [log, decisions, told] = await Promise.all([lookAtLog(), lookAtStore?.(), lookAtProgress?.()]);
     const parts: Readiness[] = [];
     const add = (users: readonly Role[], part: Part): void => {
       if (users.length > 0) parts.push({ ...part, roles: users });
@@ -61,6 +69,8 @@ export const createReadiness = (world: World, having: Having): Ready => {
     if (decisions !== undefined) add(of("ingest", "api"), storePart(decisions));
     if (driven !== undefined) for (const part of engineParts(world, models, driven, log)) add(of("engine"), part);
     if (models !== undefined) add(of("projector", "api"), warehousePart(models));
+    if (told !== undefined && "failed" in told)
+      add(of("api"), { part: "progress", ready: false, detail: `how far the engine is cannot be read: ${told.failed}` });
     if (models !== undefined && shares !== undefined) add(of("projector"), projectorPart(world, models, shares(), log));
     return parts;
   };

@@ -2,7 +2,7 @@
 import { openTail } from "../analytics/tail.ts";
 import type { Core, Tail } from "../api/core.ts";
 import { patiently } from "../domain/patience.ts";
-import type { Position, Warehouse } from "../domain/ports.ts";
+import { AdapterError, type Position, type Warehouse } from "../domain/ports.ts";
 import { createStop } from "../domain/stop.ts";
 import { within } from "../domain/within.ts";
 import { askOthers } from "../projections/elsewhere.ts";
@@ -22,13 +22,26 @@ const TABLES_MS = 250;
  * has committed past them and the projector has passed all that was derived by then. `frames` asks for the facts alone.
  */
 const createSettled =
-  ({ logs, clock, limits, isShared }: World, { progress }: Models): Core["settled"] =>
+  ({ logs, clock, journal, limits, isShared }: World, { progress, state: { untold } }: Models): Core["settled"] =>
   async (reached, what) => {
     const over = createStop();
     const until = over.signal;
+    const told = async (partition: number): Promise<Awaited<ReturnType<typeof logs.progress>> | undefined> => {
+      try {
+        return await logs.progress(partition);
+      } catch (error) {
+        if (!(error instanceof AdapterError) || error.code !== "corrupt") throw error;
+        // Readiness asks again, until it is told.
+        if (!untold.has(partition)) journal.error({ err: error, partition }, "how far the engine is cannot be read");
+        untold.add(partition);
+        over.stop();
+        return undefined;
+      }
+    };
     const derived = async (partition: number, position: Position): Promise<boolean> => {
       for (;;) {
-        const at = await logs.progress(partition);
+        const at = await told(partition);
+        if (at === undefined) return false;
         if (at.facts > position) return progress.until("derived", partition, at.derived, until);
         if (until.aborted) return false;
         await clock.sleep(isShared ? LOOK_ELSEWHERE_MS : LOOK_MS, until);

@@ -13,13 +13,14 @@ export const DAMAGED = "is damaged: stop the server, delete the warehouse's fold
 export type Models = {
   readonly ask: Questions;
   readonly progress: Progress;
-  readonly state: { warehouse: Warehouse | undefined; opened: boolean; damaged: boolean };
+  /** `untold`: partitions of which the log could not tell how far the engine is, since the record that says it is damaged. */
+  readonly state: { warehouse: Warehouse | undefined; opened: boolean; damaged: boolean; readonly untold: Set<number> };
   /** The tables stand: questions are answered. */
   readonly open: () => void;
 };
 
 export const createModels = ({ clock, journal, meter, limits, stop }: Ports & { readonly limits: Limits; readonly stop: Stop }): Models => {
-  const state: Models["state"] = { warehouse: undefined, opened: false, damaged: false };
+  const state: Models["state"] = { warehouse: undefined, opened: false, damaged: false, untold: new Set() };
   /** A byte that rotted in a part is met by who asks for it, and by nobody else. */
   const damaged = (error: unknown): never => {
     if (error instanceof AdapterError && error.code === "corrupt" && !state.damaged) {

@@ -1,14 +1,19 @@
+import { randomUUID } from "node:crypto";
 import { describe, expect, it } from "vitest";
+import { connectKafka } from "../../adapters/kafka/connect.ts";
 import { openMemoryLogs } from "../../adapters/log-memory.ts";
-import { openStore } from "../../adapters/open.ts";
+import * as adapters from "../../adapters/open.ts";
 import { openMemoryStore } from "../../adapters/store-memory.ts";
 import { compose, type Openers } from "../../compose.ts";
 import { readConfig } from "../../config.ts";
 import { AdapterError, type Logs } from "../../domain/ports.ts";
 import { startFakeKurrentDb } from "../servers/fake-kurrentdb.ts";
+import { kafkaForTests } from "../servers/for-tests.ts";
 import { silent } from "../support/frames.ts";
+import { noted } from "../support/warehouse.ts";
 
 const PARTITIONS = 4;
+const kafka = await kafkaForTests("readiness over Kafka");
 
 /** The same logs; where the facts end is said by `bounds`. */
 const asking = (logs: Logs, bounds: Logs["facts"]["bounds"]): Logs => {
@@ -80,7 +85,7 @@ describe("readiness", () => {
 
   it("tells that the store of decisions is away, and stays ready: frames do without it", async () => {
     const fake = await startFakeKurrentDb();
-    const { part, close } = await housed({ openStore }, { TALLYWIRE_STORE: fake.url });
+    const { part, close } = await housed({ openStore: adapters.openStore }, { TALLYWIRE_STORE: fake.url });
     expect(await part("store")).toMatchObject({ ready: true, detail: "answers" });
     await fake.down();
     expect(await part("store")).toMatchObject({
@@ -91,5 +96,41 @@ describe("readiness", () => {
     await expect.poll(async () => (await part("store"))?.detail, { timeout: 15_000 }).toBe("answers");
     await close();
     await fake.stop();
+  });
+
+  it.skipIf(kafka === undefined)("names the record that keeps it from knowing how far the engine is, once somebody has asked", async () => {
+    const note = noted();
+    const prefix = `ready-${randomUUID()}`;
+    const url = `${kafka}/${prefix}`;
+    const away = () => Promise.reject(new AdapterError("unavailable", "It is away.", { retryable: true }));
+    const openers = { openLogs: adapters.openLogs, openWarehouse: away };
+    const env = {
+      TALLYWIRE_LOG: url,
+      TALLYWIRE_STORE: "kurrentdb://127.0.0.1:1",
+      TALLYWIRE_ROLES: "api",
+      TALLYWIRE_WAREHOUSE: "http://127.0.0.1:1/x",
+    };
+    const { core, part, close } = await housed(openers, env);
+    const client = await connectKafka({ url, journal: note.journal });
+    const put = (value: string) =>
+      client.send([
+        { topic: `${prefix}.progress`, records: [{ partition: 2, key: Buffer.from("progress"), value: Buffer.from(value), timestamp: 5 }] },
+      ]);
+    await put("hello");
+    expect(await part("progress")).toBeUndefined();
+    const began = performance.now();
+    expect(await core.settled(new Map([[2, 5]]), "alerts")).toBe(false);
+    expect(performance.now() - began).toBeLessThan(core.limits.afterMs / 2);
+    expect(await part("progress")).toMatchObject({
+      ready: false,
+      roles: ["api"],
+      detail: expect.stringContaining("Record progress/2/0 is corrupt"),
+    });
+    expect(await part("log")).toMatchObject({ ready: true });
+    // The newest is looked for backwards, a few records at a time.
+    for (let n = 0; n < 10; n++) await put('{"at":0,"next":0}');
+    expect(await part("progress")).toBeUndefined();
+    await client.close();
+    await close();
   });
 });
