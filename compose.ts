@@ -7,17 +7,18 @@ import type { Core } from "./api/core.ts";
 import { accessOf, type Config, isShared, needs } from "./config.ts";
 import { limits as defaultLimits, type Limits } from "./domain/limits.ts";
 import { patiently } from "./domain/patience.ts";
-import type { Journal } from "./domain/ports.ts";
+import type { EventStore, Journal } from "./domain/ports.ts";
 import type { SourceSettings } from "./ingest/source-settings.ts";
+import type { Topic } from "./ingest/sources.ts";
 import { createReadiness } from "./readiness.ts";
 import { noApi, readOthers, startApi } from "./roles/api.ts";
 import { startDecisions } from "./roles/decisions.ts";
-import { startEngine } from "./roles/engine.ts";
-import { startIngest, topicsIn } from "./roles/ingest.ts";
+import { type Engine, startEngine } from "./roles/engine.ts";
+import { type Ingest, startIngest, topicsIn } from "./roles/ingest.ts";
 import { type Projector, startProjector } from "./roles/projector.ts";
 import { createModels, type Models } from "./roles/warehouse.ts";
 import type { Ports, World } from "./roles/world.ts";
-import { watchWrites } from "./roles/writes.ts";
+import { type Taking, watchWrites } from "./roles/writes.ts";
 
 /** What opens the outside. A test may put something between. */
 export type Openers = Pick<typeof adapters, "openLogs" | "openStore" | "openWarehouse">;
@@ -32,50 +33,85 @@ export type House = {
 
 const limitsOf = (config: Config): Limits => ({ ...defaultLimits, aheadMs: config.MAX_AHEAD * 1000 });
 
-/** Throws what an adapter throws on opening: `in-use`, `corrupt`, a partition count that is not the log's. */
+/** Throws what an adapter throws on opening: `in-use`, `corrupt`, a partition count that is not the log's. Nothing is open then. */
 export const compose = async (config: Config, given: { readonly journal: Journal; readonly openers?: Openers }): Promise<House> => {
-  const { openLogs, openStore, openWarehouse } = given.openers ?? adapters;
-  const meter = openMeter();
+  const openers = given.openers ?? adapters;
   const { journal } = given;
+  const meter = openMeter();
   const ports: Ports = { clock: systemClock, journal, meter };
-  const dataDir = config.DATA;
-  const limits = limitsOf(config);
   const roles = config.ROLES;
-  const skipCorrupt = config.SKIP_CORRUPT === "" ? [] : config.SKIP_CORRUPT.split(",");
   const openTopic = (source: SourceSettings) => adapters.openSource(source, { url: config.LOG, access: accessOf(config) }, ports);
   const topics = roles.includes("ingest") ? await topicsIn(config.SOURCES, openTopic) : [];
-  const opened = await openLogs(
-    { url: config.LOG, dataDir, kafka: accessOf(config), journal },
-    { partitions: config.PARTITIONS, skipCorrupt },
+  const opened = await openers.openLogs(
+    { url: config.LOG, dataDir: config.DATA, kafka: accessOf(config), journal },
+    { partitions: config.PARTITIONS, skipCorrupt: config.SKIP_CORRUPT === "" ? [] : config.SKIP_CORRUPT.split(",") },
   );
   const { logs, taking } = watchWrites(opened, ports.clock);
-  const store = needs(config, "STORE") ? await openStore({ url: config.STORE, dataDir, journal }) : undefined;
 
   const stopping = new AbortController();
   const { promise: defect, reject: fail } = Promise.withResolvers<never>();
-  const world: World = { ...ports, config, limits, logs, isShared: isShared(config), stop: stopping.signal, fail };
+  const world: World = { ...ports, config, limits: limitsOf(config), logs, isShared: isShared(config), stop: stopping.signal, fail };
+  const open: Open = { running: [] };
+  const close = async (): Promise<void> => {
+    // Both wait for a log that is away, each for its time: together, so that who stops us need not wait for the sum.
+    await Promise.all([open.ingest?.close(), open.engine?.release()]);
+    stopping.abort();
+    await Promise.allSettled(open.running);
+    await open.models?.state.warehouse?.close();
+    await open.store?.close();
+    await logs.close();
+  };
+  try {
+    return { core: { ...(await furnish(world, open, { openers, topics, taking })), metrics: meter.text }, defect, close };
+  } catch (error) {
+    // A connection that stays open would keep a process alive that nobody can reach.
+    await close().catch((cause: unknown) => journal.error({ err: cause }, "what was open could not be closed"));
+    throw error;
+  }
+};
+
+/** What there is to close. */
+type Open = {
+  store?: EventStore | undefined;
+  ingest?: Ingest | undefined;
+  engine?: Engine | undefined;
+  models?: Models | undefined;
   /** What runs until it is stopped. */
-  const running: Promise<unknown>[] = [];
+  readonly running: Promise<unknown>[];
+};
+
+type Having = { readonly openers: Openers; readonly topics: readonly Topic[]; readonly taking: Taking };
+
+/** Opens and starts the rest, part by part, each noted in `open` as soon as it is there. */
+const furnish = async (world: World, open: Open, { openers, topics, taking }: Having): Promise<Omit<Core, "metrics">> => {
+  const { config, logs, limits, journal, meter, clock, fail } = world;
+  const roles = config.ROLES;
+  const dataDir = config.DATA;
   const run = (part: Promise<unknown>): void => {
     part.catch(fail);
-    running.push(part);
+    open.running.push(part);
   };
 
+  const store = needs(config, "STORE") ? await openers.openStore({ url: config.STORE, dataDir, journal }) : undefined;
+  open.store = store;
   const decisions = store && startDecisions(store, world);
   if (decisions) run(decisions.done);
   const ingest = roles.includes("ingest") ? startIngest(world, topics) : undefined;
+  open.ingest = ingest;
   if (ingest) run(ingest.done);
   const engine = roles.includes("engine") ? await startEngine(world) : undefined;
+  open.engine = engine;
   const models = needs(config, "WAREHOUSE") ? createModels(world) : undefined;
+  open.models = models;
   let projector: Projector | undefined;
-  const read = async (open: Models): Promise<void> => {
+  const read = async (reading: Models): Promise<void> => {
     // A server that is away is waited for, at the start as at any time.
-    const opened = () => openWarehouse({ url: config.WAREHOUSE, dataDir }, ports);
-    const warehouse = await patiently({ ...ports, stop: world.stop }, { doing: "open the warehouse" }, opened);
-    open.state.warehouse = warehouse;
+    const opening = () => openers.openWarehouse({ url: config.WAREHOUSE, dataDir }, { journal, meter });
+    const warehouse = await patiently(world, { doing: "open the warehouse" }, opening);
+    reading.state.warehouse = warehouse;
     const writer = randomUUID();
-    projector = roles.includes("projector") ? startProjector(world, open, warehouse, writer) : undefined;
-    await Promise.all([projector?.done, world.isShared ? readOthers(world, open, warehouse, writer) : undefined]);
+    projector = roles.includes("projector") ? startProjector(world, reading, warehouse, writer) : undefined;
+    await Promise.all([projector?.done, world.isShared ? readOthers(world, reading, warehouse, writer) : undefined]);
   };
   if (models)
     run(
@@ -89,12 +125,12 @@ export const compose = async (config: Config, given: { readonly journal: Journal
   const shares = roles.includes("projector") ? () => projector?.shares ?? new Set<number>() : undefined;
   const readiness = createReadiness(world, { roles, taking, store, driven: engine?.driven, shares, models });
   run(readiness.run());
-  const core: Core = {
+  return {
     roles,
     limits,
     journal,
     meter,
-    now: ports.clock.now,
+    now: clock.now,
     receive: ingest?.receiver.receive ?? notHere,
     receiveState: ingest?.receiver.receiveState ?? notHere,
     camera: decisions?.cameras.camera ?? notHere,
@@ -103,19 +139,7 @@ export const compose = async (config: Config, given: { readonly journal: Journal
     ask: models?.ask ?? noAnswers,
     epoch: logs.facts.epoch,
     ready: readiness.ready,
-    metrics: meter.text,
   };
-
-  const close = async (): Promise<void> => {
-    // Both wait for a log that is away, each for its time: together, so that who stops us need not wait for the sum.
-    await Promise.all([ingest?.close(), engine?.release()]);
-    stopping.abort();
-    await Promise.allSettled(running);
-    await models?.state.warehouse?.close();
-    await store?.close();
-    await logs.close();
-  };
-  return { core, defect, close };
 };
 
 /** The doors ask for nothing that the roles of this process do not serve (api/access.ts). */

@@ -3,7 +3,7 @@ import type { Driven } from "./analytics/drive.ts";
 import type { Readiness } from "./api/core.ts";
 import type { EventStore, Position } from "./domain/ports.ts";
 import type { Role } from "./domain/roles.ts";
-import { RELAYED } from "./ingest/relay.ts";
+import { bookmarkFor } from "./ingest/relay.ts";
 import { recordsBetween } from "./projections/progress.ts";
 import { createLook, type Look } from "./roles/look.ts";
 import { DAMAGED, type Models } from "./roles/warehouse.ts";
@@ -48,7 +48,7 @@ export const createReadiness = (world: World, having: Having): Ready => {
     return { facts, derived: new Map(derived) };
   };
   const lookAtLog = createLook(world, limits.readyMs, ends);
-  const lookAtStore = store && createLook(world, limits.readyMs, () => store.bookmark(RELAYED));
+  const lookAtStore = store && createLook(world, limits.readyMs, () => store.bookmark(bookmarkFor(logs.facts)));
   /** Only what could not be told before: whoever asks for a partition's progress follows it for a while. */
   const progress = async (untold: Set<number>): Promise<void> => {
     for (const partition of untold) {

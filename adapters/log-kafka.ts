@@ -39,7 +39,7 @@ type KafkaLogsOptions = {
 /** About 4,000 frames of 20 objects. */
 const SQUEEZED_PER_SECOND = 4 * 1024 * 1024;
 /** Milliseconds for what is under way to end when the log is closed. */
-const CLOSE_MS = 5_000;
+const CLOSE_MS = 3_000;
 const BATCH_BYTES = 8 * 1024 * 1024;
 
 class KafkaLogs implements Logs {

@@ -40,8 +40,8 @@ type World = {
   readonly patienceMs?: number;
 };
 
-/** Names the bookmark: how far decisions have been copied. */
-export const RELAYED = "relay";
+/** Names the bookmark: how far decisions have been copied into this log. Another log has none of them. */
+export const bookmarkFor = ({ epoch }: Pick<Log<Fact>, "epoch">): string => `relay-${epoch}`;
 const PATIENCE_MS = 10_000;
 const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 5000;
@@ -72,13 +72,13 @@ export const createRelay = ({ store, facts, clock, journal, patienceMs = PATIENC
       definitions.push(definitionOf(key, event, clock.now()));
     }
     const positions = definitions.length === 0 ? [] : await facts.append(definitions);
-    await store.setBookmark(RELAYED, batch.next);
+    await store.setBookmark(bookmarkFor(facts), batch.next);
     for (const [i, event] of decided.entries()) note(event.stream, event.revision, positions[i]);
   };
 
   /** From the beginning, since only so it knows how far each stream had come: decisions are few. */
   const follow = async (signal: Stop): Promise<void> => {
-    const copied = await store.bookmark(RELAYED);
+    const copied = await store.bookmark(bookmarkFor(facts));
     for await (const batch of store.follow(0, signal)) {
       if (batch.next > copied) await copy(batch);
       else for (const event of batch.events) if (cameraOfStream(event.stream) !== undefined) note(event.stream, event.revision, undefined);

@@ -10,7 +10,7 @@ const RETRY_MS = 1000;
 /** Milliseconds between two lines about the same trouble: a full disk must not fill the journal too. */
 const SAY_MS = 60_000;
 /** Milliseconds an owner is waited for once the partition is lost: it may be asking a log that does not answer. */
-const LAST_MS = 10_000;
+const LAST_MS = 7_000;
 
 /** An owner whose log fails for a while (a full disk) starts over from the last commit; one that is fenced or has lost the partition lets go. */
 export const owner =

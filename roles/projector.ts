@@ -3,6 +3,7 @@ import type { Config } from "../config.ts";
 import { patiently } from "../domain/patience.ts";
 import { AdapterError, type Logs, type Position, type Share, type Stop, type Warehouse } from "../domain/ports.ts";
 import { createStop, whenStopped } from "../domain/stop.ts";
+import { within } from "../domain/within.ts";
 import { amongOthers } from "../projections/claims.ts";
 import { hearOthers } from "../projections/elsewhere.ts";
 import { projections } from "../projections/index.ts";
@@ -17,6 +18,8 @@ const RETAIN_EVERY_MS = 60 * 60 * 1000;
 const FIRST_RETAIN_MS = 60 * 1000;
 /** Milliseconds before the tables are opened again by who was told that another opens them. */
 const AGAIN_MS = 1000;
+/** Milliseconds that what is under way is waited for once it is to stop: a log that is away is asked for longer than that. */
+const LAST_MS = 2000;
 
 /** A full disk is when it is needed most, and may be why a drop fails: then it is tried again at the next look. */
 export const retention = async (
@@ -90,8 +93,15 @@ export const startProjector = (world: World, models: Models, warehouse: Warehous
     shares.add(partition);
     const mine = bring(given, ending.signal).catch(work.reject);
     running.set(partition, mine);
-    await mine;
+    const over = new Promise<void>((resolve) => {
+      whenStopped(ending.signal, resolve);
+    });
+    await Promise.race([mine, over]);
     takeBack();
+    // One that is left behind is waited for by whoever is given the partition here again.
+    await within({ clock }, LAST_MS, mine, () =>
+      journal.warn({ partition }, "partition let go while its log or the warehouse did not answer"),
+    );
     if (running.get(partition) === mine) shares.delete(partition);
   };
 
@@ -106,10 +116,11 @@ export const startProjector = (world: World, models: Models, warehouse: Warehous
     const listening = isShared ? hearOthers({ ...patience, warehouse, epoch: facts.epoch, progress: models.progress, writer }) : ended;
     const keepFrom = (partition: number): Position => (shares.has(partition) ? models.progress.passed("facts", partition) : 0);
     const retaining = retention(logs, keepFrom, world.config, world, stop);
+    const working = Promise.all([listening, retaining]);
     try {
-      await Promise.race([Promise.all([ended, listening, retaining]), work.promise]);
+      await Promise.race([ended, working, work.promise]);
     } finally {
-      await release();
+      await Promise.all([release(), within<unknown>({ clock }, LAST_MS, Promise.allSettled([working]), () => undefined)]);
     }
   };
   return {

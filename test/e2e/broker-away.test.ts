@@ -18,6 +18,7 @@ describe.skipIf(!canStart)("a server whose broker is away", () => {
   let server: RunningServer;
   let data: string;
   let position: string;
+  const fatal: string[] = [];
 
   const timed = async (path: string): Promise<{ readonly status: number; readonly text: string; readonly ms: number }> => {
     const began = performance.now();
@@ -30,7 +31,13 @@ describe.skipIf(!canStart)("a server whose broker is away", () => {
   beforeAll(async () => {
     kafka = await startKafka({ heapMb: 512 });
     data = await mkdtemp(join(tmpdir(), "tallywire-away-"));
-    server = await startServer({ data, env: { TALLYWIRE_LOG: `${kafka.url}/away`, TALLYWIRE_PARTITIONS: "4" } });
+    server = await startServer({
+      data,
+      env: { TALLYWIRE_LOG: `${kafka.url}/away`, TALLYWIRE_PARTITIONS: "4" },
+      onLine: (line) => {
+        if (/"level":"fatal"/.test(line)) fatal.push(line);
+      },
+    });
     while (!(await isReady())) await sleep(100);
     const frame = { sensorId: "door", id: "1", timestamp: "2026-01-02T00:00:00Z", objects: [] };
     position = String((await client(server.url)("POST", "/frames", [frame])).position);
@@ -75,8 +82,18 @@ describe.skipIf(!canStart)("a server whose broker is away", () => {
     expect(asked.at(-1)?.status).toBe(503);
   });
 
-  it("is ready again when the broker is back", { timeout: 120_000 }, async () => {
+  it("ends when the rest cannot be opened: no connection to the broker keeps it alive", { timeout: 60_000 }, async () => {
     await kafka.restart();
+    const began = performance.now();
+    const said: string[] = [];
+    const env = { TALLYWIRE_LOG: `${kafka.url}/other` };
+    const sameFolder = startServer({ data, env, onLine: (line) => void said.push(line) });
+    await expect(sameFolder).rejects.toThrow("ended before it listened");
+    await expect.poll(() => said.join()).toMatch(/in use/);
+    expect(performance.now() - began).toBeLessThan(20_000);
+  });
+
+  it("is ready again when the broker is back", { timeout: 120_000 }, async () => {
     await expect.poll(isReady, { timeout: 90_000 }).toBe(true);
     expect(parts((await timed("/readyz")).text).find(({ part }) => part === "log")?.detail).toBe("takes facts");
   });
@@ -90,7 +107,8 @@ describe.skipIf(!canStart)("a server whose broker is away", () => {
     );
     await sleep(500);
     const began = performance.now();
-    expect(await server.stop()).toBe(0);
+    const code = await server.stop();
+    expect([code, fatal]).toEqual([0, []]);
     expect(performance.now() - began).toBeLessThan(25_000);
     expect(await sent).toBe("not acknowledged");
   });

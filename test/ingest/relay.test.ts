@@ -94,6 +94,17 @@ describe("a change", () => {
     expect(reached.get(partition)).toBe(positions.at(-1));
   });
 
+  it("made beside one log is copied into another that is opened with the same store", async () => {
+    const { store, facts } = outside();
+    await done(house(store, facts).cameras.change(key, define(wire("a"))));
+    for (const one of running.splice(0)) await one.stop();
+    const another = outside().facts;
+    const { relay } = house(store, another);
+    await relay.passed(cameraStream(key), 1);
+    expect(await definitions(another)).toEqual(["cam-1 1 tripwire-defined"]);
+    expect(await definitions(facts)).toHaveLength(1);
+  });
+
   it("that decides nothing new is answered with what stands", async () => {
     const { store, facts } = outside();
     const { cameras } = house(store, facts);
