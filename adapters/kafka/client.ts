@@ -70,8 +70,8 @@ export interface KafkaClient {
   reader(topic: string, partition: number, pass?: (batch: Unreadable) => void): PartitionReader;
   /** Drops records before the offset. */
   deleteBefore(topic: string, partition: number, offset: number): Promise<void>;
-  /** Bytes of the partitions as stored, one replica. */
-  bytes(topic: string): Promise<readonly number[]>;
+  /** Bytes of the partitions as stored, one replica. Undefined where our user may not know: that takes DESCRIBE on the cluster. */
+  bytes(topic: string): Promise<readonly number[] | undefined>;
   /** Idempotent, acknowledged by all replicas in sync. Gives, in the order of `what`, the offset of each record. */
   send(what: readonly ToSend[]): Promise<readonly (readonly number[])[]>;
   /**

@@ -30,7 +30,11 @@ export const connectKafka = async ({ url, access, journal }: KafkaPlace): Promis
   const asking = link();
   const { ensureTopics, partitionsOf } = openTopics(asking);
   try {
-    await asking.trying({ what: "Connecting to Kafka", forMs: 10_000 }, (cluster) => cluster.connect());
+    // A listener that asks for a login lets everybody connect, and hangs up at the first question.
+    await asking.trying({ what: "Connecting to Kafka", forMs: 10_000 }, async (cluster) => {
+      await cluster.connect();
+      await (await cluster.brokerPool.findConnectedBroker()).metadata([]);
+    });
   } catch (error) {
     asking.close();
     throw error;

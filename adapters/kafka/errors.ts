@@ -57,6 +57,8 @@ const verdicts: Readonly<Record<string, readonly [Remedy, AdapterErrorCode]>> = 
   NETWORK_EXCEPTION: ["refresh", "unavailable"],
   NOT_ENOUGH_REPLICAS: ["refresh", "unavailable"],
   THROTTLING_QUOTA_EXCEEDED: ["refresh", "unavailable"],
+  // Something beside it failed, as a topic that this broker has not heard of yet.
+  OPERATION_NOT_ATTEMPTED: ["refresh", "unavailable"],
   // These may have been done all the same.
   NOT_ENOUGH_REPLICAS_AFTER_APPEND: ["reconnect", "unavailable"],
   REQUEST_TIMED_OUT: ["reconnect", "timeout"],
@@ -76,6 +78,13 @@ const verdicts: Readonly<Record<string, readonly [Remedy, AdapterErrorCode]>> = 
   RECORD_LIST_TOO_LARGE: ["never", "too-large"],
   SASL_AUTHENTICATION_FAILED: ["never", "unavailable"],
   UNSUPPORTED_SASL_MECHANISM: ["never", "unavailable"],
+};
+
+/** What an operator can look at, where Kafka's own words lead nowhere. */
+const hints: Readonly<Record<string, string>> = {
+  ILLEGAL_SASL_STATE: "this listener may ask for no login, or for another one: look at the user, the mechanism and the port",
+  KafkaJSConnectionClosedError:
+    "where this goes on, the listener may ask for a login or for TLS, or for none: look at both and at the port",
 };
 
 /** A certificate that is not believed will not be the next time. */
@@ -125,5 +134,9 @@ export const adapterError = (error: unknown, what: string): AdapterError => {
   if (error instanceof AdapterError) return error;
   const { remedy, code, type } = verdictOf(error);
   const message = innermost(error as Known).message;
-  return new AdapterError(code, `${what}: ${message} (${type}).`, { retryable: remedy !== "never" || ANEW.has(type), cause: error });
+  const hint = hints[type];
+  return new AdapterError(code, `${what}: ${message} (${type})${hint === undefined ? "" : `; ${hint}`}.`, {
+    retryable: remedy !== "never" || ANEW.has(type),
+    cause: error,
+  });
 };

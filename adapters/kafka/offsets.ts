@@ -23,7 +23,8 @@ export const oldestOf = (leader: Broker, topic: string, partition: number): Prom
 
 type Size = { readonly partition: number; readonly bytes: number };
 
-const sizes = (topic: string, partitions: readonly number[]): Protocol<readonly Size[]> => ({
+/** Undefined: we may not know. Who may is told of each folder the broker has, though it has none of the partitions. */
+const sizesOf = (topic: string, partitions: readonly number[]): Protocol<{ readonly sizes: readonly Size[] | undefined }> => ({
   request: {
     apiKey: DESCRIBE_LOG_DIRS,
     apiVersion: 1,
@@ -53,9 +54,9 @@ const sizes = (topic: string, partitions: readonly number[]): Protocol<readonly 
           });
         });
       });
-      return found.flat(2);
+      return { sizes: found.length === 0 ? undefined : found.flat(2) };
     },
-    parse: async (found) => found,
+    parse: async (told) => told,
   },
 });
 
@@ -95,9 +96,11 @@ export const openOffsets = (link: Link): Pick<KafkaClient, "offsets" | "offsetAt
         byLeader.set(leader, [...(byLeader.get(leader) ?? []), partition]);
       }
       const found = new Map<number, number>();
-      for (const [leader, partitions] of byLeader)
-        for (const { partition, bytes } of await leader.connectionPool.send(sizes(topic, partitions)))
-          found.set(partition, (found.get(partition) ?? 0) + bytes);
+      for (const [leader, partitions] of byLeader) {
+        const { sizes: told } = await leader.connectionPool.send(sizesOf(topic, partitions));
+        if (told === undefined) return undefined;
+        for (const { partition, bytes } of told) found.set(partition, (found.get(partition) ?? 0) + bytes);
+      }
       return Array.from({ length: count ?? 0 }, (_, partition) => found.get(partition) ?? 0);
     }),
 });

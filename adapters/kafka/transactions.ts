@@ -1,6 +1,7 @@
 /** Transactions under an id: what is sent in one is seen by readers altogether or not at all, and whoever takes the id fences the one before. */
 import { AdapterError } from "../../domain/ports.ts";
 import type { KafkaClient, ToSend, Transaction } from "./client.ts";
+import { verdictOf } from "./errors.ts";
 import { initProducer } from "./identity.ts";
 import type { Cluster } from "./internals.ts";
 import type { Link } from "./link.ts";
@@ -75,10 +76,14 @@ export const openTransactional = async (link: Link, id: string, signal?: AbortSi
         taking = before.then(() =>
           trying("Beginning a transaction", async (cluster) => {
             const coordinator = await link.coordinatorOf(cluster, TRANSACTION, id);
-            await coordinator.addPartitionsToTxn({
-              ...signature(),
-              topics: [...fresh].map(([topic, partitions]) => ({ topic, partitions })),
-            });
+            const topics = [...fresh].map(([topic, partitions]) => ({ topic, partitions }));
+            try {
+              await coordinator.addPartitionsToTxn({ ...signature(), topics });
+            } catch (error) {
+              if (verdictOf(error).type !== "OPERATION_NOT_ATTEMPTED") throw error;
+              // Another of them was refused: asked for alone, it says why.
+              for (const one of topics) await coordinator.addPartitionsToTxn({ ...signature(), topics: [one] });
+            }
           }),
         );
       await taking;

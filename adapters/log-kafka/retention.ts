@@ -76,6 +76,8 @@ export class KafkaRetention {
   /** By partition: what we dropped and the broker still stores, since it removes whole segments; and what it stored when we last asked. */
   readonly #dropped = new Map<number, { readonly bytes: number; readonly stored: number }>();
 
+  #untold = false;
+
   constructor(parts: Parts, bases: KafkaBases) {
     this.#parts = parts;
     this.#bases = bases;
@@ -87,7 +89,7 @@ export class KafkaRetention {
     const numbers = Array.from({ length: partitions }, (_, partition) => partition);
     await this.#bases.refresh();
     const checkpoints = await Promise.all(numbers.map(async (partition) => (await progressNow(this.#parts, partition)).at));
-    const stored = Number.isFinite(policy.maxBytes) ? await client.bytes(topics.facts) : [];
+    const stored = Number.isFinite(policy.maxBytes) ? await this.#stored() : [];
     const fronts: (Front | undefined)[] = numbers.map(() => undefined);
     const held: { readonly partition: number; readonly reader: PartitionReader }[] = [];
     let sound = false;
@@ -110,6 +112,19 @@ export class KafkaRetention {
     } finally {
       await Promise.all(held.map(({ partition, reader }) => (sound ? readers.giveBack(topics.facts, partition, reader) : reader.close())));
     }
+  }
+
+  /** By partition; nothing where the broker does not tell, and then it is said, once. */
+  async #stored(): Promise<readonly number[]> {
+    const { client, topics, journal } = this.#parts;
+    const bytes = await client.bytes(topics.facts);
+    if (bytes === undefined && !this.#untold)
+      journal.warn(
+        { topic: topics.facts },
+        "how much is stored is not told to this user: without DESCRIBE on the cluster TALLYWIRE_FACTS_BYTES bounds nothing",
+      );
+    this.#untold = bytes === undefined;
+    return bytes ?? [];
   }
 
   async #drop(

@@ -180,7 +180,7 @@ describe.skipIf(kafka === undefined)("reading a partition of Kafka", () => {
       `${lines.join("\n")}\n`,
     );
     expect(valuesOf(await readAll(client, topic))).toEqual(lines);
-    const [bytes] = await client.bytes(topic);
+    const [bytes] = (await client.bytes(topic)) ?? [];
     expect(bytes).toBeLessThan(lines.join("").length / 2);
   });
 

@@ -1,8 +1,10 @@
 import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import kafkajs from "kafkajs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { connectKafka } from "../../adapters/kafka/connect.ts";
+import { connectKafkaLogs } from "../../adapters/log-kafka.ts";
 import type { Access } from "../../domain/access.ts";
 import { canStartKafka } from "../servers/for-tests.ts";
 import { type RunningKafka, startKafka } from "../servers/kafka.ts";
@@ -77,6 +79,9 @@ describe.skipIf(!canStart)("logging in to Kafka", () => {
       listeners: { SASL: "SASL_PLAINTEXT", TLS: "SSL", MUTUAL: "SSL", BOTH: "SASL_SSL" },
       format: ["SCRAM-SHA-256", "SCRAM-SHA-512"].flatMap((name) => ["--add-scram", `${name}=[name=alice,password=${PASSWORD}]`]),
       properties: {
+        "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+        "allow.everyone.if.no.acl.found": "true",
+        "super.users": "User:ANONYMOUS",
         "listener.name.sasl.sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-256,SCRAM-SHA-512",
         "listener.name.sasl.plain.sasl.jaas.config": plain,
         "listener.name.sasl.scram-sha-256.sasl.jaas.config": scram,
@@ -150,6 +155,64 @@ describe.skipIf(!canStart)("logging in to Kafka", () => {
       code: "unavailable",
       retryable: false,
     });
+  });
+
+  it("where a login is asked for and none given, or none is asked for, says what to look at", { timeout: 30_000 }, async () => {
+    const [none, needless] = await Promise.allSettled([
+      connect("SASL", "", ""),
+      connectKafka({ url: `kafka://alice:${PASSWORD}@127.0.0.1:${kafka.port}/x`, journal: note.journal }),
+    ]);
+    const told = { code: "unavailable", retryable: true };
+    const message = (words: RegExp): unknown => expect.stringMatching(words);
+    expect(none).toMatchObject({ reason: { ...told, message: message(/^Connecting to Kafka: .*may ask for a login or for TLS/) } });
+    expect(needless).toMatchObject({ reason: { ...told, message: message(/^Connecting to Kafka: .*may ask for no login/) } });
+  });
+
+  it("without the right to write to one topic of a transaction hears that at once, whichever topic it is", async () => {
+    const client = await connect("SASL", `alice:${PASSWORD}@`, "");
+    const admin = openKafkajs(kafka.url).admin();
+    await admin.connect();
+    const { AclOperationTypes, AclPermissionTypes, AclResourceTypes, ResourcePatternTypes } = kafkajs;
+    const topics = [await freshTopic(client), await freshTopic(client), await freshTopic(client)];
+    for (const resourceName of topics) {
+      const denied = {
+        ...{ resourceType: AclResourceTypes.TOPIC, resourceName, resourcePatternType: ResourcePatternTypes.LITERAL },
+        ...{ principal: "User:alice", host: "*", operation: AclOperationTypes.WRITE, permissionType: AclPermissionTypes.DENY },
+      };
+      const allowed = { ...denied, operation: AclOperationTypes.DESCRIBE, permissionType: AclPermissionTypes.ALLOW };
+      await admin.createAcls({ acl: [denied, allowed] });
+      const writer = await client.transactional(`w-${resourceName}`);
+      const writing = (await writer.begin()).send(topics.map((topic) => ({ topic, records: [record("x")] })));
+      await expect(writing).rejects.toMatchObject({ code: "bad-query", message: expect.stringContaining("TOPIC_AUTHORIZATION_FAILED") });
+      await writer.close();
+      await admin.deleteAcls({ filters: [denied, allowed] });
+    }
+    await admin.disconnect();
+    await client.close();
+  });
+
+  it("without the right to know how much is stored is told nothing, and the log warns that facts are not bounded by it", async () => {
+    const url = `kafka://alice:${PASSWORD}@127.0.0.1:${kafka.ports.SASL}/bounded`;
+    const told = noted();
+    const logs = await connectKafkaLogs({ url, journal: told.journal, partitions: 1 });
+    const client = await connectKafka({ url, journal: told.journal });
+    expect(await client.bytes("bounded.facts")).toHaveLength(1);
+    const admin = openKafkajs(kafka.url).admin();
+    await admin.connect();
+    const { AclOperationTypes, AclPermissionTypes, AclResourceTypes, ResourcePatternTypes } = kafkajs;
+    const denied = {
+      ...{ resourceType: AclResourceTypes.CLUSTER, resourceName: "kafka-cluster", resourcePatternType: ResourcePatternTypes.LITERAL },
+      ...{ principal: "User:alice", host: "*", operation: AclOperationTypes.DESCRIBE, permissionType: AclPermissionTypes.DENY },
+    };
+    await admin.createAcls({ acl: [denied] });
+    await expect.poll(() => client.bytes("bounded.facts")).toBeUndefined();
+    const policy = { arrivedBefore: 0, maxBytes: 1, keepFrom: [] };
+    for (let n = 0; n < 2; n++) expect(await logs.retain(policy)).toBe(0);
+    expect(told.lines.filter((line) => line.includes("TALLYWIRE_FACTS_BYTES bounds nothing"))).toHaveLength(1);
+    await admin.deleteAcls({ filters: [denied] });
+    await admin.disconnect();
+    await client.close();
+    await logs.close();
   });
 
   it("puts no password into a journal or an error", async () => {

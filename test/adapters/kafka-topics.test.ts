@@ -86,7 +86,7 @@ describe.skipIf(kafka === undefined)("topics on Kafka", () => {
   it("lose what is before an offset, once; and tell their size", async () => {
     const topic = await freshTopic(client, 2);
     await client.send([{ topic, records: ["a", "b", "c"].map((value) => record(value.repeat(1_000))) }]);
-    const [first, second] = await client.bytes(topic);
+    const [first, second] = (await client.bytes(topic)) ?? [];
     expect(first).toBeGreaterThan(3_000);
     expect(second).toBe(0);
     await client.deleteBefore(topic, 0, 2);
