@@ -8,7 +8,7 @@
  */
 import type { Derived, Fact } from "../domain/event.ts";
 import { type Patience, patiently } from "../domain/patience.ts";
-import type { Log, Meter, Warehouse } from "../domain/ports.ts";
+import { AdapterError, type Log, type Meter, type Warehouse } from "../domain/ports.ts";
 import { tablesOf } from "./batch.ts";
 import { CLAIMING, type Claims, type Turn } from "./claims.ts";
 import { WANTING } from "./elsewhere.ts";
@@ -29,6 +29,9 @@ import {
 import type { LogKind, Projection } from "./projection.ts";
 import { rebuild, renew } from "./rebuild.ts";
 import { resume, type Source } from "./resume.ts";
+
+/** Milliseconds before the tables are opened again by who was told that another opens them. */
+const AGAIN_MS = 1000;
 
 export type Opening = Patience & {
   readonly facts: Log<Fact>;
@@ -162,6 +165,20 @@ export const openProjections = async (opening: Opening): Promise<void> => {
     // The books are right again; their torn parts would ask for the same at every opening.
     for (const [name, ddl] of Object.entries(BOOKS)) if (damaged.has(name)) await renew(warehouse, name, ddl);
   });
+};
+
+/** The same until the tables stand or `stop`, by whoever has partition 0: where another opens by now, that one may be gone again. */
+export const openInTurn = async (opening: Opening): Promise<void> => {
+  const { stop, clock } = opening;
+  while (!stop.aborted) {
+    try {
+      return await openProjections(opening);
+    } catch (error) {
+      if (stop.aborted) return;
+      if (!(error instanceof AdapterError && error.code === "fenced")) throw error;
+      await clock.sleep(AGAIN_MS, stop);
+    }
+  }
 };
 
 /** Why nothing may be brought into a partition's tables yet, in words for an operator; undefined when it may. */

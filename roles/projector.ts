@@ -7,7 +7,7 @@ import { within } from "../domain/within.ts";
 import { amongOthers } from "../projections/claims.ts";
 import { hearOthers } from "../projections/elsewhere.ts";
 import { projections } from "../projections/index.ts";
-import { makeBookkeeping, obstacle, openProjections } from "../projections/open.ts";
+import { makeBookkeeping, obstacle, openInTurn, openProjections } from "../projections/open.ts";
 import { project } from "../projections/projector.ts";
 import type { Models } from "./warehouse.ts";
 import type { Ports, World } from "./world.ts";
@@ -16,8 +16,6 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 const RETAIN_EVERY_MS = 60 * 60 * 1000;
 /** Soon after a start too: a server that is started again every half hour must drop old facts all the same. */
 const FIRST_RETAIN_MS = 60 * 1000;
-/** Milliseconds before the tables are opened again by who was told that another opens them. */
-const AGAIN_MS = 1000;
 /** Milliseconds that what is under way is waited for once it is to stop: a log that is away is asked for longer than that. */
 const LAST_MS = 2000;
 
@@ -61,23 +59,9 @@ export const startProjector = (world: World, models: Models, warehouse: Warehous
   const running = new Map<number, Promise<void>>();
 
   const opening = { ...patience, facts, derived, warehouse, projections, meter };
-  /** Until the tables stand, or `ending`. */
-  const openFirst = async (ending: Stop): Promise<void> => {
-    const claims = amongOthers({ warehouse, writer, clock, chance: Math.random, stop: ending });
-    while (!ending.aborted) {
-      try {
-        return await openProjections({ ...opening, claims, stop: ending });
-      } catch (error) {
-        if (ending.aborted) return;
-        if (!(error instanceof AdapterError && error.code === "fenced")) throw error;
-        await clock.sleep(AGAIN_MS, ending);
-      }
-    }
-  };
-
   const bring = async ({ partition }: Share, ending: Stop): Promise<void> => {
-    if (isShared && partition === 0) await openFirst(ending);
     const claims = amongOthers({ warehouse, writer, clock, chance: Math.random, stop: ending });
+    if (isShared && partition === 0) await openInTurn({ ...opening, claims, stop: ending });
     const others = isShared ? { others: { claims, obstacle } } : {};
     const parts = { ...patience, stop: ending, partition, projections, warehouse, progress: models.progress, ...others };
     await Promise.all([project({ ...parts, kind: "facts", log: facts }), project({ ...parts, kind: "derived", log: derived })]);

@@ -17,8 +17,8 @@ import { type AlertOptions, alerts } from "./alerts.ts";
  * @example
  * ```ts
  * import { from, map } from "rxjs";
- * import { flowrate } from "./flowrate.ts";
- * import { tripwire } from "./tripwire.ts";
+ * import { flowrate } from "../../analytics/operators/flowrate.ts";
+ * import { tripwire } from "../../analytics/operators/tripwire.ts";
  * import { flowrateDefaults } from "../../domain/defaults.ts";
  * import { frames, seen } from "../../test/support/given.ts";
  *

@@ -20,7 +20,7 @@ import type { ObserveOptions } from "./observe.ts";
  * @example
  * ```ts
  * import { filter, from, map } from "rxjs";
- * import { fov } from "./fov.ts";
+ * import { fov } from "../../analytics/operators/fov.ts";
  * import { frames, seen } from "../../test/support/given.ts";
  *
  * const key = { tenant: "acme", camera: "hall" };

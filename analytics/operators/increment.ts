@@ -17,8 +17,8 @@ import { type AlertOptions, alerts } from "./alerts.ts";
  * @example
  * ```ts
  * import { from, map } from "rxjs";
- * import { increment } from "./increment.ts";
- * import { tripwire } from "./tripwire.ts";
+ * import { increment } from "../../analytics/operators/increment.ts";
+ * import { tripwire } from "../../analytics/operators/tripwire.ts";
  * import { incrementDefaults } from "../../domain/defaults.ts";
  * import { frames, seen } from "../../test/support/given.ts";
  *

@@ -15,8 +15,8 @@ import { type AlertOptions, alerts } from "./alerts.ts";
  * @example
  * ```ts
  * import { from, map } from "rxjs";
- * import { fov } from "./fov.ts";
- * import { notify } from "./notify.ts";
+ * import { fov } from "../../analytics/operators/fov.ts";
+ * import { notify } from "../../analytics/operators/notify.ts";
  * import { notifyDefaults } from "../../domain/defaults.ts";
  * import { frames, seen } from "../../test/support/given.ts";
  *

@@ -17,8 +17,8 @@ import { type AlertOptions, alerts } from "./alerts.ts";
  * @example
  * ```ts
  * import { from, map } from "rxjs";
- * import { fov } from "./fov.ts";
- * import { occupancy } from "./occupancy.ts";
+ * import { fov } from "../../analytics/operators/fov.ts";
+ * import { occupancy } from "../../analytics/operators/occupancy.ts";
  * import { occupancyDefaults } from "../../domain/defaults.ts";
  * import { frames, seen } from "../../test/support/given.ts";
  *

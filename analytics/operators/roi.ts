@@ -20,7 +20,7 @@ import type { ObserveOptions } from "./observe.ts";
  * @example
  * ```ts
  * import { filter, from, map } from "rxjs";
- * import { roi } from "./roi.ts";
+ * import { roi } from "../../analytics/operators/roi.ts";
  * import { frames, seen } from "../../test/support/given.ts";
  *
  * const key = { tenant: "acme", camera: "hall" };

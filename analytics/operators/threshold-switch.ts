@@ -16,8 +16,8 @@ import { type AlertOptions, alerts } from "./alerts.ts";
  * @example
  * ```ts
  * import { from, map } from "rxjs";
- * import { fov } from "./fov.ts";
- * import { thresholdSwitch } from "./threshold-switch.ts";
+ * import { fov } from "../../analytics/operators/fov.ts";
+ * import { thresholdSwitch } from "../../analytics/operators/threshold-switch.ts";
  * import { thresholdSwitchDefaults } from "../../domain/defaults.ts";
  * import { frames, seen } from "../../test/support/given.ts";
  *

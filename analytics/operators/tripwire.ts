@@ -20,7 +20,7 @@ import type { ObserveOptions } from "./observe.ts";
  * @example
  * ```ts
  * import { filter, from, map } from "rxjs";
- * import { tripwire } from "./tripwire.ts";
+ * import { tripwire } from "../../analytics/operators/tripwire.ts";
  * import { frames, seen } from "../../test/support/given.ts";
  *
  * const key = { tenant: "acme", camera: "door" };

@@ -7,7 +7,7 @@ import { amongOthers } from "../../projections/claims.ts";
 import { crossings } from "../../projections/crossings.ts";
 import { askOthers, hearOthers } from "../../projections/elsewhere.ts";
 import { projections } from "../../projections/index.ts";
-import { makeBookkeeping, obstacle, openProjections } from "../../projections/open.ts";
+import { makeBookkeeping, obstacle, openInTurn } from "../../projections/open.ts";
 import { Progress } from "../../projections/progress.ts";
 import type { Projection } from "../../projections/projection.ts";
 import { project } from "../../projections/projector.ts";
@@ -87,7 +87,7 @@ describe("projectors that share the work", () => {
       const parts = { clock, ...note, stop: ending.signal, warehouse: reached, projections: list };
       const claims = amongOthers({ warehouse: reached, writer, clock, chance: () => 0.5, stop: ending.signal });
       const work = async (): Promise<void> => {
-        if (partition === 0) await openProjections({ ...parts, ...logs, facts: logs.facts, derived: logs.derived, claims });
+        if (partition === 0) await openInTurn({ ...parts, ...logs, facts: logs.facts, derived: logs.derived, claims });
         const others = { claims, obstacle };
         await Promise.all(kinds.map((kind) => project({ ...parts, kind, log: logs[kind], partition, progress, others })));
       };
