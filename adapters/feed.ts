@@ -3,6 +3,27 @@ import { setImmediate as turn } from "node:timers/promises";
 import type { Instant } from "../domain/envelope.ts";
 import type { Batch, Feed, From, Position, Stop } from "../domain/ports.ts";
 
+/** Of what a feed gives at once. */
+export type BatchLimits = { readonly events: number; readonly bytes: number };
+
+export type LogBounds = {
+  /** Bounds of a batch of facts; a batch has at least one block. It is unpacked in one go, and everybody else waits meanwhile. */
+  readonly factsPerBatch?: number;
+  /** Bounds of a batch of derived events. */
+  readonly derivedPerBatch?: number;
+};
+
+const BATCH_BYTES = 8 * 1024 * 1024;
+
+/** Of logs that keep bytes. */
+export const batchLimits = ({
+  factsPerBatch = 2000,
+  derivedPerBatch = 1000,
+}: LogBounds): Readonly<Record<"facts" | "derived", BatchLimits>> => ({
+  facts: { events: factsPerBatch, bytes: BATCH_BYTES },
+  derived: { events: derivedPerBatch, bytes: BATCH_BYTES },
+});
+
 /** Tells the readers of one partition that there is more, or that there will be no more. */
 export class Growth {
   readonly #waiting = new Set<() => void>();

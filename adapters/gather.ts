@@ -4,7 +4,7 @@ import type { Fact } from "../domain/event.ts";
 import { createPartitions } from "../domain/partitions.ts";
 import { EVENTS_PER_RECORD, type Position } from "../domain/ports.ts";
 import { factCodec } from "./codec.ts";
-import { Allowance, LEAST_SQUEEZED, squeeze } from "./squeeze.ts";
+import { Allowance, LEAST_SQUEEZED, SQUEEZED_PER_SECOND, squeeze } from "./squeeze.ts";
 
 /** A block is read and dropped as a whole: bounded in facts and in objects, so that it stays near 512 kB (a frame of 10,000 objects is one too). */
 const BLOCK_FACTS = 512;
@@ -47,14 +47,13 @@ export class Gatherer {
   readonly codec = factCodec();
   readonly #partitions: number;
   readonly #partitionOf: ReturnType<typeof createPartitions>;
-  readonly #squeezable: Allowance;
+  readonly #squeezable = new Allowance(SQUEEZED_PER_SECOND);
   /** One list a partition. */
   #gathered: Gathering[][];
 
-  constructor(partitions: number, squeezedPerSecond: number) {
+  constructor(partitions: number) {
     this.#partitions = partitions;
     this.#partitionOf = createPartitions(partitions);
-    this.#squeezable = new Allowance(squeezedPerSecond);
     this.#gathered = this.#nothing();
   }
 

@@ -1,7 +1,10 @@
 /** Both logs in Kafka, so that any number of processes share the work. What is where and why: docs/adr/0004-the-log-in-kafka.md. */
-import { setTimeout as sleep } from "node:timers/promises";
 import type { CameraKey, Instant } from "../domain/envelope.ts";
 import { AdapterError, type Base, type Journal, type Logs, type Owned, type Release, type Share } from "../domain/ports.ts";
+import { createStop } from "../domain/stop.ts";
+import { within } from "../domain/within.ts";
+import { systemClock } from "./clock.ts";
+import { batchLimits, type LogBounds } from "./feed.ts";
 import type { KafkaClient } from "./kafka/client.ts";
 import { connectKafka, type KafkaPlace } from "./kafka/connect.ts";
 import { KafkaBases } from "./log-kafka/bases.ts";
@@ -10,15 +13,14 @@ import { Claims, SharesOfGroups } from "./log-kafka/claims.ts";
 import { Damage } from "./log-kafka/damage.ts";
 import { KafkaDerived } from "./log-kafka/derived.ts";
 import { KafkaFacts } from "./log-kafka/facts.ts";
-import type { BatchLimits } from "./log-kafka/feed.ts";
 import { checkFacts, identify } from "./log-kafka/identity.ts";
-import { Closing, type Parts } from "./log-kafka/parts.ts";
+import type { Parts } from "./log-kafka/parts.ts";
 import { Readers } from "./log-kafka/readers.ts";
 import { KafkaRetention } from "./log-kafka/retention.ts";
 import { ensureTopics, topicsOf } from "./log-kafka/topics.ts";
 import type { Policy } from "./retention.ts";
 
-type KafkaLogsOptions = {
+type KafkaLogsOptions = LogBounds & {
   /** Closed with the logs. */
   readonly client: KafkaClient;
   /** What the names of topics, groups and transactional ids begin with. */
@@ -28,24 +30,16 @@ type KafkaLogsOptions = {
   readonly partitions: number;
   /** Names of corrupt records to pass over, as the error that reports one gives them. */
   readonly skipCorrupt?: readonly string[];
-  /** Bytes of facts that are compressed in a second at most; what comes beyond is sent as it is. 0: none. */
-  readonly squeezedPerSecond?: number;
-  /** Bounds of a batch of facts; a batch has at least one block. */
-  readonly factsPerBatch?: number;
-  /** Bounds of a batch of derived events. */
-  readonly derivedPerBatch?: number;
 };
 
-/** About 4,000 frames of 20 objects. */
-const SQUEEZED_PER_SECOND = 4 * 1024 * 1024;
 /** Milliseconds for what is under way to end when the log is closed. */
 const CLOSE_MS = 3_000;
-const BATCH_BYTES = 8 * 1024 * 1024;
 
 class KafkaLogs implements Logs {
   readonly facts: KafkaFacts;
   readonly derived: KafkaDerived;
   readonly #parts: Parts;
+  readonly #stop: () => void;
   readonly #book: Book;
   readonly #bases: KafkaBases;
   readonly #retention: KafkaRetention;
@@ -53,10 +47,11 @@ class KafkaLogs implements Logs {
   readonly #shares: SharesOfGroups;
   #closed: Promise<void> | undefined;
 
-  constructor(parts: Parts, epoch: string, how: { facts: BatchLimits; derived: BatchLimits; squeezedPerSecond: number }) {
+  constructor(parts: Parts, epoch: string, stop: () => void, limits: ReturnType<typeof batchLimits>) {
     this.#parts = parts;
-    this.facts = new KafkaFacts(parts, epoch, { limits: how.facts, squeezedPerSecond: how.squeezedPerSecond });
-    this.derived = new KafkaDerived(parts, epoch, how.derived);
+    this.#stop = stop;
+    this.facts = new KafkaFacts(parts, epoch, limits.facts);
+    this.derived = new KafkaDerived(parts, epoch, limits.derived);
     this.#book = new Book(parts);
     this.#bases = new KafkaBases(parts);
     this.#retention = new KafkaRetention(parts, this.#bases);
@@ -98,14 +93,12 @@ class KafkaLogs implements Logs {
   }
 
   async #close(): Promise<void> {
-    const { client, closing, readers } = this.#parts;
-    closing.end();
+    const { client, readers } = this.#parts;
+    this.#stop();
     const ended = Promise.all([this.facts.drained(), this.derived.drained(), this.#claims.close(), this.#shares.close()]);
-    const over = new AbortController();
     try {
-      await Promise.race([ended, sleep(CLOSE_MS, undefined, { signal: over.signal }).catch(() => undefined)]);
+      await within<unknown>({ clock: systemClock }, CLOSE_MS, ended, () => undefined);
     } finally {
-      over.abort();
       await readers.close();
       // What still waits for a broker that is away fails with it.
       await client.close();
@@ -114,7 +107,7 @@ class KafkaLogs implements Logs {
   }
 
   #open(): void {
-    if (this.#parts.closing.over) throw new AdapterError("closed", "The log is closed.", { retryable: false });
+    if (this.#parts.closing.aborted) throw new AdapterError("closed", "The log is closed.", { retryable: false });
   }
 }
 
@@ -123,8 +116,7 @@ class KafkaLogs implements Logs {
  * `corrupt` where the topics do not belong together; `unavailable` where Kafka cannot be reached. The client is closed then.
  */
 export const openKafkaLogs = async (options: KafkaLogsOptions): Promise<Logs> => {
-  const { client, prefix, journal, partitions, skipCorrupt = [], squeezedPerSecond = SQUEEZED_PER_SECOND } = options;
-  const { factsPerBatch = 2000, derivedPerBatch = 1000 } = options;
+  const { client, prefix, journal, partitions, skipCorrupt = [] } = options;
   if (!Number.isInteger(partitions) || partitions < 1) throw new RangeError(`A log has 1 partition or more, not ${partitions}.`);
   let readers: Readers | undefined;
   try {
@@ -132,14 +124,11 @@ export const openKafkaLogs = async (options: KafkaLogsOptions): Promise<Logs> =>
     const damage = new Damage(topics, partitions, skipCorrupt, journal);
     readers = new Readers(client, damage);
     await ensureTopics(client, topics, partitions);
-    const parts: Parts = { client, prefix, topics, partitions, readers, damage, journal, closing: new Closing() };
+    const closing = createStop();
+    const parts: Parts = { client, prefix, topics, partitions, readers, damage, journal, closing: closing.signal };
     const epoch = await identify(parts);
     await checkFacts(parts);
-    return new KafkaLogs(parts, epoch, {
-      facts: { events: factsPerBatch, bytes: BATCH_BYTES },
-      derived: { events: derivedPerBatch, bytes: BATCH_BYTES },
-      squeezedPerSecond,
-    });
+    return new KafkaLogs(parts, epoch, closing.stop, batchLimits(options));
   } catch (error) {
     await readers?.close();
     await client.close();

@@ -4,33 +4,24 @@ import type { CameraKey, Instant } from "../domain/envelope.ts";
 import type { Fact } from "../domain/event.ts";
 import { AdapterError, type Base, type Logs, type Owned, type Release, type Share } from "../domain/ports.ts";
 import { derivedCodec, factCodec, packJson, unpackJson } from "./codec.ts";
+import { batchLimits, type LogBounds } from "./feed.ts";
 import { setAside } from "./lmdb/aside.ts";
 import { LmdbBases } from "./lmdb/bases.ts";
 import { LmdbDerived } from "./lmdb/derived.ts";
 import { Environment, type Table } from "./lmdb/environment.ts";
 import { LmdbFacts } from "./lmdb/facts.ts";
-import { type BatchLimits, checked, Records } from "./lmdb/records.ts";
+import { checked, Records } from "./lmdb/records.ts";
 import { retain } from "./lmdb/retention.ts";
 import { Ownership, Shares } from "./ownership.ts";
 import type { Policy } from "./retention.ts";
 
-export type LmdbLogsOptions = {
+export type LmdbLogsOptions = LogBounds & {
   readonly dir: string;
   /** Fixed when the log is created. */
   readonly partitions: number;
   /** Names of corrupt records to set aside, as the error that reports one gives them. */
   readonly skipCorrupt?: readonly string[];
-  /** Bytes of facts that are compressed in a second at most; what comes beyond is stored as it is. 0: none. */
-  readonly squeezedPerSecond?: number;
-  /** Bounds of a batch of facts; a batch has at least one block. It is unpacked in one go, and everybody else waits meanwhile. */
-  readonly factsPerBatch?: number;
-  /** Bounds of a batch of derived events. */
-  readonly derivedPerBatch?: number;
 };
-
-/** About 4,000 frames of 20 objects. */
-const SQUEEZED_PER_SECOND = 4 * 1024 * 1024;
-const BATCH_BYTES = 8 * 1024 * 1024;
 
 type Identity = { readonly epoch: string; readonly partitions: number };
 
@@ -44,19 +35,14 @@ class LmdbLogs implements Logs {
   readonly #ownership: Ownership;
   readonly #shares: Shares;
 
-  constructor(
-    environment: Environment,
-    identity: Identity,
-    tables: (name: string) => Table,
-    limits: { facts: BatchLimits; derived: BatchLimits; squeezedPerSecond: number },
-  ) {
+  constructor(environment: Environment, identity: Identity, tables: (name: string) => Table, limits: ReturnType<typeof batchLimits>) {
     const numbers = Array.from({ length: identity.partitions }, (_, p) => p);
     const state = tables("state");
     this.#environment = environment;
     this.#facts = numbers.map((p) => new Records(environment, state, `facts/${p}`, factCodec(), limits.facts));
     const derived = numbers.map((p) => new Records(environment, state, `derived/${p}`, derivedCodec(), limits.derived));
     this.#all = [...this.#facts, ...derived];
-    this.facts = new LmdbFacts(environment, identity.epoch, this.#facts, limits.squeezedPerSecond);
+    this.facts = new LmdbFacts(environment, identity.epoch, this.#facts);
     this.derived = new LmdbDerived(environment, identity.epoch, derived, state, tables("memory"));
     this.#bases = new LmdbBases(environment, tables("bases"));
     this.#shares = new Shares(identity.partitions);
@@ -122,14 +108,7 @@ const identify = async (environment: Environment, state: Table, partitions: numb
 
 /** Throws AdapterError `in-use`, `corrupt`, `full`, and `bad-query` for a number of partitions that is not the log's. */
 export const openLmdbLogs = async (options: LmdbLogsOptions): Promise<Logs> => {
-  const {
-    dir,
-    partitions,
-    skipCorrupt = [],
-    factsPerBatch = 2000,
-    derivedPerBatch = 1000,
-    squeezedPerSecond = SQUEEZED_PER_SECOND,
-  } = options;
+  const { dir, partitions, skipCorrupt = [] } = options;
   if (!Number.isInteger(partitions) || partitions < 1) throw new RangeError(`A log has 1 partition or more, not ${partitions}.`);
   // Room for a log that was created with more partitions, so that the complaint is ours.
   const environment = new Environment(dir, 2 * Math.max(partitions, 64) + 8);
@@ -142,11 +121,7 @@ export const openLmdbLogs = async (options: LmdbLogsOptions): Promise<Logs> => {
     };
     const identity = await identify(environment, tables("state"), partitions);
     await setAside(environment, skipCorrupt, partitions, tables);
-    return new LmdbLogs(environment, identity, tables, {
-      facts: { events: factsPerBatch, bytes: BATCH_BYTES },
-      derived: { events: derivedPerBatch, bytes: BATCH_BYTES },
-      squeezedPerSecond,
-    });
+    return new LmdbLogs(environment, identity, tables, batchLimits(options));
   } catch (error) {
     await environment.close();
     throw error;

@@ -2,6 +2,7 @@
 import { type Driven, type DriveParts, drive } from "../analytics/drive.ts";
 import type { Config } from "../config.ts";
 import { AdapterError, type Owned, type Release, type Stop } from "../domain/ports.ts";
+import { createSeldom } from "../domain/seldom.ts";
 import { createStop } from "../domain/stop.ts";
 import type { World } from "./world.ts";
 
@@ -33,7 +34,8 @@ export const owner =
 
 const driving = async (parts: DriveParts, config: Config, owned: Owned, driven: Driven, lost: Stop): Promise<void> => {
   const options = { checkpointMs: config.CHECKPOINT_SECONDS * 1000, checkpointFrames: config.CHECKPOINT_FRAMES };
-  for (let said = Number.NEGATIVE_INFINITY; ; ) {
+  const seldom = createSeldom(parts.clock, 1, SAY_MS);
+  for (;;) {
     try {
       return await drive(parts, options, owned, driven);
     } catch (error) {
@@ -42,10 +44,7 @@ const driving = async (parts: DriveParts, config: Config, owned: Owned, driven: 
       if (error.code === "fenced") return parts.journal.warn({ partition }, "partition taken by another owner");
       if (!error.retryable) throw error;
       if (lost.aborted) return parts.journal.warn({ err: error, partition }, "partition let go while the log did not answer");
-      if (parts.clock.now() - said >= SAY_MS) {
-        said = parts.clock.now();
-        parts.journal.error({ err: error, partition }, "the log cannot take what was derived; it is tried until it does");
-      }
+      seldom(() => parts.journal.error({ err: error, partition }, "the log cannot take what was derived; it is tried until it does"));
       await parts.clock.sleep(RETRY_MS, lost);
       if (lost.aborted) return;
     }

@@ -1,6 +1,6 @@
 /** Whether the log takes what is written: only who writes to it sees a full disk. */
-import type { Fact } from "../domain/event.ts";
-import { AdapterError, type Clock, type Log, type Logs } from "../domain/ports.ts";
+import { betweenLog, betweenLogs } from "../domain/between.ts";
+import { AdapterError, type Clock, type Logs } from "../domain/ports.ts";
 
 /** Milliseconds a refused write speaks for the log. Longer, and one that nobody sends to any more would never be ready again. */
 const REFUSED_MS = 10_000;
@@ -23,18 +23,10 @@ export const watchWrites = (logs: Logs, clock: Clock): { readonly logs: Logs; re
       throw error;
     }
   };
-  const { facts, derived } = logs;
-  const watchedFacts: Log<Fact> = {
-    epoch: facts.epoch,
-    partitions: facts.partitions,
-    append: (events) => watched(facts.append(events)),
-    read: (partition, from, how) => facts.read(partition, from, how),
-    bounds: (partition) => facts.bounds(partition),
-  };
+  const { facts } = logs;
   return {
-    logs: {
-      facts: watchedFacts,
-      derived,
+    logs: betweenLogs(logs, {
+      facts: betweenLog(facts, { append: (events) => watched(facts.append(events)) }),
       claim: (own) =>
         logs.claim((owned) =>
           own({
@@ -44,13 +36,7 @@ export const watchWrites = (logs: Logs, clock: Clock): { readonly logs: Logs; re
             commit: (work) => watched(owned.commit(work)),
           }),
         ),
-      share: (name, work) => logs.share(name, work),
-      progress: (partition) => logs.progress(partition),
-      putBase: (base) => logs.putBase(base),
-      baseBefore: (camera, instant) => logs.baseBefore(camera, instant),
-      retain: (policy) => logs.retain(policy),
-      close: () => logs.close(),
-    },
+    }),
     taking: { refused: () => (last !== undefined && Math.abs(clock.now() - last.at) < REFUSED_MS ? last.code : undefined) },
   };
 };

@@ -1,6 +1,7 @@
 /** Reading one partition, without a consumer group and with an exact account of where reading stands. */
 import type { Stop } from "../../domain/ports.ts";
 import { AdapterError } from "../../domain/ports.ts";
+import { whenStopped } from "../../domain/stop.ts";
 import { type Aborted, BadBatch, readBatches } from "./batch.ts";
 import { ByteReader, ByteWriter } from "./bytes.ts";
 import type { Fetched, PartitionReader, Unreadable } from "./client.ts";
@@ -110,15 +111,11 @@ export const openReader = (link: Link, topic: string, partition: number, pass?: 
 /** One signal for both: the core's has no DOM type, so AbortSignal.any does not take it. */
 const stopping = (stop: Stop | undefined, closing: AbortSignal): { readonly signal: AbortSignal; release(): void } => {
   const either = new AbortController();
-  const end = (): void => either.abort();
-  if (stop?.aborted || closing.aborted) end();
-  stop?.addEventListener("abort", end, { once: true });
-  closing.addEventListener("abort", end, { once: true });
+  const hooks = [stop, closing].map((one) => (one === undefined ? undefined : whenStopped(one, () => either.abort())));
   return {
     signal: either.signal,
     release: () => {
-      stop?.removeEventListener("abort", end);
-      closing.removeEventListener("abort", end);
+      for (const unhook of hooks) unhook?.();
     },
   };
 };

@@ -14,8 +14,8 @@ export class LmdbFacts implements Log<Fact> {
   readonly #gatherer: Gatherer;
   #durable: Promise<void> | undefined;
 
-  constructor(environment: Environment, epoch: string, records: readonly Records<Fact>[], squeezedPerSecond: number) {
-    this.#gatherer = new Gatherer(records.length, squeezedPerSecond);
+  constructor(environment: Environment, epoch: string, records: readonly Records<Fact>[]) {
+    this.#gatherer = new Gatherer(records.length);
     this.#environment = environment;
     this.epoch = epoch;
     this.partitions = records.length;

@@ -2,7 +2,7 @@
 import type { Instant } from "../../domain/envelope.ts";
 import { AdapterError, type Batch, EVENTS_PER_RECORD, type Position } from "../../domain/ports.ts";
 import { type Codec, packJson, unpackJson } from "../codec.ts";
-import { Growth, type Partition } from "../feed.ts";
+import { type BatchLimits, Growth, type Partition } from "../feed.ts";
 import type { Packed } from "../gather.ts";
 import { Damaged, headerOf } from "../seal.ts";
 import { Unpacked } from "../unpacked.ts";
@@ -14,8 +14,6 @@ const NOTHING: Extent = { first: 0, next: 0, bytes: 0, high: 0 };
 
 /** Readers here follow each other closely, so little is enough. */
 const UNPACKED_BYTES = 128 * 1024;
-
-export type BatchLimits = { readonly events: number; readonly bytes: number };
 
 /** What to do about a record that fails its checksum: said wherever one is met. */
 export const corrupt = (file: string, name: string, cause: unknown): AdapterError => {

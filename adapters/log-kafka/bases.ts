@@ -116,7 +116,7 @@ export class KafkaBases {
   }
 
   async #send(records: readonly NewRecord[]): Promise<void> {
-    if (this.#parts.closing.over) throw new AdapterError("closed", "The log is closed.", { retryable: false });
+    if (this.#parts.closing.aborted) throw new AdapterError("closed", "The log is closed.", { retryable: false });
     const { client, topics } = this.#parts;
     await client.send([{ topic: topics.bases, records }]);
   }

@@ -2,7 +2,7 @@
  * How far each partition has been committed, as this process knows it: what it committed itself, and what it reads from the progress
  * topic while somebody asks. Asking is cheap: Kafka is asked only when something has changed.
  */
-import { EVENTS_PER_RECORD, type Position } from "../../domain/ports.ts";
+import { EVENTS_PER_RECORD, type Position, type Stop } from "../../domain/ports.ts";
 import type { PartitionReader } from "../kafka/client.ts";
 import type { Parts } from "./parts.ts";
 import { lastProgress, progressOf } from "./progress.ts";
@@ -100,22 +100,19 @@ class Page {
 
   async #goOn(reader: PartitionReader, from: number): Promise<void> {
     const { closing, journal } = this.#parts;
-    const stopping = new AbortController();
-    const takeBack = closing.onClose(() => stopping.abort());
-    const { signal: stop } = stopping;
     try {
-      for (let at = from; !stop.aborted && performance.now() - this.#askedAt < IDLE_MS; ) at = await this.#read(reader, at, WAIT_MS, stop);
+      for (let at = from; !closing.aborted && performance.now() - this.#askedAt < IDLE_MS; )
+        at = await this.#read(reader, at, WAIT_MS, closing);
     } catch (error) {
       // Whoever asks next begins anew, and is told what is wrong if it still is.
-      if (!stop.aborted) journal.warn({ err: error, partition: this.#partition }, "how far the engine is is not followed any more");
+      if (!closing.aborted) journal.warn({ err: error, partition: this.#partition }, "how far the engine is is not followed any more");
     } finally {
-      takeBack();
       this.#first = undefined;
       await reader.close();
     }
   }
 
-  async #read(reader: PartitionReader, at: number, waitMs: number, signal?: AbortSignal): Promise<number> {
+  async #read(reader: PartitionReader, at: number, waitMs: number, signal?: Stop): Promise<number> {
     const { records, next } = await reader.fetch(at, signal === undefined ? { waitMs } : { waitMs, signal });
     for (const record of records) {
       const progress = progressOf(this.#parts, this.#partition, record);

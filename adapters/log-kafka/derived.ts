@@ -9,9 +9,9 @@ import type { Derived } from "../../domain/event.ts";
 import { createPartitions } from "../../domain/partitions.ts";
 import { AdapterError, EVENTS_PER_RECORD, type Log, type Position } from "../../domain/ports.ts";
 import { derivedText } from "../codec.ts";
+import type { BatchLimits } from "../feed.ts";
 import type { KafkaRecord, NewRecord, ToSend } from "../kafka/client.ts";
 import { Damaged } from "../seal.ts";
-import type { BatchLimits } from "./feed.ts";
 import type { Parts } from "./parts.ts";
 import { Reading } from "./reading.ts";
 import { checkShape } from "./shape.ts";
@@ -49,7 +49,7 @@ export class KafkaDerived implements Log<Derived> {
 
   /** One after another, so that events of a camera keep their order. Owners commit instead. */
   append(events: readonly Derived[]): Promise<readonly Position[]> {
-    if (this.#parts.closing.over) return Promise.reject(new AdapterError("closed", "The log is closed.", { retryable: false }));
+    if (this.#parts.closing.aborted) return Promise.reject(new AdapterError("closed", "The log is closed.", { retryable: false }));
     const records = events.map((event) => recordOf(event, this.#partitionOf(event.tenant, event.camera)));
     const sent = this.#last.then(() => this.#send(records));
     this.#last = sent.catch(() => undefined);

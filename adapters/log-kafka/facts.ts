@@ -2,10 +2,10 @@
 import type { Fact } from "../../domain/event.ts";
 import { limits } from "../../domain/limits.ts";
 import { AdapterError, type Log, type Position } from "../../domain/ports.ts";
+import type { BatchLimits } from "../feed.ts";
 import { Gatherer, type Gathering, type Packed, split } from "../gather.ts";
 import type { KafkaRecord } from "../kafka/client.ts";
 import { Damaged, headerOf } from "../seal.ts";
-import type { BatchLimits } from "./feed.ts";
 import type { Parts } from "./parts.ts";
 import { Reading } from "./reading.ts";
 
@@ -26,15 +26,15 @@ export class KafkaFacts implements Log<Fact> {
   #durable: Promise<void> | undefined;
   #last: Promise<void> = Promise.resolve();
 
-  constructor(parts: Parts, epoch: string, how: { readonly limits: BatchLimits; readonly squeezedPerSecond: number }) {
+  constructor(parts: Parts, epoch: string, batches: BatchLimits) {
     this.epoch = epoch;
     this.partitions = parts.partitions;
     this.#parts = parts;
-    this.#gatherer = new Gatherer(parts.partitions, how.squeezedPerSecond);
+    this.#gatherer = new Gatherer(parts.partitions);
     const { codec } = this.#gatherer;
     this.#reading = new Reading(parts, {
       log: "facts",
-      limits: how.limits,
+      limits: batches,
       count: (record) => headerOf(bytesIn(record)).count,
       unpack: (record) => codec.unpack(bytesIn(record)),
     });
@@ -45,7 +45,7 @@ export class KafkaFacts implements Log<Fact> {
    * all the same, and once more when they are appended again; readers drop the repeat.
    */
   async append(facts: readonly Fact[]): Promise<readonly Position[]> {
-    if (this.#parts.closing.over) throw new AdapterError("closed", "The log is closed.", { retryable: false });
+    if (this.#parts.closing.aborted) throw new AdapterError("closed", "The log is closed.", { retryable: false });
     if (facts.length === 0) return [];
     const placed = this.#gatherer.add(facts);
     this.#durable ??= this.#write();

@@ -7,6 +7,7 @@
  */
 import { setImmediate as turn } from "node:timers/promises";
 import type { Instant } from "../../domain/envelope.ts";
+import { type Patience, patiently } from "../../domain/patience.ts";
 import {
   AdapterError,
   type Batch,
@@ -17,11 +18,11 @@ import {
   type Position,
   type Stop,
 } from "../../domain/ports.ts";
+import { whenStopped } from "../../domain/stop.ts";
+import { systemClock } from "../clock.ts";
+import type { BatchLimits } from "../feed.ts";
 import type { Fetched, KafkaClient, KafkaRecord, PartitionReader } from "../kafka/client.ts";
-import { patiently } from "./patience.ts";
 import { type Readers, UNDECIDED_MS, undecided } from "./readers.ts";
-
-export type BatchLimits = { readonly events: number; readonly bytes: number };
 
 /** One partition of one topic, as a feed needs it. */
 export type Readable<E> = {
@@ -31,8 +32,8 @@ export type Readable<E> = {
   readonly topic: string;
   readonly partition: number;
   readonly limits: BatchLimits;
-  /** Calls back when the log is closed, at once if it is; the answer takes that back. */
-  onClose(end: () => void): () => void;
+  /** Told when the log is closed. */
+  readonly closing: Stop;
   /** Throws AdapterError `corrupt`, as `decode` does. */
   count(record: KafkaRecord): number;
   decode(record: KafkaRecord): readonly E[];
@@ -41,6 +42,8 @@ export type Readable<E> = {
 export type How = { readonly to?: Position; readonly follow?: boolean; readonly signal?: Stop };
 
 const FOLLOW_WAIT_MS = 1000;
+/** The longest pause between two tries. */
+const PAUSE_MS = 1000;
 const FETCH_BYTES = 2 * 1024 * 1024;
 
 /** Where a feed begins and ends. `arrived`: what arrived before is passed over until the first that did not. */
@@ -70,17 +73,17 @@ export const kafkaFeed = <E extends { readonly receivedAt: Instant }>(
   from: From,
   how: How = {},
 ): { readonly feed: Feed<E>; readonly asked: Promise<void> } => {
-  const closed = new AbortController();
-  const takeBack = log.onClose(() => closed.abort());
   const asking = () => spanOf(log, from, how);
-  const patience = { what: `asking where ${log.topic} ends`, stop: closed.signal, journal: log.journal };
-  const span = (how.follow === true ? patiently(asking, patience) : asking()).finally(takeBack);
+  const span = how.follow === true ? patiently(patienceOf(log, log.closing), { doing: `ask where ${log.topic} ends` }, asking) : asking();
   const asked = span.then(
     () => undefined,
     () => undefined,
   );
   return { asked, feed: { [Symbol.asyncIterator]: () => new Feeding(log, span, how) } };
 };
+
+/** For who follows; the client itself tries for half a minute, which is enough for anybody else. */
+const patienceOf = ({ journal }: Readable<unknown>, stop: Stop): Patience => ({ clock: systemClock, journal, stop, pauseMs: PAUSE_MS });
 
 class Feeding<E extends { readonly receivedAt: Instant }> implements AsyncIterator<Batch<E>, undefined> {
   readonly #log: Readable<E>;
@@ -111,12 +114,9 @@ class Feeding<E extends { readonly receivedAt: Instant }> implements AsyncIterat
       this.#ending.abort();
       this.#interrupt?.();
     };
-    const takeBack = log.onClose(end);
-    if (signal?.aborted === true) end();
-    else signal?.addEventListener("abort", end, { once: true });
+    const hooks = [log.closing, ...(signal === undefined ? [] : [signal])].map((stop) => whenStopped(stop, end));
     this.#unhook = () => {
-      takeBack();
-      signal?.removeEventListener("abort", end);
+      for (const unhook of hooks) unhook();
     };
   }
 
@@ -207,9 +207,10 @@ class Feeding<E extends { readonly receivedAt: Instant }> implements AsyncIterat
   }
 
   async #fill(): Promise<void> {
-    const { topic, partition, journal } = this.#log;
-    const patience = { what: `reading ${topic}, partition ${partition},`, stop: this.#ending.signal, journal };
-    const fetched = await this.#orEnd(this.#follow ? patiently(() => this.#fetched(), patience) : this.#fetched());
+    const { topic, partition } = this.#log;
+    const patience = patienceOf(this.#log, this.#ending.signal);
+    const reading = () => this.#fetched();
+    const fetched = await this.#orEnd(this.#follow ? patiently(patience, { doing: "read", topic, partition }, reading) : reading());
     if (fetched === undefined) return;
     const now = performance.now();
     if (fetched.records.length > 0 || fetched.next > this.#offset()) this.#movedAt = now;

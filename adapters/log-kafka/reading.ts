@@ -2,9 +2,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Instant } from "../../domain/envelope.ts";
 import { EVENTS_PER_RECORD, type Feed, type From, type Position } from "../../domain/ports.ts";
+import type { BatchLimits } from "../feed.ts";
 import type { KafkaRecord } from "../kafka/client.ts";
 import { Unpacked } from "../unpacked.ts";
-import { type BatchLimits, type How, kafkaFeed } from "./feed.ts";
+import { type How, kafkaFeed } from "./feed.ts";
 import type { Parts } from "./parts.ts";
 
 /** Of packed bytes a partition. Readers fetch for themselves, so they are further apart than where one file is read. */
@@ -40,7 +41,7 @@ export class Reading<E extends { readonly receivedAt: Instant }> {
     const unpacked = this.#at(partition);
     const { feed, asked } = kafkaFeed(
       {
-        ...{ client, readers, journal, partition, limits, topic: topics[log], onClose: closing.onClose },
+        ...{ client, readers, journal, partition, limits, topic: topics[log], closing },
         count: (record) => damage.read(log, partition, record, () => count(record), 0),
         decode: (record) => {
           const known = unpacked.get(record.offset);

@@ -4,10 +4,11 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openMemoryLogs } from "../../adapters/log-memory.ts";
 import { openClickhouse } from "../../adapters/warehouse-clickhouse.ts";
 import { limits } from "../../domain/limits.ts";
-import { AdapterError, type Warehouse } from "../../domain/ports.ts";
+import type { Warehouse } from "../../domain/ports.ts";
 import { KEPT } from "../../projections/projection.ts";
 import { type DialectOptions, type RunningDialect, startClickhouseDialect } from "../servers/clickhouse-dialect.ts";
 import { historyOf } from "../support/history.ts";
+import { refusal } from "../support/refusal.ts";
 import { startResettingProxy } from "../support/resetting-proxy.ts";
 import { startTcpProxy } from "../support/tcp-proxy.ts";
 import { clock, noted, projected } from "../support/warehouse.ts";
@@ -17,14 +18,6 @@ const through = (url: string, proxy: { readonly port: number }): string => {
   const other = new URL(url);
   other.port = String(proxy.port);
   return other.href;
-};
-const refusal = async (work: Promise<unknown>): Promise<AdapterError> => {
-  const error = await work.then(
-    () => undefined,
-    (e: unknown) => e,
-  );
-  expect(error).toBeInstanceOf(AdapterError);
-  return error as AdapterError;
 };
 
 describe("a ClickHouse server", () => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { openMemoryLogs } from "../../adapters/log-memory.ts";
+import { betweenLogs } from "../../domain/between.ts";
 import { AdapterError, type Logs } from "../../domain/ports.ts";
 import { retention } from "../../roles/projector.ts";
 import { fakeClock } from "../support/fake-clock.ts";
@@ -17,20 +18,12 @@ const begun = (drop: (attempt: number) => number) => {
   const said: string[] = [];
   const say = (_: object, message: string): void => void said.push(message);
   const memory = openMemoryLogs({ partitions: 2 });
-  const logs: Logs = {
-    facts: memory.facts,
-    derived: memory.derived,
-    claim: (own) => memory.claim(own),
-    share: (name, work) => memory.share(name, work),
-    progress: (partition) => memory.progress(partition),
-    putBase: (base) => memory.putBase(base),
-    baseBefore: (camera, at) => memory.baseBefore(camera, at),
-    close: () => memory.close(),
+  const logs = betweenLogs(memory, {
     retain: async (policy) => {
       asked.push(policy);
       return drop(asked.length);
     },
-  };
+  });
   const stopping = new AbortController();
   const ports = { clock, journal: { debug: say, info: say, warn: say, error: say, fatal: say } };
   const done = retention(logs, (partition) => partition * 65_536, config, ports, stopping.signal);

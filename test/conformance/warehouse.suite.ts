@@ -1,16 +1,8 @@
 /** What every warehouse does, whatever stands behind the port. */
 import { expect, it } from "vitest";
-import { AdapterError, type Warehouse } from "../../domain/ports.ts";
+import type { Warehouse } from "../../domain/ports.ts";
 import { KEPT } from "../../projections/projection.ts";
-
-const refusal = async (work: Promise<unknown>): Promise<AdapterError> => {
-  const error = await work.then(
-    () => undefined,
-    (e: unknown) => e,
-  );
-  expect(error).toBeInstanceOf(AdapterError);
-  return error as AdapterError;
-};
+import { refusal } from "../support/refusal.ts";
 
 export const warehouseSuite = (the: () => Warehouse): void => {
   const table = async (name: string, columns = "n Int64, text String, x Float64"): Promise<void> => {

@@ -6,18 +6,11 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { limits } from "../../domain/limits.ts";
 import { AdapterError } from "../../domain/ports.ts";
+import { isAlive } from "../support/process.ts";
 import { embedded, noted, tempDir } from "../support/warehouse.ts";
 import { warehouseSuite } from "./warehouse.suite.ts";
 
 type Engine = Awaited<ReturnType<typeof embedded>>["warehouse"];
-const isAlive = (pid: number): boolean => {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-};
 /** Where the engine listens when it cannot in its own folder. */
 const socketFolders = (tmp: string): string[] => readdirSync(tmp).filter((name) => /^tallywire-.{6}$/.test(name));
 const childrenOf = (pid: number): number[] =>

@@ -2,6 +2,7 @@
 import * as adapters from "../../adapters/open.ts";
 import type { Openers } from "../../compose.ts";
 import { readConfig } from "../../config.ts";
+import { betweenLogs } from "../../domain/between.ts";
 import type { Derived, Fact } from "../../domain/event.ts";
 import type { Log, Logs } from "../../domain/ports.ts";
 import { serve } from "../../serve.ts";
@@ -34,15 +35,9 @@ const crashingLog = <E extends Fact | Derived>(log: Log<E>): Log<E> => ({
 const openers: Openers = {
   openLogs: async (where, options): Promise<Logs> => {
     const logs = await adapters.openLogs(where, options);
-    return {
+    return betweenLogs(logs, {
       facts: crashingLog(logs.facts),
       derived: crashingLog(logs.derived),
-      share: (name, work) => logs.share(name, work),
-      progress: (partition) => logs.progress(partition),
-      putBase: (base) => logs.putBase(base),
-      baseBefore: (camera, instant) => logs.baseBefore(camera, instant),
-      retain: (policy) => logs.retain(policy),
-      close: () => logs.close(),
       claim: (own) =>
         logs.claim((owned) =>
           own({
@@ -56,7 +51,7 @@ const openers: Openers = {
             },
           }),
         ),
-    };
+    });
   },
   openStore: async (where) => {
     const store = await adapters.openStore(where);

@@ -6,6 +6,7 @@ import * as adapters from "../../adapters/open.ts";
 import { openMemoryStore } from "../../adapters/store-memory.ts";
 import { compose, type Openers } from "../../compose.ts";
 import { readConfig } from "../../config.ts";
+import { betweenLog, betweenLogs } from "../../domain/between.ts";
 import { AdapterError, type Logs } from "../../domain/ports.ts";
 import { startFakeKurrentDb } from "../servers/fake-kurrentdb.ts";
 import { kafkaForTests } from "../servers/for-tests.ts";
@@ -16,20 +17,7 @@ const PARTITIONS = 4;
 const kafka = await kafkaForTests("readiness over Kafka");
 
 /** The same logs; where the facts end is said by `bounds`. */
-const asking = (logs: Logs, bounds: Logs["facts"]["bounds"]): Logs => {
-  const { epoch, partitions } = logs.facts;
-  return {
-    facts: { epoch, partitions, bounds, append: logs.facts.append.bind(logs.facts), read: logs.facts.read.bind(logs.facts) },
-    derived: logs.derived,
-    claim: (own) => logs.claim(own),
-    share: (name, work) => logs.share(name, work),
-    progress: (partition) => logs.progress(partition),
-    putBase: (base) => logs.putBase(base),
-    baseBefore: (camera, at) => logs.baseBefore(camera, at),
-    retain: (policy) => logs.retain(policy),
-    close: () => logs.close(),
-  };
-};
+const asking = (logs: Logs, bounds: Logs["facts"]["bounds"]): Logs => betweenLogs(logs, { facts: betweenLog(logs.facts, { bounds }) });
 
 const housed = async (openers: Partial<Openers>, env: Record<string, string> = {}) => {
   const settings = { TALLYWIRE_LOG: "memory:", TALLYWIRE_STORE: "memory:", TALLYWIRE_PARTITIONS: String(PARTITIONS), ...env };

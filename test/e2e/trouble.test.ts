@@ -11,6 +11,7 @@ import { openMemoryLogs } from "../../adapters/log-memory.ts";
 import { openMemoryStore } from "../../adapters/store-memory.ts";
 import { compose } from "../../compose.ts";
 import { readConfig } from "../../config.ts";
+import { betweenLog, betweenLogs } from "../../domain/between.ts";
 import { AdapterError, type Clock, type Logs, type Warehouse } from "../../domain/ports.ts";
 import { isNotReceived } from "../../ingest/received.ts";
 import { watchWrites } from "../../roles/writes.ts";
@@ -34,19 +35,7 @@ const onDisk = (logs: Logs, disk: { full: boolean }): Logs => {
   const { facts } = logs;
   const append: Logs["facts"]["append"] = (events) =>
     disk.full ? Promise.reject(new AdapterError("full", "The disk is full.", { retryable: true })) : facts.append(events);
-  const read = facts.read.bind(facts);
-  const bounds = facts.bounds.bind(facts);
-  return {
-    facts: { epoch: facts.epoch, partitions: facts.partitions, append, read, bounds },
-    derived: logs.derived,
-    claim: (own) => logs.claim(own),
-    share: (name, work) => logs.share(name, work),
-    progress: (partition) => logs.progress(partition),
-    putBase: (base) => logs.putBase(base),
-    baseBefore: (camera, at) => logs.baseBefore(camera, at),
-    retain: (policy) => logs.retain(policy),
-    close: () => logs.close(),
-  };
+  return betweenLogs(logs, { facts: betweenLog(facts, { append }) });
 };
 
 /** A warehouse without rows, a part of which may rot. */

@@ -1,5 +1,6 @@
 import { gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
+import { betweenLog } from "../../domain/between.ts";
 import type { Fact, Frame } from "../../domain/event.ts";
 import { AdapterError, type AdapterErrorCode, type Log } from "../../domain/ports.ts";
 import { frame, json, NOW, ndjson, object, openDoor, received, refused } from "../support/frames.ts";
@@ -10,16 +11,13 @@ const many = (count: number, over: (i: number) => object = () => ({})): object[]
 /** A log whose appends wait for `open`, and fail where `open` is given an error. */
 const gated = () => {
   const gates: { open: (error?: Error) => void }[] = [];
-  const between = (log: Log<Fact>): Log<Fact> => ({
-    epoch: log.epoch,
-    partitions: log.partitions,
-    read: log.read.bind(log),
-    bounds: log.bounds.bind(log),
-    append: async (events) => {
-      await new Promise<void>((resolve, reject) => gates.push({ open: (error) => (error === undefined ? resolve() : reject(error)) }));
-      return log.append(events);
-    },
-  });
+  const between = (log: Log<Fact>): Log<Fact> =>
+    betweenLog(log, {
+      append: async (events) => {
+        await new Promise<void>((resolve, reject) => gates.push({ open: (error) => (error === undefined ? resolve() : reject(error)) }));
+        return log.append(events);
+      },
+    });
   const next = async (): Promise<(error?: Error) => void> => {
     while (gates.length === 0) await new Promise((resolve) => setImmediate(resolve));
     return (gates.shift() as { open: (error?: Error) => void }).open;

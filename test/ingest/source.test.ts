@@ -1,6 +1,7 @@
 import { create, fromBinary } from "@bufbuild/protobuf";
 import { sizeDelimitedEncode } from "@bufbuild/protobuf/wire";
 import { describe, expect, it } from "vitest";
+import { betweenLog } from "../../domain/between.ts";
 import type { CameraState, Fact, Frame } from "../../domain/event.ts";
 import { limits as defaults, type Limits } from "../../domain/limits.ts";
 import { AdapterError, type Clock, type ForeignRecord, type Log } from "../../domain/ports.ts";
@@ -243,16 +244,13 @@ describe("a source whose log takes nothing", () => {
   /** Appends fail until told otherwise. */
   const failing = (code: "unavailable" | "full" | "too-large") => {
     const state = { fails: (_: readonly Fact[]): boolean => true, tries: 0 };
-    const between = (log: Log<Fact>): Log<Fact> => ({
-      epoch: log.epoch,
-      partitions: log.partitions,
-      read: log.read.bind(log),
-      bounds: log.bounds.bind(log),
-      append: (events) => {
-        state.tries++;
-        return state.fails(events) ? Promise.reject(new AdapterError(code, "it does not", { retryable: true })) : log.append(events);
-      },
-    });
+    const between = (log: Log<Fact>): Log<Fact> =>
+      betweenLog(log, {
+        append: (events) => {
+          state.tries++;
+          return state.fails(events) ? Promise.reject(new AdapterError(code, "it does not", { retryable: true })) : log.append(events);
+        },
+      });
     return { state, between };
   };
 
@@ -309,16 +307,13 @@ describe("a source whose log takes nothing", () => {
 
   it("waits while more is waiting than may wait, and drops nothing", async () => {
     const gates: (() => void)[] = [];
-    const between = (log: Log<Fact>): Log<Fact> => ({
-      epoch: log.epoch,
-      partitions: log.partitions,
-      read: log.read.bind(log),
-      bounds: log.bounds.bind(log),
-      append: async (events) => {
-        await new Promise<void>((resolve) => gates.push(resolve));
-        return log.append(events);
-      },
-    });
+    const between = (log: Log<Fact>): Log<Fact> =>
+      betweenLog(log, {
+        append: async (events) => {
+          await new Promise<void>((resolve) => gates.push(resolve));
+          return log.append(events);
+        },
+      });
     const clock = fakeClock(NOW);
     const { door, take } = source({}, { between, clock, limits: { pendingBytes: Math.round(1.5 * text({ id: "p0" }).length) } });
     const takes = [0, 1, 2].map((partition) => take([foreign(0, text({ id: `p${partition}` }), { partition })], never));
@@ -335,16 +330,13 @@ describe("a source whose log takes nothing", () => {
 
   it("takes in what is more than a body by parts", async () => {
     const sizes: number[] = [];
-    const between = (log: Log<Fact>): Log<Fact> => ({
-      epoch: log.epoch,
-      partitions: log.partitions,
-      read: log.read.bind(log),
-      bounds: log.bounds.bind(log),
-      append: (events) => {
-        sizes.push(events.length);
-        return log.append(events);
-      },
-    });
+    const between = (log: Log<Fact>): Log<Fact> =>
+      betweenLog(log, {
+        append: (events) => {
+          sizes.push(events.length);
+          return log.append(events);
+        },
+      });
     const records = Array.from({ length: 10 }, (_, i) => foreign(i, text({ id: `f${i}` })));
     const size = records[0]?.value?.length ?? 0;
     expect((await source({}, { between, limits: { bodyBytes: 4 * size } }).take(records, never)).done).toBe(10);

@@ -4,17 +4,9 @@ import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import type { TestProject } from "vitest/node";
+import { isAlive } from "../support/process.ts";
 import { canStartKafka } from "./for-tests.ts";
 import around, { type Answer } from "./run.ts";
-
-const isAlive = (pid: number): boolean => {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-};
 
 describe("a run of the tests", () => {
   afterEach(() => void vi.unstubAllEnvs());

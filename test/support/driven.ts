@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { openLmdbLogs } from "../../adapters/log-lmdb.ts";
 import { openMemoryLogs } from "../../adapters/log-memory.ts";
 import { type Driven, type DriveParts, drive } from "../../analytics/drive.ts";
+import { betweenLog, betweenLogs } from "../../domain/between.ts";
 import type { Derived, Fact } from "../../domain/event.ts";
 import type { Base, Feed, Journal, Log, Logs, Meter, Owned, Position } from "../../domain/ports.ts";
 import { type FakeClock, fakeClock } from "./fake-clock.ts";
@@ -21,15 +22,11 @@ export const watched = (logs: Logs, clock: FakeClock, before: (work: Commit) => 
   const bases: Base[] = [];
   const { during } = clock;
   const { facts } = logs;
-  const eyed: Logs = {
-    facts: {
-      epoch: facts.epoch,
-      partitions: facts.partitions,
+  const eyed = betweenLogs(logs, {
+    facts: betweenLog(facts, {
       append: (events) => during(facts.append(events)),
-      read: (partition, from, how) => facts.read(partition, from, how),
       bounds: (partition) => during(facts.bounds(partition)),
-    },
-    derived: logs.derived,
+    }),
     claim: (own) =>
       logs.claim((owned) =>
         own({
@@ -43,16 +40,12 @@ export const watched = (logs: Logs, clock: FakeClock, before: (work: Commit) => 
           },
         }),
       ),
-    share: (name, work) => logs.share(name, work),
-    progress: (partition) => logs.progress(partition),
     putBase: async (base) => {
       await during(logs.putBase(base));
       bases.push(base);
     },
     baseBefore: (camera, at) => during(logs.baseBefore(camera, at)),
-    retain: (policy) => logs.retain(policy),
-    close: () => logs.close(),
-  };
+  });
   return { logs: eyed, commits, bases };
 };
 
