@@ -10,7 +10,7 @@ import { startLive } from "./live.ts";
 import { opsRoutes } from "./ops.ts";
 import { nothingAt, Problem, problemResponse } from "./problem.ts";
 import { createSockets } from "./sockets.ts";
-import type { Authenticate, Env, House } from "./surface.ts";
+import type { Env, House, Tokens } from "./surface.ts";
 
 export type AppOptions = {
   /** Whose data emdx shows while tokens are off. */
@@ -19,7 +19,7 @@ export type AppOptions = {
   /** `user:password` for /metrics; without, it answers on loopback only. */
   readonly metricsAuth: string | undefined;
   /** Given where tokens are on. */
-  readonly authenticate?: Authenticate;
+  readonly tokens?: Tokens;
 };
 
 export type App = {
@@ -34,7 +34,8 @@ export type App = {
 
 export const createApp = (core: Core, options: AppOptions): App => {
   const live = startLive(core);
-  const house: House = { core, live, cursors: cursors(core.epoch, live.at().length), authenticate: options.authenticate };
+  const access = { tokens: options.tokens, roles: core.roles };
+  const house: House = { core, live, cursors: cursors(core.epoch, live.at().length), access };
   const surfaces = [emdx(house, options)];
   const { limits } = core;
   let closing = false;
@@ -57,7 +58,7 @@ export const createApp = (core: Core, options: AppOptions): App => {
   const socketRoutes = surfaces.flatMap((surface) => surface.sockets);
   const socketPaths = new Set(socketRoutes.flatMap(({ paths }) => paths));
   app.notFound((c) => problemResponse(missing(c.req.path, methodsAt(c.req.path), socketPaths.has(c.req.path))));
-  const sockets = createSockets(core, socketRoutes, options.authenticate);
+  const sockets = createSockets(core, socketRoutes, access);
   let attached: Server | undefined;
   const connections = new Set<Socket>();
 

@@ -2,17 +2,17 @@
 import type { IncomingMessage, Server } from "node:http";
 import type { Duplex } from "node:stream";
 import { type WebSocket, WebSocketServer } from "ws";
-import { admit, servedHere } from "./access.ts";
+import { type Access, admit, askedByUpgrade } from "./access.ts";
 import type { Core } from "./core.ts";
 import { nothingAt, Problem, problemBody, unavailable } from "./problem.ts";
-import type { Authenticate, SocketRoute } from "./surface.ts";
+import type { SocketRoute } from "./surface.ts";
 
 /** Pings are spread over so many turns, lest ten thousand go out at once. */
 const TURNS = 25;
 
 export type Sockets = { attach(server: Server): void; close(waitMs: number): Promise<void> };
 
-export const createSockets = (core: Core, routes: readonly SocketRoute[], authenticate: Authenticate | undefined): Sockets => {
+export const createSockets = (core: Core, routes: readonly SocketRoute[], access: Access): Sockets => {
   const byPath = new Map(routes.flatMap((route) => route.paths.map((path) => [path, route] as const)));
   const protocols = new Set(routes.flatMap((route) => route.protocols));
   const server = new WebSocketServer({
@@ -58,10 +58,8 @@ export const createSockets = (core: Core, routes: readonly SocketRoute[], authen
     if (url === null) throw new Problem(400, "This is no address.");
     const route = byPath.get(url.pathname);
     if (route === undefined) throw nothingAt(url.pathname);
-    servedHere(core.roles, route.scope);
+    const caller = await admit(access, askedByUpgrade(request, url.searchParams), route.scope, route.tenant);
     if (server.clients.size >= core.limits.sockets) throw unavailable(`No more than ${core.limits.sockets} sockets.`);
-    const asked = { authorization: request.headers.authorization, token: url.searchParams.get("token") ?? undefined };
-    const caller = await admit(authenticate, asked, route.scope);
     if (closing) throw unavailable("The server is stopping.");
     server.handleUpgrade(request, socket, head, (accepted) => {
       keep(accepted);

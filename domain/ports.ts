@@ -122,6 +122,26 @@ export interface Warehouse {
   close(): Promise<void>;
 }
 
+/**
+ * Keeps a text secret wherever it is stored. `about` says whose it is (a tenant's camera): a sealed text opens with the same `about` only,
+ * so that it cannot be moved to another.
+ */
+export interface Vault {
+  /** Undefined where there is no key to seal with. */
+  seal(text: string, about: string): string | undefined;
+  /** Throws AdapterError `corrupt` for what no key of ours opens. */
+  open(sealed: string, about: string): string;
+}
+
+/** Why a camera's address may not be connected to: in words for who named it, nothing of the inside in them. */
+export type Unreachable = { readonly unreachable: string };
+
+/** Where cameras may be: asked before an address is kept, and again before each connection, since names may come to mean another. */
+export interface CameraNetwork {
+  /** `url` is rtsp or rtsps. The addresses its host stands for now, all of them allowed. */
+  addresses(url: string): Promise<readonly string[] | Unreachable>;
+}
+
 export interface Clock {
   /** The wall clock, epoch milliseconds. */
   now(): Instant;

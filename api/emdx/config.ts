@@ -111,7 +111,7 @@ const config = <P extends Parameters, B extends { readonly sensorId?: string | u
   };
 
   emdx.routes.post(path, async (c) => {
-    const tenant = await emdx.writerOf(c, "cameras:write");
+    const { tenant } = await emdx.writerOf(c, "cameras:write");
     const asked = queryOf(c, { sensorId: parameter.sensorInBody });
     const sent = read.checked(own.body, read.readJson(await readBody(c, core.limits.configBytes)));
     const sensorId = read.sensorOf(asked.sensorId, sent.sensorId);
@@ -119,13 +119,13 @@ const config = <P extends Parameters, B extends { readonly sensorId?: string | u
   });
 
   emdx.routes.delete(path, async (c) => {
-    const tenant = await emdx.writerOf(c, "cameras:write");
+    const { tenant } = await emdx.writerOf(c, "cameras:write");
     const asked = queryOf(c, removing) as Values<P> & { readonly sensorId: string };
     return written(c, tenant, asked.sensorId, own.remove(asked, asked.sensorId));
   });
 
   emdx.routes.get(path, async (c) => {
-    const tenant = await emdx.tenantOf(c, "cameras:read");
+    const { tenant } = await emdx.callerOf(c, "cameras:read");
     const { sensorId, after } = queryOf(c, reading);
     // Read from the store, which has a write before it is answered: there is nothing to wait for.
     if (after !== undefined) readPosition(emdx, tenant, after);

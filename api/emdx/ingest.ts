@@ -51,7 +51,7 @@ const frameRoute = (emdx: Emdx): void => {
     },
   });
   routes.post("/frames", async (c) => {
-    const tenant = await emdx.tenantOf(c, "frames:write");
+    const { tenant } = await emdx.callerOf(c, "frames:write");
     const { release } = readParameters(frameParameters, new URL(c.req.url).searchParams, core.limits);
     const body = await readBody(c, core.limits.bodyBytes);
     const answer = await core.receive(tenant, {
@@ -124,7 +124,7 @@ const stateRoute = (emdx: Emdx): void => {
     },
   });
   routes.post("/cameras/:id/state", async (c) => {
-    const tenant = await emdx.tenantOf(c, "frames:write");
+    const { tenant } = await emdx.callerOf(c, "frames:write");
     const camera = cameraOf(c.req.url, core.limits.idLength);
     // Not camelCased: the vendor's fields are snake_case, and others may stand beside them.
     const sent = readJson(await readBody(c, core.limits.configBytes), new Set());

@@ -68,7 +68,7 @@ export const question = <P extends Parameters, A>(emdx: Emdx, asking: Question<P
     },
   });
   emdx.routes.get(asking.path, async (c) => {
-    const tenant = await emdx.tenantOf(c, "events:read");
+    const { tenant } = await emdx.callerOf(c, "events:read");
     const asked = readParameters(parameters, new URL(c.req.url).searchParams, core.limits) as Values<P> & Values<Common>;
     const key = { tenant, camera: asked.sensorId };
     await settle(emdx, tenant, asked.after, asking.reads);

@@ -47,7 +47,8 @@ export const alertSocket = (house: House, paths: readonly string[], options: { r
     paths,
     protocols: [V1],
     scope: "events:read",
-    take: (arrived) => new Connection(house, dialects, arrived.caller?.tenant ?? options.tenant, arrived).start(),
+    tenant: options.tenant,
+    take: (arrived) => new Connection(house, dialects, arrived).start(),
   };
 };
 
@@ -71,16 +72,16 @@ class Connection {
   #tookMs = 0;
   #isResting = false;
 
-  constructor({ core, cursors, live }: House, dialects: Dialects, tenant: string, { socket, query, caller }: Arrived) {
+  constructor({ core, cursors, live }: House, dialects: Dialects, { socket, query, caller }: Arrived) {
     this.#core = core;
     this.#cursors = cursors;
     this.#live = live;
     this.#socket = socket;
-    this.#tenant = tenant;
+    this.#tenant = caller.tenant;
     this.#v1 = socket.protocol === V1;
     this.#dialect = this.#v1 ? dialects.v1 : dialects.plain;
     this.#query = query;
-    this.#expiresAt = caller?.expiresAt;
+    this.#expiresAt = caller.expiresAt;
     this.#cursor = live.at();
   }
 

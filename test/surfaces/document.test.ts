@@ -8,7 +8,7 @@ import { json, type Loose, type Served, serveCore } from "../support/surface.ts"
 
 const core = new FakeCore();
 const surface = emdx(
-  { core, cursors: cursors("e", 2), live: startLive(core), authenticate: undefined },
+  { core, cursors: cursors("e", 2), live: startLive(core), access: { tokens: undefined, roles: core.roles } },
   { tenant: "default", strict: false },
 );
 const document = surface.document() as Loose;
