@@ -1,7 +1,7 @@
 /** Catching up: what the log holds since a cursor, until it meets what is live. Nothing is lost or repeated, or a gap is told. */
-import type { Core, Delivered, Tail } from "../core.ts";
-import type { Dialect, Live } from "../live.ts";
-import { type Wanted, wanted } from "../wants.ts";
+import type { Core, Delivered, Tail } from "./core.ts";
+import type { Dialect, Live } from "./live.ts";
+import { type Wanted, wanted } from "./wants.ts";
 
 type CatchingUp = {
   readonly core: Core;
