@@ -18,7 +18,10 @@ export type DetectedObject = {
 };
 
 /** A frame's name at its sensor: its timestamp and id. */
-export type FrameRef = { readonly timestamp: Instant; readonly id: string };
+export type FrameName = { readonly timestamp: Instant; readonly id: string };
+
+/** A frame that something follows from: its name, and the model that made it where the sender said which. */
+export type FrameRef = { readonly timestamp: Instant; readonly id: string; readonly modelVersion: string | undefined };
 
 /** `id` is the one given, or `#` and a hash of the objects where none was. */
 export type Frame = Envelope & {
@@ -48,7 +51,7 @@ export type Definition = Envelope & { readonly kind: "definition"; readonly revi
 export type Heartbeat = Envelope & {
   readonly kind: "heartbeat";
   readonly at: Instant;
-  readonly frame: FrameRef;
+  readonly frame: FrameName;
   readonly release: boolean;
 };
 

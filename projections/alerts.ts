@@ -4,7 +4,7 @@ import type { Alert, Derived } from "../domain/event.ts";
 import { FIRST, KEPT, LAST, monthOf, type Projection, type Reader, WHENCE } from "./projection.ts";
 import type { AlertCount, Page, PageKey, Questions, Scope } from "./questions.ts";
 import { isMaybe, maybe, OF_CAMERA, OF_EPOCH, rangeParams, scopeParams } from "./scope.ts";
-import { CAUSE, type CauseRow, causeOf, causeRow, sightingJson, sightingsOfJson } from "./sighting.ts";
+import { CAUSE, CAUSE_COLUMNS, type CauseRow, causeOf, causeRow, sightingJson, sightingsOfJson } from "./sighting.ts";
 
 /**
  * `byEnd`, the engine's own second order of the rows, finds the latest alerts without reading the others.
@@ -12,7 +12,7 @@ import { CAUSE, type CauseRow, causeOf, causeRow, sightingJson, sightingsOfJson 
  */
 export const alerts: Projection<"derived"> = {
   name: "alerts",
-  version: 1,
+  version: 2,
   log: "derived",
   kind: "rows",
   ddl: (table) => `CREATE TABLE IF NOT EXISTS ${table} (
@@ -108,7 +108,7 @@ const alertOf = (row: AlertRow): Alert => ({
 });
 
 const COLUMNS = `tenant, camera, id, revision, retracted, ruleId, ruleName, ruleType, ruleVersion, severity, analytic, placeId, placeEpoch, placeName,
-  direction, count, start, endTimestamp, raisedAt, description, objects, causeFrom, causeFromId, causeTo, causeToId, receivedAt`;
+  direction, count, start, endTimestamp, raisedAt, description, objects, ${CAUSE_COLUMNS}, receivedAt`;
 
 /**
  * First the names of the rows that come next by their end, from `byEnd` alone; then, of those ids only, the newest revision.

@@ -17,13 +17,13 @@ import {
   TYPES_OF,
   typeParams,
 } from "./scope.ts";
-import { CAUSE, type CauseRow, causeOf, causeRow, SIGHTING, type SightingRow, sightingOf, sightingRow } from "./sighting.ts";
+import { CAUSE, CAUSE_COLUMNS, type CauseRow, causeOf, causeRow, SIGHTING, type SightingRow, sightingOf, sightingRow } from "./sighting.ts";
 
 const KEY = "at, objectId, placeId, direction, confirmedAt, placeEpoch";
 
 export const crossings: Projection<"derived"> = {
   name: "crossings",
-  version: 1,
+  version: 2,
   log: "derived",
   kind: "rows",
   ddl: (table) => `CREATE TABLE IF NOT EXISTS ${table} (
@@ -78,7 +78,7 @@ const crossingOf = ({ tenant, camera }: Scope, row: CrossingRow): Crossing => ({
 const WHICH = `${OF_CAMERA} AND at >= {from:Int64} AND at < {to:Int64} AND ${isMaybe("placeId", "tripwire")} AND ${OF_EPOCH}`;
 
 const LIST = `
-SELECT ${KEY}, late, receivedAt, objectType, confidence, leftX, topY, rightX, bottomY, info, causeFrom, causeFromId, causeTo, causeToId
+SELECT ${KEY}, late, receivedAt, objectType, confidence, leftX, topY, rightX, bottomY, info, ${CAUSE_COLUMNS}
 FROM crossings
 WHERE ${WHICH} AND at <= {at:Int64}
   AND (at, objectId, placeId, direction, confirmedAt, placeEpoch)

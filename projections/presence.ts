@@ -8,7 +8,7 @@ import { CAUSE, causeRow, SIGHTING, type SightingRow, sightingOf, sightingRow } 
 
 export const presence: Projection<"derived"> = {
   name: "presence",
-  version: 1,
+  version: 2,
   log: "derived",
   kind: "rows",
   ddl: (table) => `CREATE TABLE IF NOT EXISTS ${table} (

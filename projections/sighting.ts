@@ -10,7 +10,10 @@ export const SIGHTING = `
   leftX Float64, topY Float64, rightX Float64, bottomY Float64,
   info String`;
 
-export const CAUSE = "\n  causeFrom Int64, causeFromId String, causeTo Int64, causeToId String";
+const MODEL = "LowCardinality(Nullable(String))";
+export const CAUSE = `
+  causeFrom Int64, causeFromId String, causeFromModel ${MODEL}, causeTo Int64, causeToId String, causeToModel ${MODEL}`;
+export const CAUSE_COLUMNS = "causeFrom, causeFromId, causeFromModel, causeTo, causeToId, causeToModel";
 
 export type SightingRow = {
   readonly objectId: string;
@@ -22,7 +25,14 @@ export type SightingRow = {
   readonly bottomY: number;
   readonly info: string;
 };
-export type CauseRow = { readonly causeFrom: number; readonly causeFromId: string; readonly causeTo: number; readonly causeToId: string };
+export type CauseRow = {
+  readonly causeFrom: number;
+  readonly causeFromId: string;
+  readonly causeFromModel: string | null;
+  readonly causeTo: number;
+  readonly causeToId: string;
+  readonly causeToModel: string | null;
+};
 
 /** Attributes stay the pairs they are; "" is none. */
 export const infoText = (info: Info | undefined): string => (info === undefined ? "" : JSON.stringify(info));
@@ -68,10 +78,12 @@ export const sightingsOfJson = (text: string): readonly DetectedObject[] =>
 export const causeRow = ({ from, to }: { readonly from: FrameRef; readonly to: FrameRef }): Row => ({
   causeFrom: from.timestamp,
   causeFromId: from.id,
+  causeFromModel: from.modelVersion ?? null,
   causeTo: to.timestamp,
   causeToId: to.id,
+  causeToModel: to.modelVersion ?? null,
 });
 export const causeOf = (row: CauseRow): { readonly from: FrameRef; readonly to: FrameRef } => ({
-  from: { timestamp: row.causeFrom, id: row.causeFromId },
-  to: { timestamp: row.causeTo, id: row.causeToId },
+  from: { timestamp: row.causeFrom, id: row.causeFromId, modelVersion: row.causeFromModel ?? undefined },
+  to: { timestamp: row.causeTo, id: row.causeToId, modelVersion: row.causeToModel ?? undefined },
 });

@@ -14,7 +14,8 @@ const whole = Number.isSafeInteger;
 type Unsure<T> = T | undefined | null;
 
 const isPlace = (place: Unsure<PlaceRef>): boolean => text(place?.analytic) && text(place?.id) && whole(place?.epoch);
-const isFrame = (frame: Unsure<FrameRef>): boolean => whole(frame?.timestamp) && text(frame?.id);
+const isFrame = (frame: Unsure<FrameRef>): boolean =>
+  whole(frame?.timestamp) && text(frame?.id) && (frame?.modelVersion === undefined || text(frame.modelVersion));
 const isCause = (cause: Unsure<Alert["cause"]>): boolean => isFrame(cause?.from) && isFrame(cause?.to);
 const isBox = (box: Unsure<Sighting["bbox"]>): boolean =>
   number(box?.leftX) && number(box?.topY) && number(box?.rightX) && number(box?.bottomY);

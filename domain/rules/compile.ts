@@ -1,5 +1,5 @@
 /** From a definition to its machine: the only switch over rule types. */
-import { type Camera, epochOf, type Rule, ruleVersion, type Versioned } from "../camera.ts";
+import { type Camera, epochOf, eventTypes, type Rule, ruleVersion, type Versioned } from "../camera.ts";
 import type { CameraKey } from "../envelope.ts";
 import { alerting, type Named } from "./alerting.ts";
 import type { RuleLogic } from "./conclusion.ts";
@@ -37,6 +37,6 @@ export const compileRule = (key: CameraKey, camera: Camera, rule: Versioned<Rule
     case "flowrate":
       return machine(flowrate(rule));
     case "notify":
-      return machine(notify(rule));
+      return machine(notify(rule, eventTypes(camera)));
   }
 };

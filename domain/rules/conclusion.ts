@@ -2,6 +2,7 @@
 import type { Direction } from "../camera.ts";
 import type { Instant, Json } from "../envelope.ts";
 import type { FrameRef, Sighting } from "../event.ts";
+import { loadModel } from "./frame-saving.ts";
 import type { Heard } from "./rule.ts";
 
 export type Raised = {
@@ -62,8 +63,10 @@ export const loadSighting = (saved: Json): Sighting => {
   return { id, type, bbox: { leftX, topY, rightX, bottomY }, confidence: confidence ?? undefined, info: undefined };
 };
 
-export const saveFrameRef = (frame: FrameRef): Json => [frame.timestamp, frame.id];
+/** Without a model it is the form of before there was one: memories of then are read, and saved again the same. */
+export const saveFrameRef = ({ timestamp, id, modelVersion }: FrameRef): Json =>
+  modelVersion === undefined ? [timestamp, id] : [timestamp, id, modelVersion];
 export const loadFrameRef = (saved: Json): FrameRef => {
-  const [timestamp, id] = saved as [number, string];
-  return { timestamp, id };
+  const [timestamp, id, model] = saved as [number, string, Json?];
+  return { timestamp, id, modelVersion: loadModel(model) };
 };

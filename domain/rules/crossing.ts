@@ -14,6 +14,7 @@ import { type CameraKey, type Instant, type Json, milliseconds } from "../envelo
 import type { Crossing, DetectedObject, Frame, FrameRef } from "../event.ts";
 import { anchorAt, anchorX, anchorY, beyond, distanceToWire2, meets, type Wire, wireOf } from "../geometry.ts";
 import { loaded, type Machine } from "../machine.ts";
+import { loadModel } from "./frame-saving.ts";
 import { keyedBy } from "./keyed.ts";
 import { alike, empty, isNewest, type Newest, noFrame, put, standing, turnTo } from "./newest.ts";
 import { atOf, byText, placeOf, refOf } from "./place.ts";
@@ -250,7 +251,7 @@ const followPath = (wire: Wire, track: Track, points: readonly number[], now: In
   }
 };
 
-type SavedTrack = [string, number, number, number[], number, string, number, boolean, (number | null)[]];
+type SavedTrack = [string, number, number, number[], number, string, number, boolean, (number | null)[], Json?];
 
 const saveTracks = (watch: Watch, state: WireTracks): Json => Array.from(state.tracks.values(), (track) => saveTrack(watch, state, track));
 const loadTracks = (saved: Json): WireTracks => none(new Map((saved as Json[]).map(loadTrack)));
@@ -268,12 +269,14 @@ const saveTrack = (watch: Watch, { newest }: WireTracks, track: Track): Json => 
     track.others,
     track.far,
     track.met.map((at) => (Number.isNaN(at) ? null : at)),
+    // The form of before models were kept, where none is known.
+    ...(old.modelVersion === undefined ? [] : [old.modelVersion]),
   ];
 };
 
 const loadTrack = (saved: Json): [string, Track] => {
-  const [id, side, seen, points, oldAt, oldId, others, far, met] = saved as unknown as SavedTrack;
-  const track = new Track(id, side, seen, points.slice(), { timestamp: oldAt, id: oldId });
+  const [id, side, seen, points, oldAt, oldId, others, far, met, model] = saved as unknown as SavedTrack;
+  const track = new Track(id, side, seen, points.slice(), { timestamp: oldAt, id: oldId, modelVersion: loadModel(model) });
   track.others = others;
   track.far = far;
   if (met.length > 0) track.met = met.map((at) => at ?? Number.NaN);

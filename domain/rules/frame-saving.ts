@@ -1,6 +1,6 @@
 /** Objects and frames as JSON arrays: what a memory keeps of them. */
 import type { Json } from "../envelope.ts";
-import type { DetectedObject, Frame } from "../event.ts";
+import type { DetectedObject, Frame, FrameRef } from "../event.ts";
 
 type SavedInfo = [string, string][] | null;
 type SavedObject = [
@@ -60,4 +60,14 @@ export const loadFrame = (saved: Json): Frame => {
     modelVersion: modelVersion ?? undefined,
     objects: objects.map(loadObject),
   };
+};
+
+/** The models of frames whose names are saved apart. Nothing where none is known: the form of before they were kept. */
+export const saveModels = (frames: readonly FrameRef[]): Json[] =>
+  frames.every(({ modelVersion }) => modelVersion === undefined) ? [] : [frames.map(({ modelVersion }) => modelVersion ?? null)];
+
+/** Throws TypeError for what is no model: a form that is not known. */
+export const loadModel = (saved: Json | undefined): string | undefined => {
+  if (saved !== undefined && saved !== null && typeof saved !== "string") throw new TypeError("a model is a text");
+  return saved ?? undefined;
 };

@@ -4,6 +4,7 @@
  * the collector more than all else that is done for an object that just walks on.
  */
 import type { DetectedObject, FrameRef } from "../event.ts";
+import { NO_FRAME } from "./place.ts";
 
 /** `at`: where in the newest frame. Means nothing for a track that is not in it. */
 export type Placed = { at: number };
@@ -11,7 +12,6 @@ export type Placed = { at: number };
 /** `tracks` stand as the objects do; none for an object that is not usable, or in the frame already. */
 export type Newest<T extends Placed> = { ref: FrameRef; objects: readonly DetectedObject[]; tracks: (T | undefined)[] };
 
-const NO_FRAME: FrameRef = { timestamp: 0, id: "" };
 const NO_OBJECTS: readonly DetectedObject[] = [];
 
 export const noFrame = <T extends Placed>(): Newest<T> => ({ ref: NO_FRAME, objects: NO_OBJECTS, tracks: [] });

@@ -5,18 +5,21 @@
  * 2. With one: once a stay, at the confirmation if the object has the attribute by then, else when it is noticed on it. That frame is then
  *    the confirming one: type and confidence are judged there.
  * 3. Whoever is present when the rule begins is judged then, as last seen; end is that instant.
- * 4. The cooldown is per object. A stay whose alert was dropped by it is not told of later.
+ * 4. `events`: the types the camera may tell of at all. Any other object is as if it were not selected.
+ * 5. The cooldown is per object. A stay whose alert was dropped by it is not told of later.
  */
 import type { NotifyRule } from "../camera.ts";
 import type { Sighting } from "../event.ts";
+import { isAmong, type Licence } from "../registration.ts";
 import { copyOf, nothing, type RuleLogic } from "./conclusion.ts";
 import { selects } from "./selection.ts";
 
 /** Objects present that have been told of; empty without an attribute, where an entry is all there is. */
 type Told = Set<string>;
 
-export const notify = (rule: NotifyRule): RuleLogic<Told> => {
-  const selected = selects(rule);
+export const notify = (rule: NotifyRule, events: Licence): RuleLogic<Told> => {
+  const chosen = selects(rule);
+  const selected = (object: Sighting): boolean => chosen(object) && (events === "every" || isAmong(object.type, events));
   const { attribute } = rule;
   const has = ({ info }: Sighting): boolean =>
     attribute === undefined || (info ?? []).some(([name, value]) => name === attribute.name && value === attribute.value);

@@ -21,6 +21,7 @@ import type { OccupancyRule } from "../camera.ts";
 import { type Instant, type Json, milliseconds } from "../envelope.ts";
 import type { FrameRef, Presence, Sighting } from "../event.ts";
 import { type Conclusion, copyOf, loadFrameRef, loadSighting, nothing, type RuleLogic, saveFrameRef, saveSighting } from "./conclusion.ts";
+import { NO_FRAME } from "./place.ts";
 import type { Present } from "./rule.ts";
 import { selects } from "./selection.ts";
 
@@ -94,7 +95,7 @@ export const occupancy = (rule: OccupancyRule): RuleLogic<Occupied> => {
   return {
     name: "occupancy",
     version: 1,
-    initial: () => ({ present: new Map(), run: undefined, to: { timestamp: 0, id: "" } }),
+    initial: () => ({ present: new Map(), run: undefined, to: NO_FRAME }),
     hear: (state, input) => {
       if (input.kind === "ended") {
         state.to = input.frame;

@@ -24,10 +24,10 @@ export const placeOf = (analytic: Analytic, id: string | undefined, key: CameraK
 
 export const atOf = (moment: Moment): number => (moment.kind === "frame" ? moment.timestamp : moment.at);
 
-export const refOf = (frame: { readonly timestamp: number; readonly id: string }): FrameRef => ({
-  timestamp: frame.timestamp,
-  id: frame.id,
-});
+export const refOf = ({ timestamp, id, modelVersion }: FrameRef): FrameRef => ({ timestamp, id, modelVersion });
+
+/** Where no frame came yet. */
+export const NO_FRAME: FrameRef = { timestamp: 0, id: "", modelVersion: undefined };
 
 /** By code unit: no locale, the same everywhere. */
 export const byText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);

@@ -14,7 +14,7 @@ import { type CameraKey, type Instant, type Json, milliseconds } from "../envelo
 import type { Box, DetectedObject, EndReason, Frame, FrameRef, Info, PlaceRef, Presence } from "../event.ts";
 import { type AnchorAt, anchorAt, anchorX, anchorY, inside, type Region, regionOf } from "../geometry.ts";
 import { loaded, type Machine } from "../machine.ts";
-import { loadObject, saveObject } from "./frame-saving.ts";
+import { loadModel, loadObject, saveModels, saveObject } from "./frame-saving.ts";
 import { keyedBy } from "./keyed.ts";
 import { alike, empty, isNewest, type Newest, noFrame, put, standing, turnTo } from "./newest.ts";
 import { atOf, byText, type Now, type PlaceMachine, placeOf, rankOf, refOf } from "./place.ts";
@@ -373,18 +373,20 @@ const saveTrack = (track: Track, object: DetectedObject, seen: FrameRef): Json =
   track.away.id,
   track.present,
   track.start,
+  ...saveModels([seen, track.first, track.away]),
 ];
 
-type SavedTrack = [Json, number, string, number, string, number, number, string, boolean, number];
+type SavedTrack = [Json, number, string, number, string, number, number, string, boolean, number, Json[]?];
 
 const loadAttendance = (saved: Json, { exitAfter }: Area): Attendance => {
   const state = noneYet();
   for (const one of saved as Json[]) {
-    const [object, seenAt, seenId, firstAt, firstId, run, awayAt, awayId, present, start] = one as unknown as SavedTrack;
-    const track = new Track(loadObject(object), { timestamp: seenAt, id: seenId }, 0);
-    track.first = { timestamp: firstAt, id: firstId };
+    const [object, seenAt, seenId, firstAt, firstId, run, awayAt, awayId, present, start, models = []] = one as unknown as SavedTrack;
+    const [seenModel, firstModel, awayModel] = models.map(loadModel);
+    const track = new Track(loadObject(object), { timestamp: seenAt, id: seenId, modelVersion: seenModel }, 0);
+    track.first = { timestamp: firstAt, id: firstId, modelVersion: firstModel };
     track.run = run;
-    track.away = { timestamp: awayAt, id: awayId };
+    track.away = { timestamp: awayAt, id: awayId, modelVersion: awayModel };
     track.present = present;
     track.start = start;
     state.tracks.set(track.object.id, track);

@@ -4,9 +4,9 @@
  *     frames, heartbeats, camera states ──► [ late? repeated? held back? clock set back? ] ──► moments
  */
 import type { CameraKey, Envelope, Instant, Json } from "../envelope.ts";
-import type { CameraState, Fact, Frame, FrameRef, Heartbeat } from "../event.ts";
+import type { CameraState, Fact, Frame, FrameName, FrameRef, Heartbeat } from "../event.ts";
 import { loaded, type Machine, type Step } from "../machine.ts";
-import { loadFrame, saveFrame } from "./frame-saving.ts";
+import { loadFrame, loadModel, saveFrame } from "./frame-saving.ts";
 import { keyedBy } from "./keyed.ts";
 import type { Ended, Passed } from "./rule.ts";
 
@@ -27,12 +27,14 @@ export type SensorTime = {
   /** What is older is late: the newest frame let through, or accepted heartbeat. Undefined before the first frame. */
   until: Instant | undefined;
   /** The newest frame taken in, held ones included: what heartbeats name. */
-  newest: FrameRef | undefined;
+  newest: FrameName | undefined;
   newestReceivedAt: Instant;
   /** Instant and ids of the frames let through last: where a repeat is looked for. The first id stands apart, usually alone. */
   lastAt: Instant | undefined;
   lastId: string;
   moreIds: string[];
+  /** The model of the frame let through last. */
+  lastModel: string | undefined;
   /** Held back by `reorderMs`, by timestamp. */
   held: Frame[];
   /** Timestamps and arrivals of late frames in a row, at most RESET_FRAMES. */
@@ -54,6 +56,7 @@ export const startTime = (): SensorTime => ({
   lastAt: undefined,
   lastId: "",
   moreIds: [],
+  lastModel: undefined,
   held: [],
   lateAt: [],
   lateArrived: [],
@@ -84,6 +87,7 @@ export const hearFact = (time: SensorTime, fact: Fact, reorderMs: number, watch?
   return [time, NONE];
 };
 
+/** Where no model is known it is the form of before there was one. */
 export const saveTime = (time: SensorTime): Json => [
   time.until ?? null,
   time.newest === undefined ? null : [time.newest.timestamp, time.newest.id],
@@ -96,6 +100,7 @@ export const saveTime = (time: SensorTime): Json => [
   time.lateArrived.slice(),
   time.told ?? null,
   time.said.map(([at, state]) => [at, state]),
+  ...(time.lastModel === undefined ? [] : [time.lastModel]),
 ];
 
 /** Undefined for a form it does not know. */
@@ -104,8 +109,9 @@ export const loadTime = (saved: Json): SensorTime | undefined => loaded(saved, r
 const readTime = (saved: Json): SensorTime => {
   type Newest = [number, string] | null;
   type Said = (readonly [number, string])[];
-  type Form = [number | null, Newest, number, number | null, string, string[], Json[], number[], number[], number | null, Said];
-  const [until, newest, newestReceivedAt, lastAt, lastId, moreIds, held, lateAt, lateArrived, told, said] = saved as unknown as Form;
+  type Form = [number | null, Newest, number, number | null, string, string[], Json[], number[], number[], number | null, Said, Json?];
+  const [until, newest, newestReceivedAt, lastAt, lastId, moreIds, held, lateAt, lateArrived, told, said, lastModel] =
+    saved as unknown as Form;
   return {
     until: until ?? undefined,
     newest: newest === null ? undefined : { timestamp: newest[0], id: newest[1] },
@@ -113,6 +119,7 @@ const readTime = (saved: Json): SensorTime => {
     lastAt: lastAt ?? undefined,
     lastId,
     moreIds: moreIds.slice(),
+    lastModel: loadModel(lastModel),
     held: held.map(loadFrame),
     lateAt: lateAt.slice(),
     lateArrived: lateArrived.slice(),
@@ -156,6 +163,7 @@ const letThrough = (time: SensorTime, frame: Frame): void => {
     time.lastId = frame.id;
     if (time.moreIds.length > 0) time.moreIds = [];
   }
+  time.lastModel = frame.modelVersion;
   time.until = frame.timestamp;
   time.told = frame.timestamp;
 };
@@ -172,8 +180,10 @@ export const release = (time: SensorTime, until: Instant, receivedAt: Instant): 
 };
 
 /** The newest frame the places have seen; without one, nothing is open that could name it. */
-export const lastFrame = ({ lastAt, lastId, moreIds }: SensorTime, at: Instant): FrameRef =>
-  lastAt === undefined ? { timestamp: at, id: "" } : { timestamp: lastAt, id: moreIds.at(-1) ?? lastId };
+export const lastFrame = ({ lastAt, lastId, moreIds, lastModel }: SensorTime, at: Instant): FrameRef =>
+  lastAt === undefined
+    ? { timestamp: at, id: "", modelVersion: undefined }
+    : { timestamp: lastAt, id: moreIds.at(-1) ?? lastId, modelVersion: lastModel };
 
 const forgetLate = (time: SensorTime): void => {
   time.lateAt = [];

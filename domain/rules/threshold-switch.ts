@@ -13,6 +13,7 @@ import type { ThresholdSwitchRule } from "../camera.ts";
 import { type Instant, type Json, milliseconds } from "../envelope.ts";
 import type { FrameRef } from "../event.ts";
 import { type Conclusion, loadFrameRef, nothing, type RuleLogic, saveFrameRef } from "./conclusion.ts";
+import { NO_FRAME } from "./place.ts";
 import { selects } from "./selection.ts";
 
 type Pending = { readonly since: Instant; readonly from: FrameRef };
@@ -22,7 +23,7 @@ type Level = { present: Set<string>; up: boolean; pending: Pending | undefined; 
 export const thresholdSwitch = (rule: ThresholdSwitchRule): RuleLogic<Level> => {
   const selected = selects(rule);
   const hold = milliseconds(rule.hold);
-  const initial = (): Level => ({ present: new Set(), up: false, pending: undefined, to: { timestamp: 0, id: "" } });
+  const initial = (): Level => ({ present: new Set(), up: false, pending: undefined, to: NO_FRAME });
   const beyond = ({ present, up }: Level): boolean =>
     up ? present.size <= rule.countThreshold - rule.band : present.size > rule.countThreshold;
 

@@ -85,7 +85,7 @@ export const presence = (camera: string): Presence => ({
   start: 3,
   firstSeen: 2,
   reason: "timeout",
-  cause: { from: { timestamp: 2, id: "2" }, to: { timestamp: 8, id: ODD } },
+  cause: { from: { timestamp: 2, id: "2", modelVersion: undefined }, to: { timestamp: 8, id: ODD, modelVersion: ODD } },
 });
 
 export const crossing = (camera: string): Crossing => {

@@ -64,7 +64,10 @@ describe("an alert", () => {
       raisedAt: 5200,
       description: "1 person crossed tripwire Main door (in)",
       objects: [{ id: "a", type: "Person", bbox: { leftX: 1, topY: 2, rightX: 3, bottomY: 4 }, confidence: 0.9, info: undefined }],
-      cause: { from: { timestamp: 4900, id: "f4900" }, to: { timestamp: 5200, id: "f5200" } },
+      cause: {
+        from: { timestamp: 4900, id: "f4900", modelVersion: undefined },
+        to: { timestamp: 5200, id: "f5200", modelVersion: "detector@7" },
+      },
     });
   });
 

@@ -13,7 +13,7 @@ const over = (reason: "sensor_lost" | "clock_reset", seconds: number): Moment =>
   receivedAt: 0,
   at: seconds * 1000,
   reason,
-  frame: { timestamp: 0, id: "" },
+  frame: { timestamp: 0, id: "", modelVersion: undefined },
 });
 const every = (step: number, from: number, to: number): Moment[] =>
   Array.from({ length: Math.floor((to - from) / step) + 1 }, (_, i) => at(from + i * step));

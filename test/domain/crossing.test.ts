@@ -171,7 +171,7 @@ describe("a crossing", () => {
   it("starts afresh when the sensor's clock is set back, and not when the camera is lost", () => {
     const [before, after] = frames(key, [0, [seen("ann", 100, 80)]], [1000, [seen("ann", 100, 120)]]);
     const end = (reason: "clock_reset" | "sensor_lost") =>
-      ({ kind: "ended", ...key, receivedAt: 60, at: 500, reason, frame: { timestamp: 0, id: "f0" } }) as const;
+      ({ kind: "ended", ...key, receivedAt: 60, at: 500, reason, frame: { timestamp: 0, id: "f0", modelVersion: undefined } }) as const;
     const told = (reason: "clock_reset" | "sensor_lost") =>
       run(
         crossing(wire, key),

@@ -37,7 +37,7 @@ const ended = (at: number, reason: "sensor_lost" | "clock_reset" | "redefined"):
   receivedAt: at + 50,
   at,
   reason,
-  frame: { timestamp: 0, id: "f0" },
+  frame: { timestamp: 0, id: "f0", modelVersion: undefined },
 });
 
 /** Ann in (i) or out (o) of the square, or not seen (-), a frame every 400 ms. */

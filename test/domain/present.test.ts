@@ -51,7 +51,10 @@ describe("whoever is present when a rule begins", () => {
   it("is told of by notify, from first seen to that instant, with the frames between as its cause", () => {
     const alert = only(told(notifyRule, [present(5000, "a")]));
     expect([alert.start, alert.end, alert.raisedAt, idsOf(alert)]).toEqual([3900, 5000, 5000, ["a"]]);
-    expect(alert.cause).toEqual({ from: { timestamp: 3900, id: "f3900" }, to: { timestamp: 5000, id: "f5000" } });
+    expect(alert.cause).toEqual({
+      from: { timestamp: 3900, id: "f3900" },
+      to: { timestamp: 5000, id: "f5000", modelVersion: "detector@7" },
+    });
   });
 
   it("is told of once a stay where an attribute is wanted, then or when it is gained", () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Fact, Frame } from "../../domain/event.ts";
 import { run } from "../../domain/machine.ts";
-import { hearFact, type Moment, sensorTime, startTime } from "../../domain/rules/sensor-time.ts";
+import { hearFact, lastFrame, loadTime, type Moment, saveTime, sensorTime, startTime } from "../../domain/rules/sensor-time.ts";
 import { cameraState, frame, heartbeat, runSaving } from "../support/given.ts";
 
 const key = { tenant: "acme", camera: "door" };
@@ -147,5 +147,27 @@ describe("a clock set back", () => {
   it("can be saved and loaded between any two late frames", () => {
     const facts = [live, ...batch(110, 1000, HOUR, 100)];
     expect(runSaving(sensorTime(key, 0), facts)).toEqual(run(sensorTime(key, 0), facts));
+  });
+});
+
+describe("a model", () => {
+  it("is that of the frame named, also where another stands at the same instant", () => {
+    const time = startTime();
+    hearFact(time, at(1000, { modelVersion: "detector@7" }), 0);
+    hearFact(time, at(1000, { id: "b", modelVersion: "detector@8" }), 0);
+    expect(lastFrame(time, 0)).toEqual({ timestamp: 1000, id: "b", modelVersion: "detector@8" });
+    hearFact(time, at(2000), 0);
+    expect(lastFrame(time, 0)).toEqual({ timestamp: 2000, id: "f2000", modelVersion: undefined });
+  });
+
+  it("is read from what was saved with it, and what was saved before there was one is read as it is", () => {
+    const time = startTime();
+    hearFact(time, at(1000), 0);
+    const before = saveTime(time);
+    expect(before).toHaveLength(11);
+    expect(loadTime(before)).toEqual(time);
+    hearFact(time, at(2000, { modelVersion: "detector@7" }), 0);
+    const after = loadTime(JSON.parse(JSON.stringify(saveTime(time))));
+    expect(after && lastFrame(after, 0)).toEqual({ timestamp: 2000, id: "f2000", modelVersion: "detector@7" });
   });
 });

@@ -39,6 +39,7 @@ const add = (tally: Tally, name: string): void => {
 };
 export const tell = (tally: Tally, events: readonly Derived[]): void => {
   for (const event of events) {
+    if (event.kind === "alert" && event.cause.to.modelVersion !== undefined) add(tally, MODEL);
     if (event.kind === "alert") add(tally, `${event.ruleType}${event.revision > 0 ? " closed" : ""}`);
     else if (event.kind === "presence") add(tally, event.reason ?? "entered");
     else add(tally, event.kind);
@@ -47,6 +48,8 @@ export const tell = (tally: Tally, events: readonly Derived[]): void => {
 /** Names of a list that were never told of. */
 export const silent = (tally: Tally, names: readonly string[]): readonly string[] => names.filter((name) => (tally.get(name) ?? 0) === 0);
 
+/** An alert whose frame says which model made it. */
+export const MODEL = "model";
 export const ALERTS = ["increment", "occupancy", "occupancy closed", "occupancy_threshold_switch", "flowrate", "notify"];
 export const PLACES = ["crossing", "coverage", "entered", "left", "timeout"];
 export const MISHAPS = ["sensor_lost", "clock_reset", "redefined"];

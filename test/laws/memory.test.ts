@@ -3,7 +3,21 @@ import { describe, expect, it } from "vitest";
 import { createMemory, type Memory } from "../../analytics/memory.ts";
 import type { Derived, Fact } from "../../domain/event.ts";
 import { factsOf, worlds } from "../support/world.ts";
-import { ALERTS, bytes, live, MISHAPS, PLACES, patience, savedAndLoaded, silent, stepped, type Tally, tell, thorough } from "./laws.ts";
+import {
+  ALERTS,
+  bytes,
+  live,
+  MISHAPS,
+  MODEL,
+  PLACES,
+  patience,
+  savedAndLoaded,
+  silent,
+  stepped,
+  type Tally,
+  tell,
+  thorough,
+} from "./laws.ts";
 
 describe("what is remembered", () => {
   it("can be saved and loaded after every single fact without a byte of difference", { timeout: patience }, async () => {
@@ -23,7 +37,7 @@ describe("what is remembered", () => {
       }),
       thorough(),
     );
-    expect(silent(tally, [...ALERTS, ...PLACES, ...MISHAPS])).toEqual([]);
+    expect(silent(tally, [...ALERTS, ...PLACES, ...MISHAPS, MODEL])).toEqual([]);
   });
 
   it("is the same live, in a replay, and after a crash between checkpoint and commit", { timeout: patience }, async () => {
@@ -49,6 +63,6 @@ describe("what is remembered", () => {
       }),
       thorough(2),
     );
-    expect(silent(tally, [...ALERTS, ...PLACES, ...MISHAPS])).toEqual([]);
+    expect(silent(tally, [...ALERTS, ...PLACES, ...MISHAPS, MODEL])).toEqual([]);
   });
 });

@@ -4,7 +4,7 @@ import { sensorDefaults } from "../../domain/defaults.ts";
 import type { Derived } from "../../domain/event.ts";
 import { expected } from "../support/oracle.ts";
 import { factsOf, worlds } from "../support/world.ts";
-import { ALERTS, live, MISHAPS, PLACES, patience, silent, type Tally, tell, thorough } from "./laws.ts";
+import { ALERTS, live, MISHAPS, MODEL, PLACES, patience, silent, type Tally, tell, thorough } from "./laws.ts";
 
 const originOf = (event: Derived): string => {
   if (event.kind === "alert") return `rule ${event.ruleId}`;
@@ -31,6 +31,6 @@ describe("the engine and the oracle", () => {
       }),
       thorough(5),
     );
-    expect(silent(tally, [...ALERTS, ...PLACES, ...MISHAPS])).toEqual([]);
+    expect(silent(tally, [...ALERTS, ...PLACES, ...MISHAPS, MODEL])).toEqual([]);
   });
 });

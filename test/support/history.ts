@@ -20,12 +20,13 @@ const TYPES = ["Person", "Vehicle", "*", "vélo 'x'", "自転車"];
 const IDS = ["1", "2", "3", "10", "näher", "😀", 'q"\\', "a b"];
 export const WIRES = ["gate", "dock's", "w\\3"];
 export const ROIS = ["yard", "lobby"];
+const MODELS = [undefined, "v1", "näher@2"];
 export const BEGIN = 1_520_785_000_000;
 export const SPAN = 120_000;
 /** How long before `BEGIN` the oldest alerts lie: two years. */
 export const EARLIER = 730 * 86_400_000;
 
-const ref = (timestamp: number): FrameRef => ({ timestamp, id: `f${timestamp}` });
+const ref = (timestamp: number): FrameRef => ({ timestamp, id: `f${timestamp}`, modelVersion: MODELS[timestamp % MODELS.length] });
 const objectOf = (d: Dice, id = d.one(IDS)): DetectedObject => {
   const leftX = d.next() * 1900;
   const topY = d.next() * 1000 - 3;

@@ -68,7 +68,7 @@ export const sighting = (id: string, seen: Seen = {}): Sighting => ({
   ...seen,
 });
 
-export const frame = (at: number): FrameRef => ({ timestamp: at, id: `f${at}` });
+export const frame = (at: number): FrameRef => ({ timestamp: at, id: `f${at}`, modelVersion: at % 200 === 0 ? "detector@7" : undefined });
 const place = { analytic: "roi", id: "hall", epoch: 0 } as const;
 /** Facts arrive five milliseconds after they happened. */
 const arrived = (at: number) => ({ ...key, receivedAt: at + 5 });

@@ -71,7 +71,7 @@ export const connect = (url: string, protocols: string[] = []) => {
 let ids = 0;
 export const anAlert = (own: Partial<Alert> = {}): Alert => {
   const end = own.end ?? Date.parse("2021-09-16T06:06:59.534Z");
-  const frame = { timestamp: end, id: "f-1" };
+  const frame = { timestamp: end, id: "f-1", modelVersion: undefined };
   return {
     kind: "alert",
     tenant: "default",

@@ -5,7 +5,7 @@
  */
 import fc from "fast-check";
 import type { CameraEvent } from "../../domain/camera.ts";
-import type { DetectedObject, Fact, Frame, FrameRef } from "../../domain/event.ts";
+import type { DetectedObject, Fact, Frame, FrameName } from "../../domain/event.ts";
 import { decisions, regions, rules, SENSOR, wires } from "./world/scene.ts";
 
 /** A Sunday, 00:59:55 in Berlin: two schedules of the scene change within seconds. */
@@ -164,6 +164,10 @@ const objectsIn = (world: World, k: number): readonly DetectedObject[] => {
   });
 };
 
+const MODELS = [undefined, "detector@7", "detector@8"] as const;
+/** Every few frames another model may look, or one whose name nobody gives. */
+const modelIn = (world: World, k: number): string | undefined => MODELS[chance(world.seed, 9001, Math.floor(k / 5)) % MODELS.length];
+
 /** The camera's log. `camera` and `tenant` may be others; for the field of view rules then go by that camera. */
 export const factsOf = (world: World, camera: string = SENSOR, tenant = "default"): readonly Fact[] => {
   const facts: Fact[] = [];
@@ -172,7 +176,7 @@ export const factsOf = (world: World, camera: string = SENSOR, tenant = "default
   /** How far the arrivals are ahead of the timestamps: a transport's delay, and a clock set back. */
   let delay = 40;
   let revision = 0;
-  let newest: FrameRef | undefined;
+  let newest: FrameName | undefined;
   let swap = false;
   const sent: Frame[] = [];
 
@@ -191,7 +195,7 @@ export const factsOf = (world: World, camera: string = SENSOR, tenant = "default
     receivedAt: arrival(),
     timestamp: time,
     id,
-    modelVersion: undefined,
+    modelVersion: modelIn(world, k),
     objects: objectsIn(world, k),
   });
   const push = (one: Frame): void => {

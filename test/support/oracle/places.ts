@@ -25,7 +25,7 @@ const CROSSED = 3;
 
 export type Seen = { readonly moment: Moment; readonly frame: Frame; readonly at: Instant; readonly object: DetectedObject };
 
-export const refOf = (frame: Frame): FrameRef => ({ timestamp: frame.timestamp, id: frame.id });
+export const refOf = ({ timestamp, id, modelVersion }: Frame): FrameRef => ({ timestamp, id, modelVersion });
 
 /** A door gives "" to whatever is no confirmed track. */
 const usable = (id: string): boolean => id !== "";

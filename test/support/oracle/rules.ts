@@ -11,7 +11,7 @@ import type {
 import type { Instant } from "../../../domain/envelope.ts";
 import type { Crossing, DetectedObject, FrameRef, Presence } from "../../../domain/event.ts";
 import type { Known, Seen, Stay, Stretch } from "./places.ts";
-import { inOrder, reaches } from "./places.ts";
+import { inOrder, reaches, refOf } from "./places.ts";
 import type { Moment } from "./timeline.ts";
 
 /** An alert as far as a rule decides it. `ends` is the closing revision of an occupancy. */
@@ -214,7 +214,7 @@ const lastBefore = (rule: Rule, { stays }: Heard, at: Instant): FrameRef => {
   return (changes.at(-1) as Event).cause.to;
 };
 
-const lastFrame = (moment: Moment): FrameRef => moment.last ?? { timestamp: 0, id: "" };
+const lastFrame = (moment: Moment): FrameRef => moment.last ?? { timestamp: 0, id: "", modelVersion: undefined };
 
 const occupancies = (rule: OccupancyRule, heard: Heard): readonly Raised[] => {
   const { stretch } = heard;
@@ -325,7 +325,7 @@ const notifications = (rule: NotifyRule, { stays }: Heard): readonly Raised[] =>
     selects(rule, object) &&
     (wanted === undefined || (object.info ?? []).some(([name, value]) => name === wanted.name && value === wanted.value));
   const tell = (stay: Stay, told: Seen): Raised => {
-    const frame = { timestamp: told.frame.timestamp, id: told.frame.id };
+    const frame = refOf(told.frame);
     return {
       direction: undefined,
       count: 1,

@@ -61,7 +61,7 @@ const decided = (now: InForce, event: CameraEvent, version: number): InForce => 
   }
 };
 
-const refOf = (frame: Frame): FrameRef => ({ timestamp: frame.timestamp, id: frame.id });
+const refOf = ({ timestamp, id, modelVersion }: Frame): FrameRef => ({ timestamp, id, modelVersion });
 const same = (a: Frame, b: Frame): boolean => a.timestamp === b.timestamp && a.id === b.id;
 
 /** The whole log of one camera, as it took effect. `initial`: the settings of a sensor nobody has set. */
