@@ -10,7 +10,7 @@ import { startLive } from "./live.ts";
 import { opsRoutes } from "./ops.ts";
 import { nothingAt, Problem, problemResponse } from "./problem.ts";
 import { createSockets } from "./sockets.ts";
-import type { Env, House, Tokens } from "./surface.ts";
+import type { Env, House, Surface, Tokens } from "./surface.ts";
 
 export type AppOptions = {
   /** Whose data emdx shows while tokens are off. */
@@ -32,11 +32,14 @@ export type App = {
   close(waitMs: number): Promise<void>;
 };
 
-export const createApp = (core: Core, options: AppOptions): App => {
+/** All there are. */
+const published: readonly ((house: House, options: AppOptions) => Surface)[] = [emdx];
+
+export const createApp = (core: Core, options: AppOptions, make = published): App => {
   const live = startLive(core);
   const access = { tokens: options.tokens, roles: core.roles };
   const house: House = { core, live, cursors: cursors(core.epoch, live.at().length), access };
-  const surfaces = [emdx(house, options)];
+  const surfaces = make.map((surface) => surface(house, options));
   const { limits } = core;
   let closing = false;
   const app = new Hono<Env>();

@@ -24,7 +24,7 @@ export type Dialect = {
 export type Subscriber = {
   readonly tenant: string;
   readonly dialect: Dialect;
-  /** A frame is due; its alerts are those that arrived since the last one. False: it was not sent. */
+  /** A frame is due; its alerts are those that arrived since the last one. `at`: the tail with them. False: it was not sent. */
   readonly send: (frame: Buffer, alerts: number, at: Tail) => boolean;
 };
 
@@ -45,37 +45,47 @@ export interface Live {
   close(): void;
 }
 
-/** The alerts pending for some subscribers, as a list grown at its end: those that got the same alerts share the list and its frame. */
+/** `at`: the tail once it is delivered. */
+type Due = { readonly delivered: Delivered; readonly at: Tail };
+type Frame = { readonly frame: Buffer; readonly alerts: number; readonly at: Tail };
+
+/** The alerts pending for some subscribers, as a list grown at its end: those that got the same alerts share the list and its frames. */
 class Pack {
   readonly length: number;
   readonly #before: Pack | undefined;
-  readonly #alert: Delivered | undefined;
-  readonly #next = new Map<Delivered, Pack>();
-  #frame: Buffer | undefined;
-  #at: Tail = [];
+  readonly #due: Due | undefined;
+  readonly #next = new Map<Due, Pack>();
+  #frames: readonly Frame[] | undefined;
 
-  constructor(before?: Pack, alert?: Delivered) {
+  constructor(before?: Pack, due?: Due) {
     this.#before = before;
-    this.#alert = alert;
+    this.#due = due;
     this.length = before === undefined ? 0 : before.length + 1;
   }
 
-  with(alert: Delivered): Pack {
-    const known = this.#next.get(alert);
+  with(due: Due): Pack {
+    const known = this.#next.get(due);
     if (known !== undefined) return known;
-    const pack = new Pack(this, alert);
-    this.#next.set(alert, pack);
+    const pack = new Pack(this, due);
+    this.#next.set(due, pack);
     return pack;
   }
 
-  frame(texts: Texts, dialect: Dialect, tenant: string, at: Tail): { readonly frame: Buffer; readonly at: Tail } {
-    if (this.#frame === undefined) {
-      const alerts: string[] = [];
-      for (let pack: Pack = this; pack.#alert !== undefined; pack = pack.#before as Pack) alerts.push(texts.of(dialect, pack.#alert));
-      this.#frame = Buffer.from(dialect.frame(alerts.reverse(), tenant, at));
-      this.#at = at;
+  /** `at`: the tail of the last frame; the others say the tail of their last alert. */
+  frames(texts: Texts, dialect: Dialect, tenant: string, at: Tail): readonly Frame[] {
+    if (this.#frames !== undefined) return this.#frames;
+    const dues: Due[] = [];
+    for (let pack: Pack = this; pack.#due !== undefined; pack = pack.#before as Pack) dues.push(pack.#due);
+    dues.reverse();
+    const frames: Frame[] = [];
+    for (let end = dialect.most; end - dialect.most < dues.length; end += dialect.most) {
+      const some = dues.slice(end - dialect.most, end);
+      const tail = end < dues.length ? (some.at(-1) as Due).at : at;
+      const alerts = some.map(({ delivered }) => texts.of(dialect, delivered));
+      frames.push({ frame: Buffer.from(dialect.frame(alerts, tenant, tail)), alerts: some.length, at: tail });
     }
-    return { frame: this.#frame, at: this.#at };
+    this.#frames = frames;
+    return frames;
   }
 }
 
@@ -110,7 +120,7 @@ type Entry = {
 /** The empty list all subscribers of a tenant and dialect start from; a new one each round. */
 type Root = { pack: Pack };
 
-/** Sends of one turn, so that ten thousand sockets do not hold up a request. */
+/** Frames sent in one turn, so that ten thousand sockets do not hold up a request. */
 const SENDS_A_TURN = 2048;
 
 export const startLive = (core: Core): Live => {
@@ -133,12 +143,12 @@ export const startLive = (core: Core): Live => {
     return root;
   };
 
-  const push = (entry: Entry, alert: Delivered): void => {
+  const push = (entry: Entry, alert: Due): void => {
     if (entry.pending === undefined) {
       entry.pending = entry.root.pack;
       used.add(entry.root);
       due.push(entry);
-    } else if (entry.pending.length >= entry.subscriber.dialect.most) {
+    } else if (entry.pending.length >= core.limits.pageRows) {
       // Full in the middle of a batch: its cursor is the tail so far, not yet the batch's end.
       send(entry, settledAt);
       entry.pending = entry.root.pack;
@@ -147,12 +157,14 @@ export const startLive = (core: Core): Live => {
     entry.pending = entry.pending.with(alert);
   };
 
-  const send = (entry: Entry, at: Tail): void => {
+  /** Returns how many frames that were. */
+  const send = (entry: Entry, at: Tail): number => {
     const { pending, subscriber } = entry;
     entry.pending = undefined;
-    if (pending === undefined || pending.length === 0 || !entry.open) return;
-    const built = pending.frame(texts, subscriber.dialect, subscriber.tenant, at);
-    if (subscriber.send(built.frame, pending.length, built.at)) delivered += pending.length;
+    if (pending === undefined || pending.length === 0 || !entry.open) return 0;
+    const frames = pending.frames(texts, subscriber.dialect, subscriber.tenant, at);
+    for (const each of frames) if (subscriber.send(each.frame, each.alerts, each.at)) delivered += each.alerts;
+    return frames.length;
   };
 
   const flush = (): void => {
@@ -160,9 +172,9 @@ export const startLive = (core: Core): Live => {
     // New lists for whoever is pending from now on. Were they kept until nobody is, they would grow for ever under load.
     for (const root of used) root.pack = new Pack();
     used.clear();
-    const round = due.length > SENDS_A_TURN ? due.slice(0, SENDS_A_TURN) : due;
-    due = due.length > SENDS_A_TURN ? due.slice(SENDS_A_TURN) : [];
-    for (const entry of round) send(entry, heard);
+    let told = 0;
+    for (let sends = 0; told < due.length && sends < SENDS_A_TURN; told++) sends += send(due[told] as Entry, heard);
+    due = due.slice(told);
     core.meter.count("tallywire_deliveries_total", delivered);
     delivered = 0;
     if (due.length > 0) schedule();
@@ -180,21 +192,23 @@ export const startLive = (core: Core): Live => {
   const hear = (batch: readonly Delivered[], at: Tail): void => {
     for (const delivered of batch) {
       const { alert, partition, position } = delivered;
+      const pending = { delivered, at: settledAt.with(partition, position + 1) };
       serial++;
       let told = false;
       index.concerned(alert, (entry) => {
         if (
           entry.told === serial ||
           position < (entry.floor[partition] ?? 0) ||
-          (alert.revision > 0 && !entry.subscriber.dialect.revisions)
+          (alert.revision > 0 && !entry.subscriber.dialect.revisions) ||
+          entry.wanted.only?.(alert) === false
         )
           return;
         entry.told = serial;
         told = true;
-        push(entry, delivered);
+        push(entry, pending);
       });
       if (told) core.meter.observe("tallywire_alert_latency_seconds", Math.max(0, core.now() - alert.receivedAt) / 1000);
-      settledAt = settledAt.with(partition, position + 1);
+      settledAt = pending.at;
     }
     heard = at;
     settledAt = at;

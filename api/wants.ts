@@ -24,10 +24,15 @@ const keysFor = ({ tenant, camera, place, ruleType }: Alert): readonly string[] 
 };
 
 /** Whether one subscriber's wants meet an alert: for what is replayed to it alone. */
-export const wanted = (wants: Wanted, alert: Alert): boolean => keysFor(alert).some((key) => wants.keys.has(key));
+export const wanted = (wants: Wanted, alert: Alert): boolean =>
+  keysFor(alert).some((key) => wants.keys.has(key)) && wants.only?.(alert) !== false;
 
-export type Wanted = { readonly keys: ReadonlySet<string> };
-export const compileWants = (tenant: string, wants: readonly Want[]): Wanted => ({ keys: keysOf(tenant, wants) });
+/** `only` narrows what the keys meet, where they cannot say it. */
+export type Wanted = { readonly keys: ReadonlySet<string>; readonly only?: (alert: Alert) => boolean };
+export const compileWants = (tenant: string, wants: readonly Want[], only?: (alert: Alert) => boolean): Wanted => ({
+  keys: keysOf(tenant, wants),
+  ...(only && { only }),
+});
 
 export class WantIndex<S> {
   readonly #subscribers = new Map<string, Set<S>>();
@@ -47,7 +52,7 @@ export class WantIndex<S> {
     }
   }
 
-  /** Those concerned; one may be told several times. */
+  /** Those whose keys meet it; one may be told several times. */
   concerned(alert: Alert, tell: (subscriber: S) => void): void {
     for (const key of keysFor(alert)) {
       const subscribers = this.#subscribers.get(key);

@@ -108,6 +108,12 @@ export const alertId = (name: AlertName): string => {
   return uuidV5(alertNamespace, parts.map((part) => (part === undefined ? "-;" : `${part.length}:${part};`)).join(""));
 };
 
+/** The namespace of trace ids. */
+const traceNamespace = "3f9d2c61-0b7e-5a48-9c15-d28e6f4a70b3";
+
+/** The name under which what follows from an alert can be traced: another id, and always the same one. */
+export const traceId = (alert: string): string => uuidV5(traceNamespace, alert);
+
 /** Murmur2 as Kafka's default partitioner computes it: a signed 32-bit number. */
 export const murmur2 = (data: readonly number[]): number => {
   const factor = 0x5bd1e995;

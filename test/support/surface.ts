@@ -13,8 +13,13 @@ export type Loose = any;
 
 export type Served = { readonly url: string; readonly app: App; readonly server: Server; close(): Promise<void> };
 
-export const serveCore = async (core: FakeCore, options: Partial<AppOptions> = {}): Promise<Served> => {
-  const app = createApp(core, { tenant: "default", strict: false, metricsAuth: undefined, ...options });
+/** `surfaces`: in place of all there are. */
+export const serveCore = async (
+  core: FakeCore,
+  options: Partial<AppOptions> = {},
+  surfaces?: Parameters<typeof createApp>[2],
+): Promise<Served> => {
+  const app = createApp(core, { tenant: "default", strict: false, metricsAuth: undefined, ...options }, surfaces);
   const server = createServer(app.serverOptions, getRequestListener(app.fetch));
   app.attach(server);
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

@@ -1,0 +1,71 @@
+/**
+ * The socket /ws/events: the tenant's events, one a message, from the moment of connection.
+ *
+ * `?camera_id=` and `?type=`, each as often as wanted, narrow it. What a client says in text is ignored.
+ * With `tallywire.v1` every revision is told, a cursor stands in each message, the first one is a heartbeat, and `?since=` resumes.
+ */
+import type { Analytic } from "../../domain/camera.ts";
+import type { Alert } from "../../domain/event.ts";
+import type { Limits } from "../../domain/limits.ts";
+import { CLOSE, Connection, type Dialects, V1 } from "../connection.ts";
+import type { Arrived, House, SocketRoute } from "../surface.ts";
+import { compileWants, type Wanted } from "../wants.ts";
+import { eventBody, eventType } from "./event.ts";
+
+const dialectsOf = ({ cursors }: House): Dialects => ({
+  plain: { present: (alert) => JSON.stringify(eventBody(alert)), frame: ([data]) => `{"v":2,"data":${data}}`, revisions: false, most: 1 },
+  v1: {
+    present: (alert) => JSON.stringify({ ...eventBody(alert), revision: alert.revision, ...(alert.retracted ? { retracted: true } : {}) }),
+    frame: ([data], tenant, at) => `{"v":2,"data":${data},"cursor":${JSON.stringify(cursors.tail(tenant, at))}}`,
+    revisions: true,
+    most: 1,
+  },
+  envelope: { v: 2 },
+});
+
+export const eventSocket = (house: House, paths: readonly string[], options: { readonly tenant: string }): SocketRoute => {
+  const dialects = dialectsOf(house);
+  return {
+    paths,
+    protocols: [V1],
+    scope: "events:read",
+    tenant: options.tenant,
+    take: (arrived) => begin(new Connection(house, dialects, arrived), arrived, house.core.limits),
+  };
+};
+
+const begin = (connection: Connection, { socket, query, caller }: Arrived, limits: Limits): void => {
+  socket.on("message", (_, isBinary) => {
+    if (isBinary) connection.fail(CLOSE.refused, "", "Nothing is to be sent here, least of all binary.");
+  });
+  const cameras = query.getAll("camera_id");
+  const types = query.getAll("type");
+  const fault =
+    faultIn("camera_id", cameras, limits) ??
+    faultIn("type", types, limits) ??
+    (cameras.length + types.length > limits.filterEntries ? { path: "", detail: `names more than ${limits.filterEntries}` } : undefined);
+  if (fault !== undefined) connection.fail(CLOSE.refused, fault.path, fault.detail);
+  else connection.tell(wantedOf(caller.tenant, cameras, types), connection.heartbeat());
+};
+
+const faultIn = (path: string, names: readonly string[], { idLength }: Limits) =>
+  names.some((name) => name === "" || name.length > idLength || name.includes("\0"))
+    ? { path, detail: `is to have 1 to ${idLength} characters, none of them NUL` }
+    : undefined;
+
+const ANY = "*";
+const analytics: readonly Analytic[] = ["fov", "tripwire", "roi"];
+
+/** No camera, no type: all. A type may be any object's, which no key holds; and a camera called `*` is not all of them. */
+const wantedOf = (tenant: string, cameras: readonly string[], types: readonly string[]): Wanted => {
+  const sensors = cameras.length === 0 ? [ANY] : [...new Set(cameras)];
+  const wants = sensors.flatMap((sensor) => analytics.map((analytic) => ({ sensor, analytic, place: ANY, ruleType: ANY })));
+  const among = (names: readonly string[]): ((name: string) => boolean) => {
+    const known = new Set(names);
+    return (name) => known.size === 0 || known.has(name);
+  };
+  const isCamera = among(cameras);
+  const isType = among(types);
+  if (types.length === 0 && !cameras.includes(ANY)) return compileWants(tenant, wants);
+  return compileWants(tenant, wants, (alert: Alert) => isCamera(alert.camera) && isType(eventType(alert)));
+};
