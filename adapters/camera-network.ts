@@ -1,0 +1,143 @@
+/** Where cameras may be: what a host stands for, judged by every address it has. */
+import { lookup as systemLookup } from "node:dns/promises";
+import { networkInterfaces } from "node:os";
+import { setTimeout as sleep } from "node:timers/promises";
+import { type Address, endsInNumber, holds, type Range, rangeOf, readAddress, spell, v4Within } from "../domain/address.ts";
+import { limits } from "../domain/limits.ts";
+import type { CameraNetwork, Unreachable } from "../domain/ports.ts";
+import { type RtspParts, readRtsp } from "../domain/rtsp.ts";
+
+/** Rejects, or answers with none, where a name has no address. */
+type Lookup = (host: string) => Promise<readonly string[]>;
+
+export type CameraNetworkSettings = {
+  /** Ranges of addresses cameras may have, as in TALLYWIRE_RTSP_ALLOW. */
+  readonly allow: readonly string[];
+  /** The ports at which this server and its parts listen; asked each time, since a port may be known later. */
+  readonly ownPorts: () => readonly number[];
+  /** In place of the system's: hosts file, then DNS. */
+  readonly lookup?: Lookup;
+  /** Milliseconds a lookup may take, waiting for others included. */
+  readonly timeoutMs?: number;
+};
+
+const LOOPBACK = ["127.0.0.0/8", "::1"].map(rangeOf);
+/** No camera is there, whatever is allowed. */
+const NEVER = [
+  "0.0.0.0/8", // this machine, where nobody is named
+  "::",
+  "169.254.0.0/16", // link-local; clouds give out credentials there
+  "fe80::/10",
+  "224.0.0.0/4", // multicast
+  "ff00::/8",
+  "255.255.255.255", // broadcast
+  "64:ff9b:1::/48", // IPv4 behind a translator whose form is not known here
+  // Where clouds give out credentials besides.
+  "100.100.100.200",
+  "168.63.129.16",
+  "192.0.0.192",
+  "fd00:c1::a9fe:a9fe",
+  "fd00:ec2::254",
+  "fd20:ce::254",
+].map(rangeOf);
+
+// One sentence for all of these: which of them it is would tell of the inside.
+const NOT_ALLOWED: Unreachable = {
+  unreachable: "no camera may be at this address: it is not in the ranges and ports that are allowed here",
+};
+const NO_URL: Unreachable = { unreachable: "this is no rtsp address" };
+const NO_ADDRESS: Unreachable = { unreachable: "the host has no address" };
+const NOT_NOW: Unreachable = { unreachable: "the host's name cannot be looked up now" };
+const TOO_SLOW: Unreachable = { unreachable: "looking up the host's name takes too long" };
+
+const lookUp: Lookup = async (host) => (await systemLookup(host, { all: true, order: "verbatim" })).map(({ address }) => address);
+
+/** An IPv6 address that leads to an IPv4 address is judged as that one. */
+const meaningOf = (address: Address): Address => v4Within(address) ?? address;
+
+const isOfThisMachine = (address: Address): boolean =>
+  LOOPBACK.some((range) => holds(range, address)) ||
+  Object.values(networkInterfaces())
+    .flatMap((all) => all ?? [])
+    .map((one) => readAddress(one.address))
+    .some((own) => own !== undefined && own.family === address.family && own.value === address.value);
+
+/** Throws nothing that is about the address: what cannot be had is said in the answer. A range that cannot be read is thrown at once. */
+export const openCameraNetwork = (settings: CameraNetworkSettings): CameraNetwork => {
+  const { ownPorts, lookup = lookUp, timeoutMs = limits.cameraLookupMs } = settings;
+  const allowed = settings.allow.map(rangeOf);
+  // Loopback is opened by who names it and nothing else: 0.0.0.0/0 is said by people who think of the outside.
+  const [local, outside] = split(allowed, (range) => LOOPBACK.some((loopback) => holds(loopback, range)));
+  const atOnce = inTurn(limits.cameraLookups);
+
+  const isAllowed = (address: Address, port: number): boolean => {
+    const meaning = meaningOf(address);
+    if (NEVER.some((range) => holds(range, meaning) || holds(range, address))) return false;
+    const ranges = LOOPBACK.some((range) => holds(range, meaning)) ? local : outside;
+    return ranges.some((range) => holds(range, meaning)) && !(ownPorts().includes(port) && isOfThisMachine(meaning));
+  };
+
+  const resolved = async (host: string): Promise<readonly string[] | Unreachable> => {
+    const done = new AbortController();
+    const late = sleep(timeoutMs, TOO_SLOW, { signal: done.signal });
+    // Aborted when the answer is there.
+    late.catch(() => undefined);
+    try {
+      return await Promise.race([atOnce(() => lookup(host), done.signal), late]);
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      return code === "ENOTFOUND" || code === "ENODATA" || code === "ERR_INVALID_ARG_VALUE" ? NO_ADDRESS : NOT_NOW;
+    } finally {
+      done.abort();
+    }
+  };
+
+  const addressesOf = async ({ host, isBracketed }: RtspParts): Promise<readonly (Address | undefined)[] | Unreachable> => {
+    const literal = readAddress(host);
+    if (literal !== undefined) return [literal];
+    if (isBracketed || endsInNumber(host)) return NO_ADDRESS;
+    const found = await resolved(host);
+    return "unreachable" in found ? found : found.map(readAddress);
+  };
+
+  return {
+    async addresses(url) {
+      const parts = readRtsp(url);
+      if ("flaw" in parts) return NO_URL;
+      const found = await addressesOf(parts);
+      if ("unreachable" in found) return found;
+      const known = found.filter((address) => address !== undefined && isAllowed(address, parts.port)) as readonly Address[];
+      if (found.length === 0) return NO_ADDRESS;
+      return known.length === found.length ? [...new Set(known.map(plain))] : NOT_ALLOWED;
+    },
+  };
+};
+
+const MAPPED: Range = { family: 6, value: 0xffffn << 32n, length: 96 };
+/** A mapped address is connected to as what it stands for. */
+const plain = (address: Address): string => spell(holds(MAPPED, address) ? meaningOf(address) : address);
+
+const split = <T>(all: readonly T[], is: (one: T) => boolean): readonly [readonly T[], readonly T[]] => [
+  all.filter(is),
+  all.filter((one) => !is(one)),
+];
+
+/** So many at once; the others wait, and leave when nobody waits for them any more. */
+const inTurn = (most: number) => {
+  const waiting: (() => void)[] = [];
+  let running = 0;
+  return async <T>(work: () => Promise<T>, given: AbortSignal): Promise<T> => {
+    while (running >= most && !given.aborted) await new Promise<void>((resolve) => waiting.push(resolve));
+    if (given.aborted) {
+      waiting.shift()?.();
+      throw given.reason;
+    }
+    running += 1;
+    try {
+      return await work();
+    } finally {
+      running -= 1;
+      waiting.shift()?.();
+    }
+  };
+};
