@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { type Access, halfSaid } from "./domain/access.ts";
 import { type Role, roles } from "./domain/roles.ts";
-import { type Config, type Name, settings } from "./settings.ts";
+import { type Config, LOOPBACK, type Name, settings } from "./settings.ts";
 
 export type { Config } from "./settings.ts";
 
@@ -15,7 +15,6 @@ export class ConfigError extends Error {
 }
 
 const PREFIX = "TALLYWIRE_";
-const LOOPBACK = /^(127(\.\d{1,3}){3}|::1|localhost)$/;
 const names = Object.keys(settings) as Name[];
 const isSecret = (name: Name): boolean => "secret" in settings[name];
 
@@ -77,9 +76,35 @@ export const accessOf = (config: Config): Access => ({
   key: config.KAFKA_KEY,
 });
 
+const keySettings = ["JWT_SECRET", "JWKS_URL", "JWT_KEY"] as const satisfies readonly Name[];
+const tokenSettings = [...keySettings, "JWT_ISSUER", "JWT_AUDIENCE"] as const satisfies readonly Name[];
+const list = (some: readonly Name[], word: string): string => some.map((name) => PREFIX + name).join(` ${word} `);
+
+/** Tokens half set up must not pass for tokens on, nor keys nobody uses for tokens that protect. */
+const tokenFaults = (config: Config): readonly string[] => {
+  const given = tokenSettings.filter((name) => config[name] !== "");
+  if (config.TOKENS === "off") return given.map((name) => `${PREFIX}${name}: is given, but tokens are off. Set ${PREFIX}TOKENS=on`);
+  const keys = keySettings.filter((name) => given.includes(name));
+  const faults: string[] = [];
+  if (keys.length === 0) faults.push(`${PREFIX}TOKENS: on needs keys. Set one of ${list(keySettings, "or")}`);
+  if (keys.length > 1) faults.push(`${list(keys, "and")}: only one of these can be given`);
+  for (const name of ["JWT_ISSUER", "JWT_AUDIENCE"] as const)
+    if (config[name] === "") faults.push(`${PREFIX}${name}: is needed while tokens are on`);
+  return faults;
+};
+
+/** Where the keys of tokens come from. Undefined while tokens are off. */
+export const keySourceOf = (
+  config: Config,
+): { readonly secret: string } | { readonly file: string } | { readonly url: string } | undefined => {
+  if (config.TOKENS === "off") return undefined;
+  if (config.JWT_SECRET !== "") return { secret: config.JWT_SECRET };
+  return config.JWT_KEY === "" ? { url: config.JWKS_URL } : { file: config.JWT_KEY };
+};
+
 const contradictions = (config: Config): readonly string[] => {
-  const faults = [...undivided(config)];
-  if (!LOOPBACK.test(config.HOST) && !config.INSECURE_BIND)
+  const faults = [...undivided(config), ...tokenFaults(config)];
+  if (config.TOKENS === "off" && !LOOPBACK.test(config.HOST) && !config.INSECURE_BIND)
     faults.push(
       `${PREFIX}HOST: ${config.HOST} is not loopback and tokens are off: anyone could read and write. Set ${PREFIX}INSECURE_BIND=true to allow it`,
     );

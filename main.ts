@@ -1,12 +1,16 @@
 #!/usr/bin/env node
 /** The composition root's command line. */
 import { Command, InvalidArgumentError, Option } from "commander";
-import { systemClock } from "./adapters/clock.ts";
-import { type Config, ConfigError, flags, readConfig, showConfig } from "./config.ts";
+import { quietClock, systemClock } from "./adapters/clock.ts";
+import { openJournal } from "./adapters/journal-pino.ts";
+import { openSigningKey, openTokenKeys } from "./adapters/token-keys.ts";
+import { type Config, ConfigError, flags, keySourceOf, readConfig, showConfig } from "./config.ts";
+import { limits } from "./domain/limits.ts";
 import { AdapterError } from "./domain/ports.ts";
 import { instantOf } from "./domain/timestamp.ts";
 import { fileFormats, ImportError, type ImportOptions, importFile } from "./ingest/file.ts";
 import { serve } from "./serve.ts";
+import { mintToken, type Wanted } from "./token-command.ts";
 
 const configFrom = (options: Readonly<Record<string, string>>): Config => {
   const given = Object.fromEntries(
@@ -68,6 +72,26 @@ program
       `${done.frames} frames sent${again}: ${done.accepted} accepted, ${done.duplicates} known before, ${done.rejections} rejected`,
     );
     if (done.rejections > 0) process.exitCode = 1;
+  });
+
+withSettings(program.command("token").description("mint a token for development, with the secret or the private key of the settings"))
+  .requiredOption("--tenant <id>", "whose data it opens")
+  .requiredOption("--scope <names>", "what may be done with it, separated by spaces")
+  .option("--subject <name>", "who it stands for")
+  .option("--expires <time>", "how long it lasts: 90s, 30m, 1h, 7d", "1h")
+  .option("--camera-limit <n>", "lowers how many cameras the tenant may have")
+  .option("--features <names>", "lowers which object types become events, separated by commas")
+  .action(async (options: Record<string, string> & Wanted) => {
+    const config = configFrom(options);
+    const source = keySourceOf(config);
+    if (source === undefined) throw new ConfigError(["TALLYWIRE_TOKENS: is off, so that no token is asked for. Set it to on"]);
+    const key = await openSigningKey(source, limits);
+    const keys = await openTokenKeys(source, { limits, clock: quietClock, journal: openJournal(config.LOG_LEVEL) });
+    try {
+      console.log(await mintToken({ config, key, keys, clock: systemClock }, options));
+    } finally {
+      keys.close();
+    }
   });
 
 program.parseAsync().catch((error: unknown) => {

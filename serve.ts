@@ -2,11 +2,16 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { getRequestListener } from "@hono/node-server";
+import { quietClock } from "./adapters/clock.ts";
 import { openJournal } from "./adapters/journal-pino.ts";
+import { openTokenKeys } from "./adapters/token-keys.ts";
 import { createApp } from "./api/app.ts";
+import { createTokens } from "./api/tokens.ts";
 import { compose, type Openers } from "./compose.ts";
-import type { Config } from "./config.ts";
-import { AdapterError } from "./domain/ports.ts";
+import { type Config, keySourceOf } from "./config.ts";
+import { limits } from "./domain/limits.ts";
+import { AdapterError, type Journal } from "./domain/ports.ts";
+import type { TokenKeys } from "./domain/token-keys.ts";
 
 /** Throws AdapterError `in-use`, `unavailable`: a port that is taken, an address this machine does not have. */
 const listen = (server: Server, port: number, host: string): Promise<void> =>
@@ -18,15 +23,34 @@ const listen = (server: Server, port: number, host: string): Promise<void> =>
     server.listen(port, host, resolve);
   });
 
+/** Undefined while tokens are off. Throws AdapterError `corrupt` for a file of keys that is none. */
+const openKeys = async (config: Config, journal: Journal): Promise<TokenKeys | undefined> => {
+  const source = keySourceOf(config);
+  return source && (await openTokenKeys(source, { limits, clock: quietClock, journal }));
+};
+
 /** Serves until SIGTERM or SIGINT, or until a defect ends the process. */
 export const serve = async (config: Config, openers?: Openers): Promise<void> => {
   const journal = openJournal(config.LOG_LEVEL);
   const startedAt = performance.now();
-  const house = await compose(config, { journal, ...(openers && { openers }) });
+  const keys = await openKeys(config, journal);
+  const house = await compose(config, { journal, ...(openers && { openers }) }).catch((error: unknown) => {
+    keys?.close();
+    throw error;
+  });
   const app = createApp(house.core, {
     tenant: config.EMDX_TENANT,
     strict: config.EMDX_STRICT,
     metricsAuth: config.METRICS_AUTH === "" ? undefined : config.METRICS_AUTH,
+    ...(keys && {
+      tokens: createTokens({
+        keys,
+        issuer: config.JWT_ISSUER,
+        audience: config.JWT_AUDIENCE,
+        limits: house.core.limits,
+        now: house.core.now,
+      }),
+    }),
   });
   const server = createServer(app.serverOptions, getRequestListener(app.fetch));
   app.attach(server);
@@ -35,6 +59,7 @@ export const serve = async (config: Config, openers?: Openers): Promise<void> =>
   try {
     await listen(server, config.PORT, config.HOST);
   } catch (error) {
+    keys?.close();
     await app.close(0);
     await house.close();
     throw error;
@@ -51,6 +76,7 @@ export const serve = async (config: Config, openers?: Openers): Promise<void> =>
     ending ??= (async () => {
       journal.info({ why }, "stopping");
       await app.close(house.core.limits.drainMs);
+      keys?.close();
       await house.close();
       journal.info({}, "stopped");
     })();

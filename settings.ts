@@ -26,13 +26,26 @@ const url = (...schemes: readonly string[]) =>
       (text) => schemes.some((scheme) => text.startsWith(`${scheme}:`)),
       `must begin with ${schemes.map((s) => `${s}:`).join(" or ")}`,
     );
+/** As long as the hash it keys (RFC 7518, section 3.2). */
+const SECRET_BYTES = 32;
+export const LOOPBACK = /^(127(\.\d{1,3}){3}|::1|localhost)$/;
+/** Whoever stands between could say which keys are right: nobody may, except on this machine. */
+const keysUrl = z.string().superRefine((text, context) => {
+  if (text === "") return;
+  const fault = (message: string): void => context.addIssue({ code: "custom", message });
+  const parsed = URL.parse(text);
+  if (parsed === null) return fault("must be a URL");
+  if (parsed.protocol !== "https:" && !(parsed.protocol === "http:" && LOOPBACK.test(parsed.hostname.replace(/^\[|\]$/g, ""))))
+    fault("must begin with https: (http: on loopback only)");
+  if (parsed.username !== "" || parsed.password !== "") fault("may hold no user and no password");
+  if (parsed.hash !== "") fault("may have no fragment");
+});
 /** In their own order, each once, whatever was written. */
 const someRoles = z
   .string()
   .transform((text) => text.split(",").map((role) => role.trim()))
   .refine((named) => named.every((role) => roles.includes(role as Role)), `must be of ${roles.join(", ")}, separated by commas`)
   .transform((named): readonly Role[] => roles.filter((role) => named.includes(role)));
-
 export const settings = {
   ROLES: { schema: someRoles, default: roles.join(","), help: "what this process does, separated by commas" },
   PORT: { schema: integer(0, 65_535), default: "8080", help: "port to listen on; 0 takes a free one" },
@@ -68,7 +81,20 @@ export const settings = {
   KAFKA_CERT: { schema: z.string(), default: "", help: "PEM file of the certificate shown to the Kafka brokers" },
   KAFKA_KEY: { schema: z.string(), default: "", help: "PEM file of that certificate's key" },
   SOURCES: { schema: z.string(), default: "", help: "JSON file of topics of others, to take frames from (role ingest)" },
-  TOKENS: { schema: z.literal("off", "only off is known in this version"), default: "off", help: "authentication" },
+  TOKENS: { schema: z.enum(["off", "on"]), default: "off", help: "on: who calls shows a token; off: anyone may do everything" },
+  JWT_SECRET: {
+    schema: z
+      .string()
+      .refine((text) => text === "" || Buffer.byteLength(text) >= SECRET_BYTES, `must have ${SECRET_BYTES} bytes or more`)
+      .refine((text) => text.isWellFormed(), "must be Unicode text"),
+    default: "",
+    secret: true,
+    help: "the secret tokens are signed with (HS256), 32 bytes or more",
+  },
+  JWKS_URL: { schema: keysUrl, default: "", help: "the https: address of the JWK Set whose keys sign tokens" },
+  JWT_KEY: { schema: z.string(), default: "", help: "file of the keys that sign tokens: PEM, JWK or JWK Set" },
+  JWT_ISSUER: { schema: z.string(), default: "", help: "what iss of a token must be" },
+  JWT_AUDIENCE: { schema: z.string(), default: "", help: "what aud of a token must be, or have in it" },
   EMDX_TENANT: {
     schema: z.string().min(1).max(limits.idLength),
     default: "default",

@@ -15,6 +15,13 @@ export const limits = {
   placesPerCamera: 256,
   rulesPerCamera: 1024,
   objectTypesPerRule: 64,
+  /** Cameras of a tenant whose own limit nobody set. */
+  camerasPerTenant: 1000,
+  /** The largest number of a channel: as many cameras can a tenant ever have had. */
+  channels: 32_767,
+  featuresPerCamera: 64,
+  /** The largest `fps` of a camera, which is informative. */
+  framesPerSecond: 1000,
   windowsPerSchedule: 64,
   /** The largest `countThreshold`: as many sightings does an increment keep. */
   countThreshold: 10_000,
@@ -38,9 +45,15 @@ export const limits = {
   rememberedFrames: 65_536,
   /** Rows of a page. */
   pageRows: 1000,
+  /** Rows of a page of events or of the audit. */
+  eventRows: 100,
   /** Buckets of a histogram. */
   buckets: 1000,
   bucketSeconds: 86_400,
+  /** Milliseconds it may take to learn what addresses the name of a camera's host stands for. */
+  cameraLookupMs: 5000,
+  /** Names of cameras' hosts that are looked up at once: each takes a thread that files are written with, too. */
+  cameraLookups: 2,
   /** Milliseconds a query waits for `after=`. */
   afterMs: 5000,
   /** Milliseconds `/readyz` waits for the log and for the store. */
@@ -77,6 +90,26 @@ export const limits = {
   pingMs: 25_000,
   /** Alerts replayed to a resuming socket before it is told of a gap. */
   resumeAlerts: 100_000,
+  /** Bytes of a token: a longer one is refused unread. */
+  tokenBytes: 8192,
+  /** Seconds by which the clock of whoever issues tokens may differ from ours. */
+  tokenToleranceSeconds: 30,
+  /** Verified tokens that are remembered until they expire; the oldest goes first. */
+  tokensKept: 10_000,
+  /** Seconds a token from `tallywire token` may last. */
+  mintedTokenSeconds: 30 * 86_400,
+  /** Keys of one JWK Set. */
+  tokenKeys: 64,
+  /** Bytes of a JWK Set, and of a file of keys. */
+  keysBytes: 256 * 1024,
+  /** Milliseconds a server of keys may take to answer. */
+  keysMs: 5000,
+  /** Milliseconds between looks at where the keys of tokens come from. */
+  keysLookMs: 60_000,
+  /** The same while they cannot be had; and no token makes us look sooner than so long after the last look. */
+  keysPauseMs: 10_000,
+  /** Milliseconds the last keys stay in use while they cannot be had. */
+  keysKeptMs: 3_600_000,
 } as const;
 
 export type Limits = { readonly [L in keyof typeof limits]: number };
