@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { limits } from "../../domain/limits.ts";
 import { isMaskOf, RtspUrl, readRtspUrl } from "../../ingest/rtsp-url.ts";
+import { CANARY, canaryUrls } from "../support/canary.ts";
 
 const read = (text: string): RtspUrl => {
   const found = readRtspUrl(text);
@@ -172,6 +173,14 @@ describe("a password", () => {
     );
     expect(heard.taken).toBeGreaterThan(500);
     expect(heard.refused).toBeGreaterThan(500);
+  });
+
+  it("is masked in every address of the canary, and kept in what is connected to", () => {
+    for (const url of Object.values(canaryUrls)) {
+      const found = read(url());
+      expect(found.url.includes(CANARY)).toBe(true);
+      expect([found.masked, found.host, JSON.stringify(found), inspect(found)].some((text) => text.includes(CANARY))).toBe(false);
+    }
   });
 
   it("that is percent-encoded is kept as it was written, and its host is the true one", () => {
