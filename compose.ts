@@ -1,13 +1,16 @@
 /** Opens the parts that the roles of this process need, joins them into the one Core that surfaces present, and closes them in order. */
 import { randomUUID } from "node:crypto";
+import { openCameraNetwork } from "./adapters/camera-network.ts";
 import { systemClock } from "./adapters/clock.ts";
 import { openMeter } from "./adapters/meter-prometheus.ts";
 import * as adapters from "./adapters/open.ts";
+import { openVault } from "./adapters/vault.ts";
 import type { Core } from "./api/core.ts";
-import { accessOf, type Config, isShared, needs } from "./config.ts";
+import { accessOf, type Config, isShared, needs, portsOf } from "./config.ts";
 import { limits as defaultLimits, type Limits } from "./domain/limits.ts";
 import { patiently } from "./domain/patience.ts";
 import type { EventStore, Journal } from "./domain/ports.ts";
+import type { Urls } from "./ingest/camera-url.ts";
 import type { SourceSettings } from "./ingest/source-settings.ts";
 import type { Topic } from "./ingest/sources.ts";
 import { createReadiness } from "./readiness.ts";
@@ -34,7 +37,14 @@ export type House = {
 const limitsOf = (config: Config): Limits => ({ ...defaultLimits, aheadMs: config.MAX_AHEAD * 1000 });
 
 /** Throws what an adapter throws on opening: `in-use`, `corrupt`, a partition count that is not the log's. Nothing is open then. */
-export const compose = async (config: Config, given: { readonly journal: Journal; readonly openers?: Openers }): Promise<House> => {
+export const compose = async (
+  config: Config,
+  given: {
+    readonly journal: Journal;
+    readonly openers?: Openers /** The port listened on, once there is one. */;
+    readonly port?: () => number | undefined;
+  },
+): Promise<House> => {
   const openers = given.openers ?? adapters;
   const { journal } = given;
   const meter = openMeter();
@@ -51,6 +61,8 @@ export const compose = async (config: Config, given: { readonly journal: Journal
   const stopping = new AbortController();
   const { promise: defect, reject: fail } = Promise.withResolvers<never>();
   const world: World = { ...ports, config, limits: limitsOf(config), logs, isShared: isShared(config), stop: stopping.signal, fail };
+  const ownPorts = () => [...portsOf(config), given.port?.()].filter((port) => port !== undefined);
+  const urls: Urls = { vault: openVault(config.SECRET_KEY), network: openCameraNetwork({ allow: config.RTSP_ALLOW, ownPorts }) };
   const open: Open = { running: [] };
   const close = async (): Promise<void> => {
     // Both wait for a log that is away, each for its time: together, so that who stops us need not wait for the sum.
@@ -62,7 +74,7 @@ export const compose = async (config: Config, given: { readonly journal: Journal
     await logs.close();
   };
   try {
-    return { core: { ...(await furnish(world, open, { openers, topics, taking })), metrics: meter.text }, defect, close };
+    return { core: { ...(await furnish(world, open, { openers, topics, taking, urls })), metrics: meter.text }, defect, close };
   } catch (error) {
     // A connection that stays open would keep a process alive that nobody can reach.
     await close().catch((cause: unknown) => journal.error({ err: cause }, "what was open could not be closed"));
@@ -80,10 +92,10 @@ type Open = {
   readonly running: Promise<unknown>[];
 };
 
-type Having = { readonly openers: Openers; readonly topics: readonly Topic[]; readonly taking: Taking };
+type Having = { readonly openers: Openers; readonly topics: readonly Topic[]; readonly taking: Taking; readonly urls: Urls };
 
 /** Opens and starts the rest, part by part, each noted in `open` as soon as it is there. */
-const furnish = async (world: World, open: Open, { openers, topics, taking }: Having): Promise<Omit<Core, "metrics">> => {
+const furnish = async (world: World, open: Open, { openers, topics, taking, urls }: Having): Promise<Omit<Core, "metrics">> => {
   const { config, logs, limits, journal, meter, clock, fail } = world;
   const roles = config.ROLES;
   const dataDir = config.DATA;
@@ -94,7 +106,7 @@ const furnish = async (world: World, open: Open, { openers, topics, taking }: Ha
 
   const store = needs(config, "STORE") ? await openers.openStore({ url: config.STORE, dataDir, journal }) : undefined;
   open.store = store;
-  const decisions = store && startDecisions(store, world);
+  const decisions = store && startDecisions(store, urls, world);
   if (decisions) run(decisions.done);
   const ingest = roles.includes("ingest") ? startIngest(world, topics) : undefined;
   open.ingest = ingest;
@@ -135,6 +147,8 @@ const furnish = async (world: World, open: Open, { openers, topics, taking }: Ha
     receiveState: ingest?.receiver.receiveState ?? notHere,
     camera: decisions?.cameras.camera ?? notHere,
     change: decisions?.cameras.change ?? notHere,
+    registry: decisions?.registry ?? noRegistry,
+    audit: decisions?.audit.page ?? notHere,
     ...(api?.answers ?? noApi(logs.facts.partitions)),
     ask: models?.ask ?? noAnswers,
     epoch: logs.facts.epoch,
@@ -145,6 +159,15 @@ const furnish = async (world: World, open: Open, { openers, topics, taking }: Ha
 /** The doors ask for nothing that the roles of this process do not serve (api/access.ts). */
 const notHere = (): never => {
   throw new Error("no role of this process serves this");
+};
+const noRegistry: Core["registry"] = {
+  list: notHere,
+  get: notHere,
+  create: notHere,
+  change: notHere,
+  remove: notHere,
+  settings: notHere,
+  set: notHere,
 };
 const noAnswers: Core["ask"] = {
   alerts: notHere,
@@ -158,4 +181,6 @@ const noAnswers: Core["ask"] = {
   uptime: notHere,
   frames: notHere,
   behavior: notHere,
+  events: notHere,
+  signs: notHere,
 };

@@ -102,12 +102,37 @@ export const keySourceOf = (
   return config.JWT_KEY === "" ? { url: config.JWKS_URL } : { file: config.JWT_KEY };
 };
 
+/** Where a server listens whose URL names no port. */
+const USUAL_PORTS: Readonly<Record<string, number>> = {
+  kafka: 9092,
+  kurrentdb: 2113,
+  "kurrentdb+discover": 2113,
+  esdb: 2113,
+  "esdb+discover": 2113,
+  http: 80,
+  https: 443,
+};
+
+/** Ports of this server and of its parts, as the settings name them: no camera is there. A password before an @ is no port. */
+export const portsOf = (config: Config): readonly number[] => {
+  const named = [config.LOG, config.STORE, config.WAREHOUSE].flatMap((url) => {
+    const [, scheme = "", hosts] = /^([a-z+]+):\/\/(?:[^/?]*@)?([^/?]*)/.exec(url) ?? [];
+    return (hosts?.split(",") ?? []).map((host) => Number(/:(\d+)$/.exec(host)?.[1] ?? USUAL_PORTS[scheme]));
+  });
+  return [config.PORT, ...named].filter((port) => port > 0);
+};
+
+/** Whoever reaches this process is to be on this machine: no page from elsewhere may pass for that. */
+export const isLoopbackOnly = (config: Config): boolean => config.TOKENS === "off" && LOOPBACK.test(config.HOST) && !config.INSECURE_BIND;
+
 const contradictions = (config: Config): readonly string[] => {
   const faults = [...undivided(config), ...tokenFaults(config)];
   if (config.TOKENS === "off" && !LOOPBACK.test(config.HOST) && !config.INSECURE_BIND)
     faults.push(
       `${PREFIX}HOST: ${config.HOST} is not loopback and tokens are off: anyone could read and write. Set ${PREFIX}INSECURE_BIND=true to allow it`,
     );
+  if (config.TOKENS === "off" && config.CORS_ORIGINS.includes("*"))
+    faults.push(`${PREFIX}CORS_ORIGINS: while tokens are off, any page could do everything. Name the origins`);
   for (const [one, other] of halfSaid(accessOf(config)))
     faults.push(`${PREFIX}KAFKA_${one.toUpperCase()}: goes together with ${PREFIX}KAFKA_${other.toUpperCase()}`);
   return faults;

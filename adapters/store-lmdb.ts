@@ -107,12 +107,12 @@ class LmdbStore implements EventStore {
   #put(group: Group, stream: string, name: string, current: Revision, events: readonly Decision[]): Position {
     let place = this.#number(group.get(this.#heads, "end"), "heads/end");
     let revision = current;
-    for (const { id, type, data, at } of events) {
+    for (const event of events) {
       revision++;
-      const decided: Decided = { id, type, data, at, stream, revision };
+      const decided: Decided = { ...event, stream, revision };
       group.put(this.#events, place, packJson("decision", decided));
       group.put(this.#streams, revisionKey(name, revision), packJson("state", place));
-      group.put(this.#ids, `${name}/${digest(id)}`, packJson("state", revision));
+      group.put(this.#ids, `${name}/${digest(event.id)}`, packJson("state", revision));
       place++;
     }
     group.put(this.#heads, `stream/${name}`, packJson("state", revision));

@@ -30,9 +30,8 @@ export const openMemoryStore = (): EventStore => {
       const repeat = revisionOfRepeat(stream, expected, events, decided.length, (id) => known.get(id));
       if (repeat !== undefined) return repeat;
       for (const event of events) {
-        const { id, type, data, at } = structuredClone(event);
-        const next: Decided = { id, type, data, at, stream, revision: decided.length + 1 };
-        known.set(id, decided.push(next));
+        const next: Decided = { ...structuredClone(event), stream, revision: decided.length + 1 };
+        known.set(next.id, decided.push(next));
         all.push(next);
       }
       streams.set(stream, decided);

@@ -1,4 +1,4 @@
-import { type Analytic, type Camera, epochOf, initialCamera, ruleVersion } from "../domain/camera.ts";
+import { type Analytic, type Camera, epochOf, initialCamera, isAtWork, ruleVersion } from "../domain/camera.ts";
 import type { CameraKey, Instant } from "../domain/envelope.ts";
 import type { Coverage } from "../domain/event.ts";
 import type { Machine } from "../domain/machine.ts";
@@ -147,7 +147,9 @@ export const reckonDue = (one: CameraMemory): void => {
 
 const rulesOf = ({ tenant, camera, definition }: CameraMemory, place: PlaceRun): (Fresh<RuleRun> & { readonly ruleId: string })[] =>
   [...definition.rules.values()]
-    .filter((rule) => rule.enabled && rule.analytic === place.analytic && (rule.analytic === "fov" || rule.placeId === place.id))
+    .filter(
+      (rule) => isAtWork(definition, rule) && rule.analytic === place.analytic && (rule.analytic === "fov" || rule.placeId === place.id),
+    )
     .sort((a, b) => byText(a.ruleId, b.ruleId))
     .map((rule) => {
       const tag = `${ruleVersion(definition, rule)} ${place.tag}`;

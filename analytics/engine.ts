@@ -194,8 +194,9 @@ const redefine = (one: CameraMemory, fact: Definition, out: Derived[]): void => 
   const { places, rules, begun } = fitToDefinition(one);
   const at = one.time.told;
   if (at === undefined) return;
+  const reason = fact.decision.type === "camera-unregistered" ? "sensor_lost" : "redefined";
   const { tenant, camera, receivedAt } = fact;
-  const ended: Ended = { kind: "ended", tenant, camera, receivedAt, at, reason: "redefined", frame: lastFrame(one.time, at) };
+  const ended: Ended = { kind: "ended", tenant, camera, receivedAt, at, reason, frame: lastFrame(one.time, at) };
   for (const place of places) tellAll(place, place.machine.step(place.state, ended)[1], at, out);
   for (const rule of rules) hear(rule, ended, at, out);
   // The stays of a place go on when a rule begins there: what it does not hear now it would be blind to until they leave.

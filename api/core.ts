@@ -6,13 +6,13 @@ import type { CameraKey, Instant } from "../domain/envelope.ts";
 import type { Alert, CameraState } from "../domain/event.ts";
 import type { Limits } from "../domain/limits.ts";
 import type { Journal, Meter, Position } from "../domain/ports.ts";
+import type { AuditPage, Changed, Registry } from "../domain/registry.ts";
 import type { Role } from "../domain/roles.ts";
 import type { Questions } from "../projections/questions.ts";
 
 export type { Incoming, NotReceived, Reached, Received, Rejected } from "../domain/door.ts";
 
-/** `camera` is the state after the command. */
-export type Changed = { readonly camera: Camera; readonly reached: Reached };
+export type { Changed } from "../domain/registry.ts";
 
 /** An alert as it stands in the derived log. */
 export type Delivered = { readonly alert: Alert; readonly partition: number; readonly position: Position };
@@ -36,8 +36,11 @@ export interface Core {
 
   /** The camera as decided so far; one never heard of is the initial camera. */
   camera(key: CameraKey): Promise<Camera>;
-  /** Resolves when the definition is durable in the camera's partition. */
-  change(key: CameraKey, command: CameraCommand): Promise<Changed | Refusal>;
+  /** Resolves when the definition is durable in the camera's partition. `by`: who wants it. */
+  change(key: CameraKey, command: CameraCommand, by?: string): Promise<Changed | Refusal>;
+  readonly registry: Registry;
+  /** Who changed what. */
+  readonly audit: AuditPage;
 
   /** Resolves when what was written there can be read: `alerts` for what follows from facts (and the facts), `frames` for the facts alone. False when `limits.afterMs` passed first. */
   settled(reached: Reached, what: "alerts" | "frames"): Promise<boolean>;

@@ -1,8 +1,7 @@
 /** /healthz, /readyz, /metrics, /openapi/<surface>.json and the reference pages. */
-import { createHash, timingSafeEqual } from "node:crypto";
 import { Hono } from "hono";
 import type { Core } from "./core.ts";
-import { Problem } from "./problem.ts";
+import { answerMetrics } from "./metrics.ts";
 import { referencePage } from "./reference.ts";
 import type { Env, Surface } from "./surface.ts";
 
@@ -20,10 +19,7 @@ export const opsRoutes = (core: Core, surfaces: readonly Surface[], metricsAuth:
     return c.json({ status: ready ? "ok" : "error", roles: core.roles, parts }, ready ? 200 : 503);
   });
 
-  routes.get("/metrics", async (c) => {
-    admitMetrics(metricsAuth, c.req.header("authorization"), c.env?.incoming?.socket.remoteAddress);
-    return c.body(await core.metrics(), 200, { "content-type": "text/plain; version=0.0.4; charset=utf-8" });
-  });
+  routes.get("/metrics", (c) => answerMetrics(c, core, metricsAuth));
 
   for (const surface of surfaces) {
     routes.get(`/openapi/${surface.name}.json`, (c) => c.json(surface.document()));
@@ -34,19 +30,4 @@ export const opsRoutes = (core: Core, surfaces: readonly Surface[], metricsAuth:
     });
   }
   return routes;
-};
-
-const loopback = /^(::ffff:)?127\.|^::1$/;
-
-/** With user and password set they are needed; without, only this machine may ask. */
-const admitMetrics = (expected: string | undefined, authorization: string | undefined, address: string | undefined): void => {
-  if (expected === undefined) {
-    if (address === undefined || !loopback.test(address)) throw new Problem(403, "Metrics are answered on loopback only.");
-    return;
-  }
-  const hash = (text: string) => createHash("sha256").update(text).digest();
-  const given = `Basic ${Buffer.from(expected).toString("base64")}`;
-  if (!timingSafeEqual(hash(given), hash(authorization ?? ""))) {
-    throw new Problem(401, "Metrics need a user and a password.", { headers: { "www-authenticate": 'Basic realm="tallywire metrics"' } });
-  }
 };

@@ -1,6 +1,8 @@
 /** Problem details: the error shape of emdx and myvms. */
 import { STATUS_CODES } from "node:http";
-import type { NotReceived, Rejected } from "./core.ts";
+import type { Refusal } from "../domain/decider.ts";
+import { AdapterError } from "../domain/ports.ts";
+import type { Core, NotReceived, Rejected } from "./core.ts";
 
 export type ProblemStatus = 400 | 401 | 403 | 404 | 405 | 408 | 409 | 413 | 415 | 421 | 422 | 426 | 429 | 431 | 500 | 503;
 
@@ -31,6 +33,10 @@ export const nothingAt = (path: string): Problem => {
   if (v1 === null) return new Problem(404, "There is nothing at this path.");
   return new Problem(404, `The older version of this interface is not served here. See ${v1[1] ?? ""}/api/v2/${v1[2]}.`);
 };
+
+/** At the path of a socket. */
+export const noUpgrade = (): Problem =>
+  new Problem(426, "This is a WebSocket.", { headers: { upgrade: "websocket", connection: "upgrade" } });
 
 /** 422 naming the place in what was sent. */
 export const unprocessable = (path: string, detail: string): Problem => new Problem(422, path === "" ? detail : `${path}: ${detail}`);
@@ -68,4 +74,32 @@ export const notReceivedProblem = ({ problem, detail }: NotReceived): Problem =>
   }
 };
 
+/** `seconds` to wait. */
+export const tooMany = (detail: string, seconds = 1): Problem => new Problem(429, detail, { headers: { "retry-after": String(seconds) } });
+
 export const unavailable = (detail: string): Problem => new Problem(503, detail, { headers: retryAfter });
+
+export const refusalProblem = ({ refused, path, detail }: Refusal): Problem => {
+  switch (refused) {
+    case "invalid":
+    case "unknown-place":
+    case "unknown-rule":
+    case "too-many":
+      return unprocessable(path, detail);
+    case "unknown-camera":
+      return new Problem(404, path === "" ? detail : `${path}: ${detail}`);
+    case "conflict":
+      return new Problem(409, path === "" ? detail : `${path}: ${detail}`);
+  }
+};
+
+/** What is no refusal of ours is a 500 that tells nothing of the inside. */
+export const problemOf = ({ core }: { readonly core: Pick<Core, "journal"> }, error: unknown, path: string): Problem => {
+  if (error instanceof Problem) return error;
+  if (error instanceof AdapterError && (error.retryable || error.code === "unavailable" || error.code === "timeout")) {
+    core.journal.warn({ err: error, path }, "not available");
+    return unavailable("Not available at the moment.");
+  }
+  core.journal.error({ err: error, path }, "a request failed");
+  return new Problem(500, "Internal server error.");
+};

@@ -5,7 +5,8 @@
  * 2. The same definition again decides nothing, so it is no new version and keeps its state.
  * 3. `deleteHistory` raises the place's epoch before the definition, which then follows even if it is the same. A place never defined has none.
  * 4. Removing a place removes its rules first. A removal of what is not there is refused: a typo must not look like success.
- * 5. A rule id is unique in its camera: defining it for another place moves it.
+ * 5. Features that are not licensed are dropped; a camera all of whose features are is refused: without any it would have more than was asked for.
+ * 6. A rule id is unique in its camera: defining it for another place moves it.
  */
 import {
   type Camera,
@@ -22,6 +23,7 @@ import {
 import { type Decider, type Refusal, refuse } from "./decider.ts";
 import { arrowFlaw, type Flaw, pointFlaw, regionFlaw, wireFlaw } from "./geometry-check.ts";
 import { limits } from "./limits.ts";
+import { describe, register } from "./registration-check.ts";
 import { type Check, checkRule, firstOf, identifier, invalid, seconds, text, whole } from "./rule-check.ts";
 
 type Decision = readonly CameraEvent[] | Refusal;
@@ -45,6 +47,12 @@ export const cameraDecider: Decider<CameraCommand, Camera, CameraEvent> = {
         return removeRules(command, camera);
       case "set-sensor":
         return setSensor(command, camera);
+      case "register":
+        return register(command, camera);
+      case "describe":
+        return describe(command, camera);
+      case "unregister":
+        return camera.registered?.channel === command.channel ? [{ type: "camera-unregistered", channel: command.channel }] : [];
     }
   },
   evolve: evolveCamera,

@@ -1,4 +1,6 @@
 import { sensorDefaults } from "./defaults.ts";
+import type { Instant } from "./envelope.ts";
+import type { Description, Licence, Registration } from "./registration.ts";
 
 export type Analytic = "fov" | "tripwire" | "roi";
 export type Direction = "entry" | "exit";
@@ -111,7 +113,16 @@ export type CameraCommand =
       readonly placeId: string | undefined;
       readonly ruleIds: readonly string[] | undefined;
     }
-  | { readonly type: "set-sensor"; readonly settings: SensorSettings };
+  | { readonly type: "set-sensor"; readonly settings: SensorSettings }
+  | {
+      readonly type: "register";
+      readonly channel: number;
+      readonly description: Description;
+      readonly licence: Licence;
+      readonly at: Instant;
+    }
+  | { readonly type: "describe"; readonly changes: Partial<Description>; readonly licence: Licence; readonly at: Instant }
+  | { readonly type: "unregister"; readonly channel: number };
 
 export type CameraEvent =
   | { readonly type: "tripwire-defined"; readonly tripwire: Tripwire }
@@ -120,14 +131,23 @@ export type CameraEvent =
   | { readonly type: "place-history-deleted"; readonly analytic: "tripwire" | "roi"; readonly id: string }
   | { readonly type: "rule-defined"; readonly rule: Rule }
   | { readonly type: "rule-removed"; readonly ruleId: string }
-  | { readonly type: "sensor-set"; readonly settings: SensorSettings };
+  | { readonly type: "sensor-set"; readonly settings: SensorSettings }
+  | {
+      readonly type: "camera-registered";
+      readonly channel: number;
+      readonly description: Description;
+      readonly events: Licence;
+      readonly at: Instant;
+    }
+  | { readonly type: "camera-described"; readonly description: Description; readonly events: Licence; readonly at: Instant }
+  | { readonly type: "camera-unregistered"; readonly channel: number };
 
 /** `version`: the stream's revision at which it last changed, never used again. */
 export type Versioned<T> = T & { readonly version: number };
 
 /**
  * What was decided for a camera. Values are replaced, never changed. `revision` is the number of events it has seen.
- * Keys of `epochs` are `tripwire/<id>` and `roi/<id>`, from the first definition on; they outlive the place, so that a deleted history stays deleted.
+ * `registered`: undefined for a sensor that nobody created, or that was removed. `lastChannel`: the channel it has or had last. Keys of `epochs` are `tripwire/<id>` and `roi/<id>`, from the first definition on; they outlive the place, so that a deleted history stays deleted.
  */
 export type Camera = {
   readonly revision: number;
@@ -136,6 +156,8 @@ export type Camera = {
   readonly rois: ReadonlyMap<string, Versioned<Roi>>;
   readonly rules: ReadonlyMap<string, Versioned<Rule>>;
   readonly epochs: ReadonlyMap<string, number>;
+  readonly registered: Registration | undefined;
+  readonly lastChannel: number;
 };
 
 export const initialCamera = (): Camera => ({
@@ -145,6 +167,8 @@ export const initialCamera = (): Camera => ({
   rois: new Map(),
   rules: new Map(),
   epochs: new Map(),
+  registered: undefined,
+  lastChannel: 0,
 });
 
 const placeKey = (analytic: Analytic, id: string): string => `${analytic}/${id}`;
@@ -152,11 +176,22 @@ const placeKey = (analytic: Analytic, id: string): string => `${analytic}/${id}`
 /** How often the place's history was deleted. The field of view's never is. */
 export const epochOf = (camera: Camera, analytic: Analytic, id: string): number => camera.epochs.get(placeKey(analytic, id)) ?? 0;
 
-/** What the rule's alerts carry: the revision at which the rule, its place or the sensor's settings last changed. */
+/**
+ * What the rule's alerts carry: the revision at which the rule, its place or the sensor's settings last changed; whether the camera is enabled
+ * and which types it tells of are such settings.
+ */
 export const ruleVersion = (camera: Camera, rule: Versioned<Rule>): number => {
   const places = rule.analytic === "tripwire" ? camera.tripwires : rule.analytic === "roi" ? camera.rois : undefined;
-  return Math.max(rule.version, places?.get(rule.placeId)?.version ?? 0, camera.settings.version);
+  const { enabledVersion = 0, eventsVersion = 0 } = camera.registered ?? {};
+  const own = Math.max(rule.version, places?.get(rule.placeId)?.version ?? 0, camera.settings.version, enabledVersion);
+  return rule.ruleType === "notify" ? Math.max(own, eventsVersion) : own;
 };
+
+/** Whether rules are at work: a camera that is not enabled raises nothing. What is observed is kept and counted all the same. */
+export const isAtWork = ({ registered }: Camera, rule: Rule): boolean => rule.enabled && registered?.enabled !== false;
+
+/** Object types of which `notify` may tell here. A sensor that nobody created is not limited. */
+export const eventTypes = ({ registered }: Camera): Licence => registered?.events ?? "every";
 
 const withEntry = <V>(map: ReadonlyMap<string, V>, key: string, value: V): ReadonlyMap<string, V> => new Map(map).set(key, value);
 const withoutEntry = <V>(map: ReadonlyMap<string, V>, key: string): ReadonlyMap<string, V> =>
@@ -165,6 +200,21 @@ const withoutEntry = <V>(map: ReadonlyMap<string, V>, key: string): ReadonlyMap<
 /** A place's first definition writes down epoch 0: so it is known for ever that there may be a history to delete. */
 const withEpoch = (camera: Camera, analytic: Analytic, id: string, more: 0 | 1): ReadonlyMap<string, number> =>
   withEntry(camera.epochs, placeKey(analytic, id), epochOf(camera, analytic, id) + more);
+
+const sameTypes = (one: Licence, other: Licence): boolean => String(one) === String(other) && typeof one === typeof other;
+
+type Described = { readonly description: Description; readonly events: Licence };
+type Kept = Omit<Registration, "channel" | "createdAt" | "updatedAt">;
+
+const registeredAs = ({ registered }: Camera, { description, events }: Described, version: number): Kept => {
+  const before = registered ?? { enabled: true, events: "every" as const, enabledVersion: 0, eventsVersion: 0 };
+  return {
+    ...description,
+    events,
+    enabledVersion: description.enabled === before.enabled ? before.enabledVersion : version,
+    eventsVersion: sameTypes(events, before.events) ? before.eventsVersion : version,
+  };
+};
 
 /** One event more. Every event is one revision, so no version is ever used again. */
 export const evolveCamera = (camera: Camera, event: CameraEvent): Camera => {
@@ -195,5 +245,27 @@ export const evolveCamera = (camera: Camera, event: CameraEvent): Camera => {
       return { ...next, rules: withoutEntry(camera.rules, event.ruleId) };
     case "sensor-set":
       return { ...next, settings: { ...event.settings, version } };
+    case "camera-registered": {
+      const { channel, at } = event;
+      return {
+        ...next,
+        registered: { ...registeredAs(camera, event, version), channel, createdAt: at, updatedAt: at },
+        lastChannel: channel,
+      };
+    }
+    case "camera-described": {
+      const { registered } = camera;
+      if (registered === undefined) return next;
+      return { ...next, registered: { ...registered, ...registeredAs(camera, event, version), updatedAt: event.at } };
+    }
+    // What was observed stays, and so do the epochs: nothing that was deleted comes back with a camera of the same name.
+    case "camera-unregistered":
+      return {
+        ...initialCamera(),
+        settings: { ...sensorDefaults, version },
+        revision: version,
+        epochs: camera.epochs,
+        lastChannel: camera.lastChannel,
+      };
   }
 };

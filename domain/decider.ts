@@ -7,7 +7,7 @@ export type Decider<C, S, E> = {
 
 /** Why a command was not followed: a closed union. Surfaces translate it; there is no HTTP number here. */
 export type Refusal = {
-  readonly refused: "invalid" | "unknown-place" | "unknown-rule" | "too-many" | "conflict";
+  readonly refused: "invalid" | "unknown-camera" | "unknown-place" | "unknown-rule" | "too-many" | "conflict";
   /** Where in what was sent, e.g. `tripwires[0].wire`. */
   readonly path: string;
   readonly detail: string;

@@ -77,7 +77,14 @@ export const limits = {
   connectionLookMs: 1000,
   /** Milliseconds that open requests and sockets are given when the server stops. */
   drainMs: 5000,
+  /** HTTP connections and sockets together: one more is not accepted. */
+  connections: 30_000,
+  /** Tokens that are no good, or none, from one remote address in a minute: then only tokens verified before are let in. */
+  failedLogins: 600,
   sockets: 20_000,
+  /** While tokens are on. */
+  socketsPerTenant: 5000,
+  socketsPerSubject: 500,
   /** Bytes of one message from a socket. */
   socketMessageBytes: 64 * 1024,
   /** Entries, places and rule types in one socket's filter, together. */

@@ -91,8 +91,8 @@ export interface Logs {
 export type Revision = number;
 export type Expected = Revision | "any";
 
-/** A decision to be stored. `id` is a UUID: the same id again is the same event. */
-export type Decision = { readonly id: string; readonly type: string; readonly data: Json; readonly at: Instant };
+/** A decision to be stored. `id` is a UUID: the same id again is the same event. `by`: whoever wanted it, where that is known. */
+export type Decision = { readonly id: string; readonly type: string; readonly data: Json; readonly at: Instant; readonly by?: string };
 export type Decided = Decision & { readonly stream: string /** Counts from 1. */; readonly revision: Revision };
 export type StoreBatch = { readonly events: readonly Decided[]; readonly next: Position };
 

@@ -6,6 +6,14 @@ export const cameraStream = (key: CameraKey): string => `camera-${encodeURICompo
 
 export const tenantStream = (tenant: string): string => `tenant-${encodeURIComponent(tenant)}`;
 
+const TENANT_STREAM = /^tenant-([^/]*)$/;
+
+/** Whose decisions the stream holds; `undefined` for a stream that is no tenant's. */
+export const tenantOfStream = (stream: string): string | undefined => {
+  const [, tenant] = TENANT_STREAM.exec(stream) ?? [];
+  return tenant === undefined ? undefined : decodeURIComponent(tenant);
+};
+
 const CAMERA_STREAM = /^camera-([^/]*)\/([^/]*)$/;
 
 /** Whose decisions the stream holds; `undefined` for a stream that is no camera's. */

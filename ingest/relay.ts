@@ -27,6 +27,8 @@ export type Relay = {
    * Throws AdapterError `timeout` when that takes too long, `closed` when the relay has ended.
    */
   passed(stream: string, revision: Revision): Promise<Position>;
+  /** Resolves when the relay has seen the stream up to the revision. Throws as `passed` does. */
+  heard(stream: string, revision: Revision): Promise<void>;
   /** How many events of the stream the relay has seen: a fold with fewer is stale. */
   revision(stream: string): Revision;
 };
@@ -36,6 +38,8 @@ type World = {
   readonly facts: Log<Fact>;
   readonly clock: Clock;
   readonly journal: Journal;
+  /** Told of every decision, in the order in which they were made; after an interruption of some again. */
+  readonly tell?: (event: Decided) => void;
   /** Milliseconds someone waits for the relay. */
   readonly patienceMs?: number;
 };
@@ -50,7 +54,7 @@ const LONGEST_PAUSE_MS = 5000;
 type Passed = { readonly revision: Revision; readonly at: Position | undefined };
 type Waiting = { readonly revision: Revision; readonly resolve: () => void; readonly reject: (error: AdapterError) => void };
 
-export const createRelay = ({ store, facts, clock, journal, patienceMs = PATIENCE_MS }: World): Relay => {
+export const createRelay = ({ store, facts, clock, journal, tell = () => undefined, patienceMs = PATIENCE_MS }: World): Relay => {
   const streams = new Map<string, Passed>();
   const waiting = new Map<string, Set<Waiting>>();
   let ended: AdapterError | undefined;
@@ -62,18 +66,21 @@ export const createRelay = ({ store, facts, clock, journal, patienceMs = PATIENC
     for (const one of waiting.get(stream) ?? []) if (one.revision <= revision) one.resolve();
   };
 
+  const hear = (event: Decided, at: Position | undefined): void => {
+    tell(event);
+    note(event.stream, event.revision, at);
+  };
+
   const copy = async (batch: StoreBatch): Promise<void> => {
-    const decided: Decided[] = [];
-    const definitions: Definition[] = [];
+    const definitions = new Map<Decided, Definition>();
     for (const event of batch.events) {
       const key = cameraOfStream(event.stream);
-      if (key === undefined) continue;
-      decided.push(event);
-      definitions.push(definitionOf(key, event, clock.now()));
+      if (key !== undefined) definitions.set(event, definitionOf(key, event, clock.now()));
     }
-    const positions = definitions.length === 0 ? [] : await facts.append(definitions);
+    const positions = definitions.size === 0 ? [] : await facts.append([...definitions.values()]);
     await store.setBookmark(bookmarkFor(facts), batch.next);
-    for (const [i, event] of decided.entries()) note(event.stream, event.revision, positions[i]);
+    const at = new Map([...definitions.keys()].map((event, i) => [event, positions[i]]));
+    for (const event of batch.events) hear(event, at.get(event));
   };
 
   /** From the beginning, since only so it knows how far each stream had come: decisions are few. */
@@ -81,7 +88,7 @@ export const createRelay = ({ store, facts, clock, journal, patienceMs = PATIENC
     const copied = await store.bookmark(bookmarkFor(facts));
     for await (const batch of store.follow(0, signal)) {
       if (batch.next > copied) await copy(batch);
-      else for (const event of batch.events) if (cameraOfStream(event.stream) !== undefined) note(event.stream, event.revision, undefined);
+      else for (const event of batch.events) hear(event, undefined);
     }
   };
 
@@ -149,7 +156,7 @@ export const createRelay = ({ store, facts, clock, journal, patienceMs = PATIENC
     return again(key, stream, revision);
   };
 
-  return { run, passed, revision: (stream) => streams.get(stream)?.revision ?? 0 };
+  return { run, passed, heard: wait, revision: (stream) => streams.get(stream)?.revision ?? 0 };
 };
 
 /** What the store holds are the decider's own events, as JSON: it wrote them. */
@@ -159,8 +166,14 @@ const definitionOf = ({ tenant, camera }: CameraKey, event: Decided, receivedAt:
   camera,
   receivedAt,
   revision: event.revision,
-  decision: decisionOf(event),
+  decision: withoutUrl(decisionOf(event)),
 });
 
+/** Where a camera's pictures come from is nothing to rules, and what is secret stays in one place. */
+const withoutUrl = (decision: CameraEvent): CameraEvent =>
+  decision.type === "camera-registered" || decision.type === "camera-described"
+    ? { ...decision, description: { ...decision.description, url: undefined } }
+    : decision;
+
 /** JSON drops fields that are undefined; the fold and the engine read them as undefined all the same. */
-export const decisionOf = (event: Pick<Decided, "data">): CameraEvent => event.data as unknown as CameraEvent;
+const decisionOf = (event: Pick<Decided, "data">): CameraEvent => event.data as unknown as CameraEvent;

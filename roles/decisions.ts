@@ -1,27 +1,28 @@
-/** Roles ingest and api: decisions about cameras are stored, and copied into the facts. Several relays copy the same; engines take each once. */
+/** Roles ingest and api: decisions are stored, and those about cameras copied into the facts. Several relays copy the same; engines take each once. */
 import { randomUUID } from "node:crypto";
-import { cameraDecider } from "../domain/camera-decider.ts";
 import { partitionOf } from "../domain/ids.ts";
 import type { EventStore } from "../domain/ports.ts";
+import type { Registry } from "../domain/registry.ts";
+import { type Audit, createAudit } from "../ingest/audit.ts";
+import type { Urls } from "../ingest/camera-url.ts";
 import { type Cameras, createCameras } from "../ingest/decide.ts";
+import { createRegistry } from "../ingest/registry.ts";
 import { createRelay } from "../ingest/relay.ts";
 import type { World } from "./world.ts";
 
 export type Decisions = {
   readonly cameras: Cameras;
+  readonly registry: Registry;
+  readonly audit: Audit;
   /** The relay: ends when stopped. */
   readonly done: Promise<void>;
 };
 
-export const startDecisions = (store: EventStore, { logs: { facts }, clock, journal, stop }: World): Decisions => {
-  const relay = createRelay({ store, facts, clock, journal });
-  const cameras = createCameras({
-    store,
-    relay,
-    decider: cameraDecider,
-    clock,
-    ids: randomUUID,
-    partitionOf: (tenant, camera) => partitionOf(tenant, camera, facts.partitions),
-  });
-  return { cameras, done: relay.run(stop) };
+export const startDecisions = (store: EventStore, urls: Urls, { logs: { facts }, clock, journal, stop }: World): Decisions => {
+  const audit = createAudit(store);
+  const relay = createRelay({ store, facts, clock, journal, tell: audit.note });
+  const folding = { store, relay, clock, ids: randomUUID };
+  const cameras = createCameras({ ...folding, partitionOf: (tenant, camera) => partitionOf(tenant, camera, facts.partitions) });
+  const registry = createRegistry({ ...folding, cameras, urls });
+  return { cameras, registry, audit, done: relay.run(stop) };
 };

@@ -10,11 +10,11 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 export const idOf = (id: string): string => id.toLowerCase();
 
 /** Throws AdapterError `bad-query` for what KurrentDB cannot keep. */
-export const proposedOf = ({ id, type, data, at }: Decision): Proposed => {
+export const proposedOf = ({ id, type, data, at, by }: Decision): Proposed => {
   const refused = (what: string): AdapterError => new AdapterError("bad-query", `A decision has ${what}.`, { retryable: false });
   if (!UUID.test(id)) throw refused(`the id ${JSON.stringify(id)}, which is no UUID`);
   if (type === "" || !type.isWellFormed()) throw refused(`the type ${JSON.stringify(type)}, which has no UTF-8`);
-  return { id: idOf(id), type, data: JSON.stringify(data), metadata: JSON.stringify({ at, schema: SCHEMA }) };
+  return { id: idOf(id), type, data: JSON.stringify(data), metadata: JSON.stringify({ at, schema: SCHEMA, by }) };
 };
 
 export const notOurs = (stream: string, revision: number, why: string): AdapterError => {
@@ -35,13 +35,13 @@ export const parsed = (stream: string, revision: number, text: string): Json => 
 /** Throws AdapterError `corrupt`, and `unavailable` for a decision of a newer program. */
 export const decidedOf = (stream: string, { id, type, revision, data, metadata }: Recorded): Decided => {
   const about = parsed(stream, revision, metadata);
-  const { at, schema } = (about ?? {}) as { readonly at?: unknown; readonly schema?: unknown };
+  const { at, schema, by } = (about ?? {}) as { readonly at?: unknown; readonly schema?: unknown; readonly by?: unknown };
   if (typeof at !== "number" || typeof schema !== "number") throw notOurs(stream, revision, "its metadata have no instant and no schema");
   if (schema > SCHEMA) {
     const message = `A decision of ${stream} was written in schema ${schema}; this program knows ${SCHEMA} and older. Run the newer program.`;
     throw new AdapterError("unavailable", message, { retryable: false });
   }
-  return { id, type, data: parsed(stream, revision, data), at, stream, revision };
+  return { id, type, data: parsed(stream, revision, data), at, stream, revision, ...(typeof by === "string" && { by }) };
 };
 
 /**

@@ -1,8 +1,8 @@
 /** GET /alerts, /alerts/{fov,tripwire,roi}, /alerts/count. */
 import type { Analytic } from "../../domain/camera.ts";
+import * as parameter from "../parameters.ts";
 import type { Table } from "./csv.ts";
 import type { Emdx } from "./emdx.ts";
-import * as parameter from "./parameters.ts";
 import { type AlertBody, alertBody, alertCountBody } from "./present.ts";
 import { pageOf, question, rangeOf } from "./question.ts";
 import * as schemas from "./schemas.ts";

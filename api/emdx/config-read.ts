@@ -1,40 +1,10 @@
 /** From what was sent to the definition of a camera's places and rules. */
 import type { z } from "@hono/zod-openapi";
 import type { Analytic, Roi, Rule, SensorSettings, Tripwire } from "../../domain/camera.ts";
+import { checked } from "../json-body.ts";
+import { type Path, pathText } from "../naming.ts";
 import { unprocessable } from "../problem.ts";
 import * as wire from "./config-schemas.ts";
-import { camelFields, type Path, pathText } from "./naming.ts";
-
-/** JSON in UTF-8, in camelCase. Throws Problem 422. */
-export const readJson = (body: Uint8Array, known: ReadonlySet<string> = wire.knownFields): unknown => {
-  try {
-    return camelFields(JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body)), known);
-  } catch (error) {
-    if (error instanceof SyntaxError || error instanceof TypeError) throw unprocessable("", "The body is no JSON in UTF-8.");
-    if (error instanceof RangeError) throw unprocessable("", "The body is nested too deeply.");
-    throw error;
-  }
-};
-
-/** The first fault, with its path. `elsewhere` says where a moved field was sent. */
-export const checked = <S extends z.ZodType>(
-  schema: S,
-  value: unknown,
-  at: Path = [],
-  elsewhere?: ReadonlyMap<string, Path>,
-): z.output<S> => {
-  const read = schema.safeParse(value);
-  if (read.success) return read.data;
-  const { path, message } = faultOf(read.error.issues[0] as z.core.$ZodIssue);
-  const [field, ...rest] = path;
-  const moved = typeof field === "string" ? elsewhere?.get(field) : undefined;
-  throw unprocessable(pathText([...at, ...(moved === undefined ? path : [...moved, ...rest])]), message);
-};
-
-export const faultOf = (issue: z.core.$ZodIssue): { readonly path: Path; readonly message: string } => {
-  if (issue.code === "unrecognized_keys") return { path: [...issue.path, issue.keys[0] ?? ""], message: "is an unknown field" };
-  return { path: issue.path, message: issue.message };
-};
 
 /** Exactly one sensor: in the query or in the body, or the same in both. */
 export const sensorOf = (query: string | undefined, body: string | undefined): string => {

@@ -4,17 +4,20 @@ import type { Context } from "hono";
 import type { Analytic, Camera, CameraCommand } from "../../domain/camera.ts";
 import { isRefusal } from "../../domain/decider.ts";
 import { sensorDefaults } from "../../domain/defaults.ts";
+import { readPosition } from "../after.ts";
 import { readBody } from "../body.ts";
-import type { Env } from "../surface.ts";
+import { checked, readJson } from "../json-body.ts";
+import * as parameter from "../parameters.ts";
+import { type Documented, type Parameters, readParameters, type Values } from "../parameters.ts";
+import { refusalProblem } from "../problem.ts";
+import { type Declared, route } from "../route.ts";
+import type { Caller, Env } from "../surface.ts";
 import * as present from "./config-present.ts";
 import * as read from "./config-read.ts";
 import * as schemas from "./config-schemas.ts";
 import { csvText, type Table, wantsCsv } from "./csv.ts";
 import type { Emdx } from "./emdx.ts";
-import * as parameter from "./parameters.ts";
-import { type Documented, documentParameters, type Parameters, readParameters, type Values } from "./parameters.ts";
-import { refusalProblem } from "./present.ts";
-import { readPosition, refusals } from "./question.ts";
+import * as emdxParameter from "./parameters.ts";
 
 type Config<P extends Parameters, B> = {
   readonly path: string;
@@ -81,7 +84,7 @@ const ruleConfig = (emdx: Emdx, analytic: Analytic): void => {
     answer: schemas.rulesAnswer,
     removal: {
       ruleId: parameter.ids("Which rules; all of the place's when left out."),
-      placeId: parameter.placeId("The place; all of the sensor's when left out.", ...(analytic === "fov" ? [] : [placeName])),
+      placeId: parameter.oneId("The place; all of the sensor's when left out.", ...(analytic === "fov" ? [] : [placeName])),
     },
     define: (sent, camera) => ({ type: "define-rules", rules: read.readRules(sent, analytic, camera) }),
     remove: ({ ruleId, placeId }, camera) => {
@@ -93,42 +96,38 @@ const ruleConfig = (emdx: Emdx, analytic: Analytic): void => {
   });
 };
 
-const reading = { sensorId: parameter.sensorId, after: parameter.after };
+const reading = { sensorId: emdxParameter.sensorId, after: parameter.after };
 
 const config = <P extends Parameters, B extends { readonly sensorId?: string | undefined }>(emdx: Emdx, own: Config<P, B>): void => {
   const { core, cursors } = emdx.house;
-  const { path } = own;
-  const removing = { sensorId: parameter.sensorId, ...own.removal };
+  const removing = { sensorId: emdxParameter.sensorId, ...own.removal };
   const queryOf = <Q extends Parameters>(c: Context<Env>, parameters: Q): Values<Q> =>
     readParameters(parameters, new URL(c.req.url).searchParams, core.limits);
-  document(emdx, own, removing);
 
-  const written = async (c: Context<Env>, tenant: string, camera: string, command: CameraCommand): Promise<Response> => {
-    const done = await core.change({ tenant, camera }, command);
+  const written = async (c: Context<Env>, { tenant, subject }: Caller, camera: string, command: CameraCommand): Promise<Response> => {
+    const done = await core.change({ tenant, camera }, command, subject);
     if (isRefusal(done)) throw refusalProblem(done);
     c.header("tallywire-position", cursors.position(tenant, done.reached));
     return c.json(own.present(done.camera, camera));
   };
 
-  emdx.routes.post(path, async (c) => {
-    const { tenant } = await emdx.writerOf(c, "cameras:write");
-    const asked = queryOf(c, { sensorId: parameter.sensorInBody });
-    const sent = read.checked(own.body, read.readJson(await readBody(c, core.limits.configBytes)));
+  const declared = declare(own, removing);
+  route(emdx, declared.post, async (c, caller) => {
+    const asked = queryOf(c, { sensorId: emdxParameter.sensorInBody });
+    const sent = checked(own.body, readJson(await readBody(c, core.limits.configBytes), schemas.knownFields));
     const sensorId = read.sensorOf(asked.sensorId, sent.sensorId);
-    return written(c, tenant, sensorId, own.define(sent, sensorId));
+    return written(c, caller, sensorId, own.define(sent, sensorId));
   });
 
-  emdx.routes.delete(path, async (c) => {
-    const { tenant } = await emdx.writerOf(c, "cameras:write");
+  route(emdx, declared.delete, async (c, caller) => {
     const asked = queryOf(c, removing) as Values<P> & { readonly sensorId: string };
-    return written(c, tenant, asked.sensorId, own.remove(asked, asked.sensorId));
+    return written(c, caller, asked.sensorId, own.remove(asked, asked.sensorId));
   });
 
-  emdx.routes.get(path, async (c) => {
-    const { tenant } = await emdx.callerOf(c, "cameras:read");
+  route(emdx, declared.get, async (c, { tenant }) => {
     const { sensorId, after } = queryOf(c, reading);
     // Read from the store, which has a write before it is answered: there is nothing to wait for.
-    if (after !== undefined) readPosition(emdx, tenant, after);
+    if (after !== undefined) readPosition(emdx.house, tenant, after);
     const camera = await core.camera({ tenant, camera: sensorId });
     c.header("vary", "Accept");
     if (!wantsCsv(c)) return c.json(own.present(camera, sensorId));
@@ -136,39 +135,47 @@ const config = <P extends Parameters, B extends { readonly sensorId?: string | u
   });
 };
 
-const document = <P extends Parameters, B>(emdx: Emdx, own: Config<P, B>, removing: Parameters): void => {
-  const registry = emdx.routes.openAPIRegistry;
+const admin: Documented = {
+  name: "User-Type",
+  in: "header",
+  required: false,
+  schema: { type: "string", enum: ["Admin"] },
+  description: "Needed while tokens are off; with tokens on the scope decides.",
+};
+
+const declare = <P extends Parameters, B>(own: Config<P, B>, removing: Parameters): Record<"get" | "post" | "delete", Declared> => {
   const json = { "application/json": { schema: own.answer } };
   const headers = { "Tallywire-Position": { schema: { type: "string" }, description: "For `after=`." } } as const;
-  const admin: Documented[] = [
-    { name: "User-Type", in: "header", required: true, schema: { type: "string", enum: ["Admin"] }, description: "While tokens are off." },
-  ];
-  registry.registerPath({
-    method: "post",
-    path: own.path,
-    summary: `Defines ${own.what}; the same id again replaces.`,
-    parameters: documentParameters({ sensorId: parameter.sensorInBody }, ...admin),
-    request: { body: { required: true, content: { "application/json": { schema: own.shown ?? own.body } } } },
-    responses: {
-      200: { description: "What is in force, once it is durable.", headers, content: json },
-      ...refusals(403, 409, 413, 422, 500, 503),
+  return {
+    post: {
+      method: "post",
+      path: own.path,
+      scope: "cameras:write",
+      summary: `Defines ${own.what}; the same id again replaces.`,
+      parameters: { sensorId: emdxParameter.sensorInBody },
+      more: [admin],
+      request: { body: { required: true, content: { "application/json": { schema: own.shown ?? own.body } } } },
+      responses: { 200: { description: "What is in force, once it is durable.", headers, content: json } },
+      refusals: [400, 404, 409, 413, 422],
     },
-  });
-  registry.registerPath({
-    method: "delete",
-    path: own.path,
-    summary: `Removes ${own.what}.`,
-    parameters: documentParameters(removing, ...admin),
-    responses: { 200: { description: "What is left, once it is durable.", headers, content: json }, ...refusals(403, 409, 422, 500, 503) },
-  });
-  registry.registerPath({
-    method: "get",
-    path: own.path,
-    summary: `The sensor's ${own.what}, defaults filled in.`,
-    parameters: documentParameters(reading),
-    responses: {
-      200: { description: "What is in force.", content: { ...json, "text/csv": { schema: { type: "string" } } } },
-      ...refusals(422, 500, 503),
+    delete: {
+      method: "delete",
+      path: own.path,
+      scope: "cameras:write",
+      summary: `Removes ${own.what}.`,
+      parameters: removing,
+      more: [admin],
+      responses: { 200: { description: "What is left, once it is durable.", headers, content: json } },
+      refusals: [404, 409, 422],
     },
-  });
+    get: {
+      method: "get",
+      path: own.path,
+      scope: "cameras:read",
+      summary: `The sensor's ${own.what}, defaults filled in.`,
+      parameters: reading,
+      responses: { 200: { description: "What is in force.", content: { ...json, "text/csv": { schema: { type: "string" } } } } },
+      refusals: [422],
+    },
+  };
 };

@@ -3,23 +3,24 @@ import type { Direction } from "../../domain/camera.ts";
 import type { Instant } from "../../domain/envelope.ts";
 import type { CountMode, OccupancyBucket, TripwireCount, Types } from "../../projections/questions.ts";
 import { formatInstant } from "../instant.ts";
+import * as parameter from "../parameters.ts";
 import { unprocessable } from "../problem.ts";
 import { bucketEdges } from "./buckets.ts";
 import type { Emdx } from "./emdx.ts";
-import * as parameter from "./parameters.ts";
+import * as own from "./parameters.ts";
 import { question, rangeOf } from "./question.ts";
 import * as schemas from "./schemas.ts";
 
 const directions = ["entry", "exit"] as const satisfies readonly Direction[];
-const tripwireId = parameter.placeId("One tripwire; all of the sensor's when left out.");
-const roiId = parameter.placeId("One region; all of the sensor's when left out.");
-const kinds = { objectType: parameter.objectType };
+const tripwireId = parameter.oneId("One tripwire; all of the sensor's when left out.");
+const roiId = parameter.oneId("One region; all of the sensor's when left out.");
+const kinds = { objectType: own.objectType };
 const open = { fromTimestamp: parameter.from, toTimestamp: parameter.to };
 const bucketed = {
   fromTimestamp: parameter.required(parameter.from),
   toTimestamp: parameter.required(parameter.to),
-  bucketSizeInSec: parameter.bucketSizeInSec,
-  timezone: parameter.timezone,
+  bucketSizeInSec: own.bucketSizeInSec,
+  timezone: own.timezone,
 };
 
 export const countRoutes = (emdx: Emdx): void => {
@@ -28,7 +29,7 @@ export const countRoutes = (emdx: Emdx): void => {
   question(emdx, {
     path: "/metrics/tripwire",
     summary: "Crossings of tripwires, by direction and type.",
-    parameters: { ...open, ...kinds, tripwireId, countMode: parameter.countMode },
+    parameters: { ...open, ...kinds, tripwireId, countMode: own.countMode },
     answer: schemas.tripwireKpis,
     reads: "alerts",
     original: true,
@@ -57,7 +58,7 @@ export const countRoutes = (emdx: Emdx): void => {
   question(emdx, {
     path: "/metrics/tripwire/histogram",
     summary: "Crossings of tripwires in buckets of time.",
-    parameters: { ...bucketed, ...kinds, tripwireId, countMode: parameter.countMode },
+    parameters: { ...bucketed, ...kinds, tripwireId, countMode: own.countMode },
     answer: schemas.tripwireHistogram,
     reads: "alerts",
     original: true,

@@ -2,10 +2,10 @@
 import { z } from "@hono/zod-openapi";
 import type { Analytic } from "../../domain/camera.ts";
 import type { Limits } from "../../domain/limits.ts";
+import { faultOf } from "../json-body.ts";
+import { camelFields, pathText } from "../naming.ts";
 import { Problem } from "../problem.ts";
 import type { Want } from "../wants.ts";
-import { faultOf } from "./config-read.ts";
-import { camelFields, pathText } from "./naming.ts";
 
 export type FilterFault = { readonly path: string; readonly detail: string };
 export type Filter = { readonly entries: number; readonly wants: readonly Want[] };

@@ -7,11 +7,12 @@ import { limits } from "../../domain/limits.ts";
 import { readBody } from "../body.ts";
 import type { NotReceived } from "../core.ts";
 import { parseInstant } from "../instant.ts";
+import { checked, readJson } from "../json-body.ts";
+import { flag, readParameters } from "../parameters.ts";
+import { idInPath, readIdInPath } from "../path-id.ts";
 import { notReceivedProblem, Problem, unprocessable } from "../problem.ts";
-import { checked, readJson } from "./config-read.ts";
+import { type Declared, route } from "../route.ts";
 import type { Emdx } from "./emdx.ts";
-import { documentParameters, flag, readParameters } from "./parameters.ts";
-import { refusals } from "./question.ts";
 import { frames, received, stateReceived } from "./schemas.ts";
 
 const isProblem = (answer: object): answer is NotReceived => "problem" in answer;
@@ -27,12 +28,12 @@ const frameParameters = {
 
 const frameRoute = (emdx: Emdx): void => {
   const { core, cursors } = emdx.house;
-  const { routes } = emdx;
-  routes.openAPIRegistry.registerPath({
+  const declared: Declared = {
     method: "post",
     path: "/frames",
+    scope: "frames:write",
     summary: "Takes frames in: one, an array, NDJSON, or length-delimited nv.Frame; answered once they are durable.",
-    parameters: documentParameters(frameParameters),
+    parameters: frameParameters,
     request: {
       body: {
         required: true,
@@ -47,11 +48,10 @@ const frameRoute = (emdx: Emdx): void => {
     },
     responses: {
       202: { description: "Durable.", content: { "application/json": { schema: received } } },
-      ...refusals(400, 413, 415, 422, 429, 500, 503),
     },
-  });
-  routes.post("/frames", async (c) => {
-    const { tenant } = await emdx.callerOf(c, "frames:write");
+    refusals: [400, 413, 415, 422],
+  };
+  route(emdx, declared, async (c, { tenant }) => {
     const { release } = readParameters(frameParameters, new URL(c.req.url).searchParams, core.limits);
     const body = await readBody(c, core.limits.bodyBytes);
     const answer = await core.receive(tenant, {
@@ -95,37 +95,22 @@ const readVendor = ({ event: { change } }: z.output<typeof vendor>, now: Instant
   reason: undefined,
 });
 
-/** Decoded here: hono leaves a name that is no UTF-8 as it came, and `%25` would then name the same camera as `%`. */
-const cameraOf = (url: string, most: number): string => {
-  const segment = new URL(url).pathname.split("/").at(-2) ?? "";
-  let camera: string;
-  try {
-    camera = decodeURIComponent(segment);
-  } catch (error) {
-    if (error instanceof URIError) throw unprocessable("id", "is not percent-encoded UTF-8");
-    throw error;
-  }
-  if (camera.includes("\0") || camera.length > most) throw unprocessable("id", "contains NUL or is too long");
-  return camera;
-};
-
 const stateRoute = (emdx: Emdx): void => {
   const { core, cursors } = emdx.house;
-  const { routes } = emdx;
-  routes.openAPIRegistry.registerPath({
+  const declared: Declared = {
     method: "post",
     path: "/cameras/{id}/state",
+    scope: "frames:write",
     summary: "Says what became of a camera.",
-    parameters: documentParameters({}, { name: "id", in: "path", required: true, description: "The camera.", schema: { type: "string" } }),
+    more: [idInPath],
     request: { body: { required: true, content: { "application/json": { schema: z.union([own, vendor]) } } } },
     responses: {
       202: { description: "Durable.", content: { "application/json": { schema: stateReceived } } },
-      ...refusals(400, 413, 422, 429, 500, 503),
     },
-  });
-  routes.post("/cameras/:id/state", async (c) => {
-    const { tenant } = await emdx.callerOf(c, "frames:write");
-    const camera = cameraOf(c.req.url, core.limits.idLength);
+    refusals: [400, 413, 422],
+  };
+  route(emdx, declared, async (c, { tenant }) => {
+    const camera = readIdInPath(c.req.url, -2, core.limits.idLength);
     // Not camelCased: the vendor's fields are snake_case, and others may stand beside them.
     const sent = readJson(await readBody(c, core.limits.configBytes), new Set());
     const isVendor = typeof sent === "object" && sent !== null && "alert_type" in sent;

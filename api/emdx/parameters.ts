@@ -1,98 +1,13 @@
-/**
- * Query parameters: each is one value that documents and reads itself, so the OpenAPI document cannot say anything else than the code.
- * Every parameter is accepted in camelCase and snake_case; some have one more name. Unknown parameters are ignored.
- */
-import type { RouteConfig } from "@hono/zod-openapi";
-import type { Instant } from "../../domain/envelope.ts";
-import { type Limits, limits } from "../../domain/limits.ts";
+/** What emdx asks with beside what every surface does. */
+import { limits } from "../../domain/limits.ts";
 import type { CountMode, Types } from "../../projections/questions.ts";
-import { parseInstant } from "../instant.ts";
+import { id, integer, oneId, oneOf, optional, type Parameter, required } from "../parameters.ts";
 import { unprocessable } from "../problem.ts";
-import { snake } from "./naming.ts";
 
-export type Parameter<T> = {
-  readonly aliases: readonly string[];
-  readonly required: boolean;
-  readonly description: string;
-  readonly schema: Readonly<Record<string, unknown>>;
-  /** All values under all spellings. Throws Problem 422. */
-  readonly read: (values: readonly string[], name: string, bounds: Limits) => T;
-};
-// biome-ignore lint/suspicious/noExplicitAny: a Parameter is covariant in T; `unknown` would lose it in Values.
-export type Parameters = Readonly<Record<string, Parameter<any>>>;
-export type Values<P extends Parameters> = { readonly [N in keyof P]: P[N] extends Parameter<infer T> ? T : never };
-
-type About = Pick<Parameter<unknown>, "description" | "schema"> & { readonly aliases?: readonly string[] };
-
-/** At most one value. */
-const optional = <T>(about: About, read: (text: string, name: string, bounds: Limits) => T): Parameter<T | undefined> => ({
-  aliases: [],
-  ...about,
-  required: false,
-  read: (values, name, bounds) => {
-    if (values.length > 1) throw unprocessable(name, "is given more than once");
-    return values[0] === undefined ? undefined : read(values[0], name, bounds);
-  },
-});
-
-export const required = <T>(parameter: Parameter<T | undefined>): Parameter<T> => ({
-  ...parameter,
-  required: true,
-  read: (values, name, bounds) => {
-    const value = parameter.read(values, name, bounds);
-    if (value === undefined) throw unprocessable(name, "is required");
-    return value;
-  },
-});
-
-const id = (text: string, name: string, bounds: Limits): string => {
-  if (text === "") throw unprocessable(name, "is empty");
-  if (text.length > bounds.idLength) throw unprocessable(name, `is longer than ${bounds.idLength}`);
-  if (text.includes("\0")) throw unprocessable(name, "contains NUL");
-  return text;
-};
-
-const idSchema = { type: "string", minLength: 1, maxLength: limits.idLength };
-const anySensor = optional({ description: "The sensor. Exactly one.", schema: idSchema }, id);
+const anySensor = oneId("The sensor. Exactly one.");
 export const sensorId = required(anySensor);
 /** For a write, whose body may name the sensor instead. */
 export const sensorInBody = { ...anySensor, description: "The sensor, here or in the body." };
-export const placeId = (description: string, ...aliases: string[]) => optional({ description, schema: idSchema, aliases }, id);
-/** May be repeated. Undefined: all. */
-export const ids = (description: string, ...aliases: string[]): Parameter<readonly string[] | undefined> => ({
-  aliases,
-  required: false,
-  description,
-  schema: { type: "array", items: idSchema },
-  read: (values, name, bounds) => (values.length === 0 ? undefined : values.map((value) => id(value, name, bounds))),
-});
-
-const instant = (text: string, name: string): Instant => {
-  // "+02:00" that was not percent-encoded arrives as a space.
-  const at = parseInstant(text.replace(/ (?=\d\d:\d\d$)/, "+"));
-  if (at === undefined) throw unprocessable(name, "is not an RFC 3339 timestamp with a zone, such as 2021-09-16T06:06:00.000Z");
-  return at;
-};
-const instantSchema = { type: "string", format: "date-time" };
-export const from = optional({ description: "Lower end, RFC 3339 with a zone.", schema: instantSchema, aliases: ["from"] }, instant);
-export const to = optional({ description: "Upper end, RFC 3339 with a zone.", schema: instantSchema, aliases: ["to"] }, instant);
-
-const integer = (text: string, name: string, least: number, most: number): number => {
-  const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
-  if (!(value >= least && value <= most)) throw unprocessable(name, `is not a whole number from ${least} to ${most}`);
-  return value;
-};
-
-export const limit = (preset: number): Parameter<number> => ({
-  aliases: [],
-  required: false,
-  description: "How many at most.",
-  schema: { type: "integer", minimum: 1, maximum: limits.pageRows, default: preset },
-  read: (values, name, bounds) => {
-    if (values.length > 1) throw unprocessable(name, "is given more than once");
-    return values[0] === undefined ? preset : integer(values[0], name, 1, bounds.pageRows);
-  },
-});
 
 export const bucketSizeInSec = required(
   optional(
@@ -123,69 +38,6 @@ export const objectType: Parameter<Types> = {
   },
 };
 
-const oneOf = <const T extends string>(description: string, ...allowed: readonly T[]): Parameter<T | undefined> =>
-  optional({ description, schema: { type: "string", enum: allowed } }, (text, name) => {
-    const value = allowed.find((each) => each === text);
-    if (value === undefined) throw unprocessable(name, `is none of ${allowed.join(", ")}`);
-    return value;
-  });
-
 const modes = ["raw", "distinct", "net"] as const satisfies readonly CountMode[];
 export const countMode = oneOf("raw: every crossing. distinct: objects. net: entries minus exits of each object.", ...modes);
 export const stayType = oneOf("The field of view's stays or the regions'.", "fov", "roi");
-
-export const flag = (description: string): Parameter<boolean> => {
-  const either = oneOf(description, "true", "false");
-  return { ...either, read: (values, name, bounds) => either.read(values, name, bounds) === "true" };
-};
-
-const opaque = (text: string): string => text;
-export const cursor = optional({ description: "Where the page before ended.", schema: { type: "string" } }, opaque);
-export const after = optional(
-  { description: "A position that a write answered: wait until it is in what is read, 5 s at most.", schema: { type: "string" } },
-  opaque,
-);
-
-/** Every name under which a parameter is accepted. */
-const spellings = (name: string, { aliases }: Parameter<unknown>): Set<string> =>
-  new Set([name, ...aliases].flatMap((each) => [each, snake(each)]));
-
-export const readParameters = <P extends Parameters>(parameters: P, query: URLSearchParams, bounds: Limits): Values<P> =>
-  Object.fromEntries(
-    Object.entries(parameters).map(([name, parameter]) => [
-      name,
-      parameter.read(
-        [...spellings(name, parameter)].flatMap((spelling) => query.getAll(spelling)),
-        name,
-        bounds,
-      ),
-    ]),
-  ) as Values<P>;
-
-export type Documented = {
-  readonly name: string;
-  readonly in: "query" | "header" | "path";
-  readonly required: boolean;
-  readonly description: string;
-  readonly schema: Readonly<Record<string, unknown>>;
-};
-
-/** A parameter with a second spelling is satisfied by either; the document can only name one. */
-export const documentParameters = (parameters: Parameters, ...more: readonly Documented[]): RouteConfig["parameters"] & object => {
-  const own = Object.entries(parameters).map(
-    ([name, parameter]): Documented => ({
-      name,
-      in: "query",
-      required: parameter.required,
-      description: [parameter.description, ...otherNames(name, parameter)].join(" "),
-      schema: parameter.schema,
-    }),
-  );
-  // The type is a union over three versions of OpenAPI that no plain list fits.
-  return [...more, ...own] as unknown as RouteConfig["parameters"] & object;
-};
-
-const otherNames = (name: string, parameter: Parameter<unknown>): string[] => {
-  const others = [...spellings(name, parameter)].filter((spelling) => spelling !== name);
-  return others.length === 0 ? [] : [`Also: ${others.join(", ")}.`];
-};

@@ -1,10 +1,8 @@
 /** What the core says, as emdx says it. */
 import type { z } from "@hono/zod-openapi";
-import type { Refusal } from "../../domain/decider.ts";
 import type { Alert, Crossing, Frame, FrameRef } from "../../domain/event.ts";
 import type { AlertCount, Stay, Track } from "../../projections/questions.ts";
 import { formatInstant } from "../instant.ts";
-import { Problem, unprocessable } from "../problem.ts";
 import type * as schemas from "./schemas.ts";
 
 type Alerts = z.infer<typeof schemas.alerts>["alerts"];
@@ -100,15 +98,3 @@ export const stayBody = (camera: string, stay: Stay): z.infer<typeof schemas.sta
   ...(stay.end === undefined ? {} : { end: formatInstant(stay.end), dwell: seconds(stay.start, stay.end) }),
   ...(stay.reason === undefined ? {} : { reason: stay.reason }),
 });
-
-export const refusalProblem = ({ refused, path, detail }: Refusal): Problem => {
-  switch (refused) {
-    case "invalid":
-    case "unknown-place":
-    case "unknown-rule":
-    case "too-many":
-      return unprocessable(path, detail);
-    case "conflict":
-      return new Problem(409, path === "" ? detail : `${path}: ${detail}`);
-  }
-};

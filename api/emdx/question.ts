@@ -1,19 +1,20 @@
 /** One GET that asks the read models: documented, read, waited for, asked and answered, as JSON or as a table. */
-import type { RouteConfig, z } from "@hono/zod-openapi";
+import type { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import type { Camera } from "../../domain/camera.ts";
 import type { CameraKey, Instant } from "../../domain/envelope.ts";
 import type { Paged, PageKey, Range, Scope } from "../../projections/questions.ts";
-import type { Reached } from "../core.ts";
-import { Problem, unavailable, unprocessable } from "../problem.ts";
+import { cursorFault, settle } from "../after.ts";
+import * as parameter from "../parameters.ts";
+import { type Parameters, readParameters, type Values } from "../parameters.ts";
+import { Problem, unprocessable } from "../problem.ts";
+import { type Declared, route } from "../route.ts";
 import type { Env } from "../surface.ts";
 import { csvText, type Table, wantsCsv } from "./csv.ts";
 import type { Emdx } from "./emdx.ts";
-import * as parameter from "./parameters.ts";
-import { documentParameters, type Parameters, readParameters, type Values } from "./parameters.ts";
-import { problem } from "./schemas.ts";
+import * as own from "./parameters.ts";
 
-const common = { sensorId: parameter.sensorId, after: parameter.after };
+const common = { sensorId: own.sensorId, after: parameter.after };
 type Common = typeof common;
 
 /** What a question is asked about. */
@@ -39,22 +40,15 @@ export type Question<P extends Parameters, A> = {
   readonly ask: (asked: Values<P> & Values<Common>, about: About) => Promise<Answer<A>>;
 };
 
-export const refusals = (...statuses: readonly number[]): RouteConfig["responses"] =>
-  Object.fromEntries(
-    [...statuses, 421].map((status) => [
-      String(status),
-      { description: "Refused.", content: { "application/problem+json": { schema: problem } } },
-    ]),
-  );
-
 export const question = <P extends Parameters, A>(emdx: Emdx, asking: Question<P, A>): void => {
   const parameters = { ...common, ...asking.parameters };
   const { core } = emdx.house;
-  emdx.routes.openAPIRegistry.registerPath({
+  const declared: Declared = {
     method: "get",
     path: asking.path,
+    scope: "events:read",
     summary: asking.summary,
-    parameters: documentParameters(parameters),
+    parameters,
     responses: {
       200: {
         description: asking.summary,
@@ -64,14 +58,13 @@ export const question = <P extends Parameters, A>(emdx: Emdx, asking: Question<P
           "Tallywire-Uptime": { schema: { type: "string" }, description: "With text/csv: the uptime, where the answer has one." },
         },
       },
-      ...refusals(422, 500, 503),
     },
-  });
-  emdx.routes.get(asking.path, async (c) => {
-    const { tenant } = await emdx.callerOf(c, "events:read");
+    refusals: [422],
+  };
+  route(emdx, declared, async (c, { tenant }) => {
     const asked = readParameters(parameters, new URL(c.req.url).searchParams, core.limits) as Values<P> & Values<Common>;
     const key = { tenant, camera: asked.sensorId };
-    await settle(emdx, tenant, asked.after, asking.reads);
+    await settle(emdx.house, tenant, asked.after, asking.reads);
     const camera = await core.camera(key);
     const answer = await asking.ask(asked, { key, camera, scope: { ...key, epochs: camera.epochs }, now: core.now() });
     if (answer.empty && asking.original && emdx.strict) {
@@ -80,22 +73,6 @@ export const question = <P extends Parameters, A>(emdx: Emdx, asking: Question<P
     return answered(c, emdx, key, asking.path, answer);
   });
 };
-
-/** Throws Problem 422 for what is no position of ours. */
-export const readPosition = (emdx: Emdx, tenant: string, after: string): Reached => {
-  const read = emdx.house.cursors.readPosition(tenant, after);
-  if (!read.ok) throw unprocessable("after", cursorFault(read.why));
-  return read.value;
-};
-
-/** Waits until a write can be read. Throws Problem 422 for what is no position of ours, 503 when it took too long. */
-const settle = async (emdx: Emdx, tenant: string, after: string | undefined, reads: "alerts" | "frames"): Promise<void> => {
-  if (after === undefined) return;
-  const settled = await emdx.house.core.settled(readPosition(emdx, tenant, after), reads);
-  if (!settled) throw unavailable("What was written is not readable yet. Ask again.");
-};
-
-const cursorFault = (why: "forged" | "foreign"): string => (why === "foreign" ? "belongs to another log" : "was never given out here");
 
 /** Throws Problem 422 when the range is upside down. */
 export const rangeOf = (asked: { readonly fromTimestamp: Instant | undefined; readonly toTimestamp: Instant | undefined }): Range => {
@@ -123,6 +100,8 @@ const answered = <A>(c: Context<Env>, emdx: Emdx, key: CameraKey, path: string, 
   c.header("vary", "Accept");
   if (more !== undefined) {
     const next = new URL(c.req.url);
+    // Links end up in logs.
+    next.searchParams.delete("token");
     next.searchParams.set("cursor", emdx.house.cursors.page(key.tenant, questionName(path, key.camera), more));
     c.header("link", `<${next.pathname}${next.search}>; rel="next"`);
   }

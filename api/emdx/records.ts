@@ -1,8 +1,10 @@
 /** GET /behavior, /frames, /crossings, /stays. */
+
+import * as parameter from "../parameters.ts";
 import { unprocessable } from "../problem.ts";
 import { PAGE } from "./alerts.ts";
 import type { Emdx } from "./emdx.ts";
-import * as parameter from "./parameters.ts";
+import * as own from "./parameters.ts";
 import { behaviorBody, crossingBody, frameBody, stayBody } from "./present.ts";
 import { pageOf, question, rangeOf } from "./question.ts";
 import * as schemas from "./schemas.ts";
@@ -17,7 +19,7 @@ export const recordRoutes = (emdx: Emdx): void => {
   question(emdx, {
     path: "/behavior",
     summary: "Where each object was, frame by frame.",
-    parameters: { ...ofFrames, objectType: parameter.objectType },
+    parameters: { ...ofFrames, objectType: own.objectType },
     answer: schemas.behaviors,
     reads: "frames",
     original: true,
@@ -81,7 +83,7 @@ export const recordRoutes = (emdx: Emdx): void => {
   question(emdx, {
     path: "/crossings",
     summary: "Every crossing of a tripwire, latest first.",
-    parameters: { ...ofEvents, tripwireId: parameter.placeId("One tripwire.") },
+    parameters: { ...ofEvents, tripwireId: parameter.oneId("One tripwire.") },
     answer: schemas.crossings,
     reads: "alerts",
     original: false,
@@ -116,7 +118,7 @@ export const recordRoutes = (emdx: Emdx): void => {
   question(emdx, {
     path: "/stays",
     summary: "Every stay in a region or in the field of view that overlaps the range, latest first.",
-    parameters: { ...ofEvents, roiId: parameter.placeId("One region."), type: parameter.stayType },
+    parameters: { ...ofEvents, roiId: parameter.oneId("One region."), type: own.stayType },
     answer: schemas.stays,
     reads: "alerts",
     original: false,

@@ -47,8 +47,9 @@
  *   surfaces/hostile: "with a cursor ahead of the log, of which an older copy was put back, are told a gap"
  */
 import { OpenAPIHono } from "@hono/zod-openapi";
-import { AdapterError } from "../../domain/ports.ts";
-import { Problem, problemResponse, unavailable } from "../problem.ts";
+import * as parameter from "../parameters.ts";
+import { problemOf, problemResponse } from "../problem.ts";
+import { declareSecurity, declareSocket } from "../route.ts";
 import type { Env, House, Surface } from "../surface.ts";
 import { alertRoutes } from "./alerts.ts";
 import { configRoutes } from "./config.ts";
@@ -65,11 +66,19 @@ export const emdx = (house: House, options: { readonly tenant: string; readonly 
   const routes = new OpenAPIHono<Env>();
   routes.onError((error, c) => problemResponse(problemOf(house, error, c.req.path)));
   const surface = createEmdx(house, routes, options);
+  declareSecurity(surface);
   alertRoutes(surface);
   countRoutes(surface);
   recordRoutes(surface);
   configRoutes(surface);
   ingestRoutes(surface);
+  declareSocket(surface, {
+    path: "/alerts/ws",
+    scope: "events:read",
+    summary: "Alerts as they are raised, to whom their filter concerns.",
+    protocols: ["tallywire.v1"],
+    parameters: { filter: parameter.filter, since: parameter.since, token: parameter.token },
+  });
   let document: object | undefined;
   return {
     name: "emdx",
@@ -90,15 +99,4 @@ export const emdx = (house: House, options: { readonly tenant: string; readonly 
       return document;
     },
   };
-};
-
-/** What is no refusal of ours is a 500 that tells nothing of the inside. */
-export const problemOf = ({ core }: Pick<House, "core">, error: unknown, path: string): Problem => {
-  if (error instanceof Problem) return error;
-  if (error instanceof AdapterError && (error.retryable || error.code === "unavailable" || error.code === "timeout")) {
-    core.journal.warn({ err: error, path }, "not available");
-    return unavailable("Not available at the moment.");
-  }
-  core.journal.error({ err: error, path }, "a request failed");
-  return new Problem(500, "Internal server error.");
 };

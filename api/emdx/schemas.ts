@@ -8,19 +8,6 @@ const direction = z.enum(["entry", "exit"]);
 const objectRef = z.strictObject({ id: z.string(), type: z.string() });
 const frameRef = z.strictObject({ timestamp: instant, id: z.string() });
 
-export const problem = z
-  .strictObject({
-    detail: z.string(),
-    status: z.int(),
-    title: z.string(),
-    type: z.literal("about:blank"),
-    rejected: z
-      .array(z.strictObject({ line: z.int(), detail: z.string() }))
-      .optional()
-      .openapi({ description: "Lines of an ingest body." }),
-  })
-  .openapi("Problem");
-
 export const alert = z
   .strictObject({
     count,

@@ -5,7 +5,6 @@ import { systemClock } from "../../adapters/clock.ts";
 import { openMemoryLogs } from "../../adapters/log-memory.ts";
 import { openKurrentStore } from "../../adapters/store-kurrent.ts";
 import type { CameraCommand } from "../../domain/camera.ts";
-import { cameraDecider } from "../../domain/camera-decider.ts";
 import { isRefusal } from "../../domain/decider.ts";
 import { tripwireDefaults } from "../../domain/defaults.ts";
 import type { Fact } from "../../domain/event.ts";
@@ -44,7 +43,6 @@ const process = async (fake: FakeKurrentDb, facts: Log<Fact>) => {
   const cameras = createCameras({
     store,
     relay,
-    decider: cameraDecider,
     clock: systemClock,
     ids: randomUUID,
     partitionOf: (tenant, camera) => partitionOf(tenant, camera, facts.partitions),

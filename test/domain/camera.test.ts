@@ -46,6 +46,9 @@ const named = (event: CameraEvent): string => {
     case "rule-removed":
       return `${event.type} ${event.ruleId}`;
     case "sensor-set":
+    case "camera-registered":
+    case "camera-described":
+    case "camera-unregistered":
       return event.type;
     default:
       return `${event.type} ${event.analytic}/${event.id}`;

@@ -2,8 +2,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import { systemClock } from "../../adapters/clock.ts";
 import { openMemoryLogs } from "../../adapters/log-memory.ts";
 import { openMemoryStore } from "../../adapters/store-memory.ts";
-import type { CameraCommand, Tripwire } from "../../domain/camera.ts";
-import { cameraDecider } from "../../domain/camera-decider.ts";
+import { type CameraCommand, initialCamera, type Tripwire } from "../../domain/camera.ts";
 import { isRefusal } from "../../domain/decider.ts";
 import { tripwireDefaults } from "../../domain/defaults.ts";
 import type { Fact } from "../../domain/event.ts";
@@ -42,7 +41,6 @@ const house = (store: EventStore, facts: Log<Fact>, patienceMs = 2000): House =>
   const cameras = createCameras({
     store,
     relay,
-    decider: cameraDecider,
     clock: systemClock,
     ids,
     partitionOf: (tenant, camera) => partitionOf(tenant, camera, facts.partitions),
@@ -113,7 +111,7 @@ describe("a change", () => {
     expect(again).toEqual(first);
     expect(await definitions(facts)).toHaveLength(1);
     const none = await done(cameras.change({ ...key, camera: "cam-9" }, define()));
-    expect(none).toEqual({ camera: cameraDecider.initial(), reached: new Map() });
+    expect(none).toEqual({ camera: initialCamera(), reached: new Map() });
   });
 
   it("is refused as the decider says, and for an id that no camera may have", async () => {
@@ -122,7 +120,7 @@ describe("a change", () => {
     expect(await cameras.change(key, { type: "remove-tripwires", ids: ["nowhere"] })).toMatchObject({ refused: "unknown-place" });
     expect(await cameras.change({ ...key, camera: "a\0b" }, define(wire("a")))).toMatchObject({ refused: "invalid", path: "sensorId" });
     expect(await cameras.change({ ...key, camera: "\ud800" }, define(wire("a")))).toMatchObject({ refused: "invalid" });
-    expect(await cameras.camera({ ...key, camera: "\ud800" })).toEqual(cameraDecider.initial());
+    expect(await cameras.camera({ ...key, camera: "\ud800" })).toEqual(initialCamera());
     expect(await factsOf(facts)).toEqual([]);
   });
 
@@ -146,7 +144,6 @@ describe("a change", () => {
     const cameras = createCameras({
       store,
       relay,
-      decider: cameraDecider,
       clock: systemClock,
       ids: () => "00000000-0000-4000-8000-0000000000aa",
       partitionOf: () => partition,

@@ -2,27 +2,26 @@
  * An in-memory fake of the Core, for tests of surfaces only: what they say, not what is true. One partition's worth of truth is
  * kept for alerts (a log that can be tailed and replayed); other questions answer what the test lays down, and remember what was asked.
  */
+import { randomUUID } from "node:crypto";
+import { openCameraNetwork } from "../../adapters/camera-network.ts";
+import { openMemoryStore } from "../../adapters/store-memory.ts";
+import { openVault } from "../../adapters/vault.ts";
 import type { Changed, Core, Delivered, Incoming, NotReceived, Received, Tail } from "../../api/core.ts";
-import type { Camera, CameraCommand, Versioned } from "../../domain/camera.ts";
-import type { Refusal } from "../../domain/decider.ts";
-import { sensorDefaults } from "../../domain/defaults.ts";
+import { type Camera, type CameraCommand, initialCamera } from "../../domain/camera.ts";
+import { cameraDecider } from "../../domain/camera-decider.ts";
+import { isRefusal, type Refusal } from "../../domain/decider.ts";
 import type { Alert, CameraState } from "../../domain/event.ts";
 import { type Limits, limits } from "../../domain/limits.ts";
+import type { Decided, EventStore } from "../../domain/ports.ts";
 import { type Role, roles } from "../../domain/roles.ts";
+import { createAudit } from "../../ingest/audit.ts";
+import { createCameras } from "../../ingest/decide.ts";
+import { createRegistry } from "../../ingest/registry.ts";
 import type { Questions } from "../../projections/questions.ts";
 
 export const PARTITIONS = 2;
 type Told = Pick<CameraState, "at" | "state" | "change" | "reason">;
 type Asked = { readonly question: string; readonly scope: unknown; readonly asked: unknown };
-
-const nobody: Camera = {
-  revision: 0,
-  settings: { ...sensorDefaults, version: 0 },
-  tripwires: new Map(),
-  rois: new Map(),
-  rules: new Map(),
-  epochs: new Map(),
-};
 
 export class FakeCore implements Core {
   readonly limits: Limits;
@@ -77,13 +76,16 @@ export class FakeCore implements Core {
 
   camera = async ({ camera }: { readonly camera: string }) => {
     if (this.defect !== undefined) throw this.defect;
-    return this.cameras.get(camera) ?? nobody;
+    return this.cameras.get(camera) ?? initialCamera();
   };
 
   change = async ({ camera }: { readonly camera: string }, command: CameraCommand): Promise<Changed | Refusal> => {
     if (this.refusal !== undefined) return this.refusal;
     this.commands.push(command);
-    const after = changed(this.cameras.get(camera) ?? nobody, command);
+    const before = this.cameras.get(camera) ?? initialCamera();
+    const decided = cameraDecider.decide(command, before);
+    if (isRefusal(decided)) return decided;
+    const after = decided.reduce(cameraDecider.evolve, before);
     this.cameras.set(camera, after);
     return { camera: after, reached: new Map([[0, after.revision]]) };
   };
@@ -104,6 +106,25 @@ export class FakeCore implements Core {
     this.log.push(...batch);
     for (const tell of this.#tails) tell(batch, this.end);
   }
+
+  /** The real one over a store in memory, where nobody relays anything. */
+  readonly store = openMemoryStore();
+  readonly #log = createAudit(this.store);
+  readonly #folding = {
+    store: tellingStore(this.store, (event) => this.#log.note(event)),
+    relay: { heard: async () => {}, passed: async () => 7, revision: () => 0 },
+    clock: { now: () => this.clock, sleep: async () => {} },
+    ids: randomUUID,
+  };
+  readonly registry = createRegistry({
+    ...this.#folding,
+    cameras: createCameras({ ...this.#folding, partitionOf: () => 0 }),
+    urls: {
+      vault: openVault(["a key of thirty-two bytes, no less"]),
+      network: openCameraNetwork({ allow: ["192.168.0.0/16"], ownPorts: () => [] }),
+    },
+  });
+  readonly audit = this.#log.page;
 
   tailStart = async () => this.start;
   tailEnd = async () => this.end;
@@ -127,6 +148,7 @@ export class FakeCore implements Core {
   laid: { [Q in keyof Questions]: Awaited<ReturnType<Questions[Q]>> } = {
     alerts: { rows: [], more: undefined },
     alert: undefined,
+    events: { rows: [], more: undefined },
     alertCounts: [],
     crossings: { rows: [], more: undefined },
     stays: { rows: [], more: undefined },
@@ -157,6 +179,7 @@ export class FakeCore implements Core {
       return { rows: rows.slice(0, limit), more: rows.length > limit && last ? { at: last.end, id: last.id } : undefined };
     },
     alert: async () => undefined,
+    events: this.#answer("events"),
     alertCounts: this.#answer("alertCounts"),
     crossings: this.#answer("crossings"),
     stays: this.#answer("stays"),
@@ -169,49 +192,12 @@ export class FakeCore implements Core {
   };
 }
 
-const put = <T extends object>(map: ReadonlyMap<string, Versioned<T>>, version: number, entries: readonly (readonly [string, T])[]) =>
-  new Map([...map, ...entries.map(([id, value]) => [id, { ...value, version }] as const)]);
-const without = <T>(map: ReadonlyMap<string, T>, ids: readonly string[] | undefined) =>
-  new Map([...map].filter(([id]) => ids !== undefined && !ids.includes(id)));
-
-const changed = (camera: Camera, command: CameraCommand): Camera => {
-  const revision = camera.revision + 1;
-  const next = { ...camera, revision };
-  switch (command.type) {
-    case "define-tripwires":
-      return {
-        ...next,
-        tripwires: put(
-          camera.tripwires,
-          revision,
-          command.tripwires.map((each) => [each.id, each]),
-        ),
-      };
-    case "define-rois":
-      return {
-        ...next,
-        rois: put(
-          camera.rois,
-          revision,
-          command.rois.map((each) => [each.id, each]),
-        ),
-      };
-    case "define-rules":
-      return {
-        ...next,
-        rules: put(
-          camera.rules,
-          revision,
-          command.rules.map((each) => [each.ruleId, each]),
-        ) as Camera["rules"],
-      };
-    case "remove-tripwires":
-      return { ...next, tripwires: without(camera.tripwires, command.ids) };
-    case "remove-rois":
-      return { ...next, rois: without(camera.rois, command.ids) };
-    case "remove-rules":
-      return { ...next, rules: without(camera.rules, command.ruleIds) };
-    case "set-sensor":
-      return { ...next, settings: { ...command.settings, version: revision } };
-  }
-};
+/** The same store; what is appended is told of at once. */
+const tellingStore = (store: EventStore, tell: (event: Decided) => void): EventStore => ({
+  ...store,
+  append: async (stream, expected, events) => {
+    const revision = await store.append(stream, expected, events);
+    for (const event of await store.read(stream)) tell(event);
+    return revision;
+  },
+});

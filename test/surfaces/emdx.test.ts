@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { initialCamera } from "../../domain/camera.ts";
 import { FakeCore } from "../support/core.ts";
+import { hall } from "../support/rule-inputs.ts";
 import { anAlert, declared, json, type Loose, type Served, serveCore } from "../support/surface.ts";
 
 const core = new FakeCore();
@@ -329,6 +331,7 @@ describe("configuration", () => {
   });
 
   it("is removed by id, a region also by tripwireId", async () => {
+    core.cameras.set("a", { ...initialCamera(), rois: new Map([["R1", { ...hall, id: "R1", version: 1 }]]) });
     const response = await fetch(`${served.url}/api/v2/config/roi?sensorId=a&tripwireId=R1`, { method: "DELETE", headers: admin });
     expect(await asDeclared("DELETE", "/config/roi", response)).toEqual({ sensorId: "a", rois: [] });
     expect(core.commands).toEqual([{ type: "remove-rois", ids: ["R1"] }]);
@@ -339,6 +342,7 @@ describe("configuration", () => {
     ["invalid", 422],
     ["too-many", 422],
     ["unknown-rule", 422],
+    ["unknown-camera", 404],
     ["conflict", 409],
   ] as const)("says why it was refused: %s", async (refused, status) => {
     core.refusal = { refused, path: "rules[0].id", detail: "so it is" };

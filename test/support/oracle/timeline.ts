@@ -58,6 +58,11 @@ const decided = (now: InForce, event: CameraEvent, version: number): InForce => 
       return { ...now, rules: put(now.rules, event.ruleId, undefined) };
     case "sensor-set":
       return { ...now, settings: { ...event.settings, version } };
+    // No world of the laws has a camera that somebody created: test/domain/registration has.
+    case "camera-registered":
+    case "camera-described":
+    case "camera-unregistered":
+      throw new Error(`the oracle does not know ${event.type}`);
   }
 };
 

@@ -1,5 +1,5 @@
 /** Both spellings: snake_case and camelCase name the same field. */
-import { unprocessable } from "../problem.ts";
+import { unprocessable } from "./problem.ts";
 
 export const snake = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 const camel = (name: string): string => name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());

@@ -1,0 +1,22 @@
+/** `after=`: a query that waits until a write can be read. */
+import type { Reached } from "./core.ts";
+import { unavailable, unprocessable } from "./problem.ts";
+import type { House } from "./surface.ts";
+
+/** Throws Problem 422 for what is no position of ours. */
+export const readPosition = ({ cursors }: Pick<House, "cursors">, tenant: string, after: string): Reached => {
+  const read = cursors.readPosition(tenant, after);
+  if (!read.ok) throw unprocessable("after", cursorFault(read.why));
+  return read.value;
+};
+
+/** Waits until a write can be read. Throws Problem 422 for what is no position of ours, 503 when it took too long. */
+export const settle = async (house: House, tenant: string, after: string | undefined, reads: "alerts" | "frames"): Promise<void> => {
+  if (after === undefined) return;
+  const settled = await house.core.settled(readPosition(house, tenant, after), reads);
+  if (!settled) throw unavailable("What was written is not readable yet. Ask again.");
+};
+
+/** What is wrong with a position or a cursor. */
+export const cursorFault = (why: "forged" | "foreign"): string =>
+  why === "foreign" ? "belongs to another log" : "was never given out here";

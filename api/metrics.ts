@@ -1,0 +1,29 @@
+/** The metrics, wherever they are asked for: guarded by a user and a password, or answered to this machine only. */
+import { createHash, timingSafeEqual } from "node:crypto";
+import type { Context } from "hono";
+import type { Core } from "./core.ts";
+import { Problem } from "./problem.ts";
+import type { Env } from "./surface.ts";
+
+const loopback = /^(::ffff:)?127\.|^::1$/;
+
+/** Through a proxy on this machine everybody comes from here: whoever was forwarded is not taken for this machine. */
+const isLocal = (c: Context<Env>): boolean => {
+  const address = c.env?.incoming?.socket.remoteAddress;
+  const isForwarded = c.req.header("x-forwarded-for") !== undefined || c.req.header("forwarded") !== undefined;
+  return address !== undefined && loopback.test(address) && !isForwarded;
+};
+
+const hash = (text: string) => createHash("sha256").update(text).digest();
+
+/** With user and password set they are needed; without, only this machine may ask. Throws Problem 401 and 403. */
+export const answerMetrics = async (c: Context<Env>, core: Core, expected: string | undefined): Promise<Response> => {
+  if (expected === undefined) {
+    if (!isLocal(c)) throw new Problem(403, "Metrics are answered on loopback only.");
+  } else {
+    const given = `Basic ${Buffer.from(expected).toString("base64")}`;
+    if (!timingSafeEqual(hash(given), hash(c.req.header("authorization") ?? "")))
+      throw new Problem(401, "Metrics need a user and a password.", { headers: { "www-authenticate": 'Basic realm="tallywire metrics"' } });
+  }
+  return c.body(await core.metrics(), 200, { "content-type": "text/plain; version=0.0.4; charset=utf-8" });
+};

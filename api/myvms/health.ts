@@ -1,0 +1,54 @@
+/** GET /health, /health/ready, /metrics. */
+import { z } from "@hono/zod-openapi";
+import { answerMetrics } from "../metrics.ts";
+import { BASIC, type Desk, openRoute, refusing } from "../route.ts";
+
+const check = z.enum(["ok", "error"]);
+const health = z.strictObject({ status: z.literal("ok") }).openapi("Health");
+const ready = z.strictObject({ status: check, checks: z.strictObject({ log: check, warehouse: check }) }).openapi("Ready");
+
+/** What /readyz looks at in parts; the rest of them work with the log. */
+const OF_WAREHOUSE: ReadonlySet<string> = new Set(["warehouse", "projector", "progress"]);
+
+export const healthRoutes = (desk: Desk, metricsAuth: string | undefined): void => {
+  const { core } = desk.house;
+  openRoute(
+    desk,
+    {
+      path: "/health",
+      summary: "Whether the process is alive.",
+      responses: { 200: { description: "It is.", content: { "application/json": { schema: health } } } },
+    },
+    async (c) => c.json({ status: "ok" }),
+  );
+  const answer = { content: { "application/json": { schema: ready } } };
+  openRoute(
+    desk,
+    {
+      path: "/health/ready",
+      summary: "Whether the log and the warehouse can be worked with.",
+      responses: { 200: { description: "They can.", ...answer }, 503: { description: "One cannot.", ...answer } },
+    },
+    async (c) => {
+      const parts = await core.ready();
+      const checkOf = (isOfWarehouse: boolean) =>
+        parts.every(({ part, ready: isReady }) => isReady || OF_WAREHOUSE.has(part) !== isOfWarehouse) ? "ok" : "error";
+      const checks = { log: checkOf(false), warehouse: checkOf(true) } as const;
+      const isReady = parts.every((part) => part.ready);
+      return c.json({ status: isReady ? "ok" : "error", checks }, isReady ? 200 : 503);
+    },
+  );
+  openRoute(
+    desk,
+    {
+      path: "/metrics",
+      summary: "The metrics, for Prometheus.",
+      guard: BASIC,
+      responses: {
+        200: { description: "Its text format.", content: { "text/plain": { schema: { type: "string" } } } },
+        ...refusing([401, 403]),
+      },
+    },
+    (c) => answerMetrics(c, core, metricsAuth),
+  );
+};

@@ -1,0 +1,86 @@
+/**
+ * myvms, base /v2.
+ *
+ * Quirks: where this surface differs from its document, or settles what the document leaves open. Under each stands the file under
+ * test/ and the title of the test that locks it.
+ *
+ * - An event is an alert; `type` is its rule type, for `notify` the type of its object. Its id is the alert's, its trace_id a UUIDv5 of that.
+ *   surfaces/myvms: "are alerts: their type is the rule's, for notify the object's"
+ * - `snapshot_url` is null where nothing was recorded.
+ *   surfaces/myvms: "are alerts: their type is the rule's, for notify the object's"
+ * - `track_id` is a number where the object's id is one that JSON can hold, else a text.
+ *   surfaces/myvms: "name a track by a number where its id is one, else by a text"
+ * - Frames alone create no camera: such a sensor is not listed, and its events are there all the same.
+ *   e2e/myvms: "of a sensor that nobody created are there, though it is no camera"
+ * - `features` bound what `notify` may tell of from then on; what was told before stays. None: all that are licensed.
+ *   e2e/myvms: "are those of the camera's features from then on"
+ * - Features not licensed are dropped and named in `dropped_features`; where none is left the write is refused.
+ *   surfaces/myvms: "drops features that are not licensed and names them"
+ * - What GET answers of a camera may be sent back whole: what is ours to say (status, channel, instants) is passed over.
+ *   surfaces/myvms: "takes back what it answered, and leaves what is masked as it was"
+ * - A camera may be without `rtsp_url` ("" or null): frames come from elsewhere.
+ *   surfaces/myvms: "may be without an address"
+ * - `enabled: false` stops the camera's rules, not what is observed.
+ *   domain/registration: "of a camera that is not enabled raise nothing; what is observed is told all the same"
+ * - `health/ready` checks the log and the warehouse, where the document has postgres and redis.
+ *   surfaces/myvms: "says whether the log and the warehouse are ready"
+ * - `next` and `cursor`, `after`, `channel`, `model`, `dropped_features`, GET /api/cameras/{id}, /api/tenant and /api/audit are ours.
+ *   surfaces/myvms: "are answered page by page, newest first"
+ */
+import { OpenAPIHono } from "@hono/zod-openapi";
+import * as parameter from "../parameters.ts";
+import { problemOf, problemResponse } from "../problem.ts";
+import { type Desk, declareSecurity, declareSocket } from "../route.ts";
+import type { Env, House, Surface } from "../surface.ts";
+import { cameraRoutes } from "./cameras.ts";
+import { eventRoutes } from "./events.ts";
+import { healthRoutes } from "./health.ts";
+import { eventSocket } from "./socket.ts";
+import { tenantRoutes } from "./tenant.ts";
+
+const BASE = "/v2";
+const SOCKET = "/ws/events";
+/** Whose everything is while tokens are off. */
+const TENANT = "default";
+
+export const myvms = (house: House, { metricsAuth }: { readonly metricsAuth: string | undefined }): Surface => {
+  const routes = new OpenAPIHono<Env>();
+  routes.onError((error, c) => problemResponse(problemOf(house, error, c.req.path)));
+  const desk: Desk = { house, routes, tenant: TENANT };
+  declareSecurity(desk);
+  healthRoutes(desk, metricsAuth);
+  cameraRoutes(desk);
+  eventRoutes(desk);
+  tenantRoutes(desk);
+  declareSocket(desk, {
+    path: SOCKET,
+    scope: "events:read",
+    summary: "The tenant's events as they happen.",
+    protocols: ["tallywire.v1"],
+    parameters: {
+      camera_id: parameter.ids("Which cameras; all when left out."),
+      type: parameter.ids("Which types; all when left out."),
+      since: parameter.since,
+      token: parameter.token,
+    },
+  });
+  let document: object | undefined;
+  return {
+    name: "myvms",
+    bases: [BASE],
+    routes,
+    sockets: [eventSocket(house, [`${BASE}${SOCKET}`], { tenant: TENANT })],
+    document: () => {
+      document ??= routes.getOpenAPI31Document({
+        openapi: "3.1.0",
+        info: {
+          title: "Tallywire: myvms",
+          version: "2",
+          description: "Cameras, events and who changed what. The socket is at /ws/events.",
+        },
+        servers: [{ url: BASE }],
+      });
+      return document;
+    },
+  };
+};

@@ -1,0 +1,134 @@
+/** A route, declared once: what the document says of it is what is asked for and done. */
+import { type OpenAPIHono, type RouteConfig, z } from "@hono/zod-openapi";
+import type { Context } from "hono";
+import { admit, askedBy } from "./access.ts";
+import { type Documented, documentParameters, type Parameters } from "./parameters.ts";
+import { noUpgrade } from "./problem.ts";
+import type { Caller, Env, House, Scope } from "./surface.ts";
+
+/** Where the routes of a surface are declared. */
+export type Desk = {
+  readonly house: House;
+  readonly routes: OpenAPIHono<Env>;
+  /** Whose everything is while tokens are off. */
+  readonly tenant: string;
+  /** What the surface asks of a call beside its scope. Throws Problem. */
+  readonly also?: (c: Context<Env>, scope: Scope) => void;
+};
+
+export type Declared = {
+  readonly method: "get" | "post" | "put" | "patch" | "delete";
+  /** As OpenAPI writes it: `/cameras/{id}`. */
+  readonly path: string;
+  readonly scope: Scope;
+  readonly summary: string;
+  readonly parameters?: Parameters;
+  /** Of the path and of the head. */
+  readonly more?: readonly Documented[];
+  readonly request?: RouteConfig["request"];
+  readonly responses: RouteConfig["responses"];
+  /** Statuses it refuses with, beside those that every route may. */
+  readonly refusals: readonly number[];
+};
+
+export const problem = z
+  .strictObject({
+    detail: z.string(),
+    status: z.int(),
+    title: z.string(),
+    type: z.literal("about:blank"),
+    rejected: z
+      .array(z.strictObject({ line: z.int(), detail: z.string() }))
+      .optional()
+      .openapi({ description: "Lines of an ingest body." }),
+  })
+  .openapi("Problem");
+
+const ANYWHERE = [401, 403, 421, 429, 500, 503];
+
+export const refusing = (statuses: readonly number[]): RouteConfig["responses"] =>
+  Object.fromEntries(
+    [...new Set(statuses)].map((status) => [
+      String(status),
+      { description: "Refused.", content: { "application/problem+json": { schema: problem } } },
+    ]),
+  );
+
+/** The name under which documents speak of the token. */
+const SECURITY = "bearer";
+export const BASIC = "basic";
+
+/** To be called once for a document, before its routes. */
+export const declareSecurity = ({ routes }: Desk): void => {
+  routes.openAPIRegistry.registerComponent("securitySchemes", SECURITY, {
+    type: "http",
+    scheme: "bearer",
+    bearerFormat: "JWT",
+    description: "While tokens are on. Each route names the scope that the token must carry.",
+  });
+  routes.openAPIRegistry.registerComponent("securitySchemes", BASIC, {
+    type: "http",
+    scheme: "basic",
+    description: "Where a user is set.",
+  });
+};
+
+export const route = (
+  desk: Desk,
+  { method, path, scope, summary, parameters = {}, more = [], request, responses, refusals }: Declared,
+  answer: (c: Context<Env>, caller: Caller) => Promise<Response>,
+): void => {
+  const { house, routes, tenant } = desk;
+  routes.openAPIRegistry.registerPath({
+    method,
+    path,
+    summary,
+    security: [{ [SECURITY]: [scope] }],
+    parameters: documentParameters(parameters, ...more),
+    ...(request && { request }),
+    responses: { ...responses, ...refusing([...refusals, ...ANYWHERE]) },
+  });
+  routes.on(method.toUpperCase(), path.replaceAll(/\{(\w+)\}/g, ":$1"), async (c) => {
+    const caller = await admit(house.access, askedBy(c), scope, tenant);
+    desk.also?.(c, scope);
+    return answer(c, caller);
+  });
+};
+
+/** A route that asks for no scope. `guard`: what it asks for instead. */
+export const openRoute = (
+  { routes }: Desk,
+  { path, summary, responses, guard }: Pick<Declared, "path" | "summary" | "responses"> & { readonly guard?: typeof BASIC },
+  answer: (c: Context<Env>) => Promise<Response>,
+): void => {
+  routes.openAPIRegistry.registerPath({ method: "get", path, summary, security: guard === undefined ? [] : [{ [guard]: [] }], responses });
+  routes.get(path, answer);
+};
+
+/** A socket, as a document can say it: a GET that is answered 101, or 426 where no upgrade is asked for. */
+export const declareSocket = (
+  { house, routes, tenant }: Desk,
+  {
+    path,
+    scope,
+    summary,
+    protocols,
+    parameters = {},
+  }: Pick<Declared, "path" | "scope" | "summary" | "parameters"> & {
+    readonly protocols: readonly string[];
+  },
+): void => {
+  routes.openAPIRegistry.registerPath({
+    method: "get",
+    path,
+    summary,
+    security: [{ [SECURITY]: [scope] }],
+    parameters: documentParameters(parameters),
+    "x-websocket": { protocols },
+    responses: { 101: { description: "The socket is open." }, ...refusing([400, 426, ...ANYWHERE]) },
+  } as RouteConfig);
+  routes.get(path, async (c) => {
+    await admit(house.access, askedBy(c), scope, tenant);
+    throw noUpgrade();
+  });
+};

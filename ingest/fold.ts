@@ -1,0 +1,97 @@
+/** Streams of decisions: load, decide, append against the expected revision. One fold a stream is kept for as long as nobody decided more. */
+import { type Decider, isRefusal, type Refusal, refuse } from "../domain/decider.ts";
+import type { Json } from "../domain/envelope.ts";
+import { AdapterError, type Clock, type EventStore, type Revision } from "../domain/ports.ts";
+
+/** `revision` is the stream's: how many events `state` has seen. */
+export type Folded<S> = { readonly revision: Revision; readonly state: S };
+
+export type Streams<C, S> = {
+  load(stream: string): Promise<Folded<S>>;
+  /** `by`: who wants it, for the audit. */
+  decide(stream: string, command: C, by?: string): Promise<Folded<S> | Refusal>;
+};
+
+export type Folding = {
+  readonly store: EventStore;
+  /** How many events of a stream are known of: a fold with fewer is stale, since another process decided. */
+  readonly revision: (stream: string) => Revision;
+  readonly clock: Clock;
+  /** A new UUID. */
+  readonly ids: () => string;
+  /** Streams kept folded. */
+  readonly capacity?: number;
+};
+
+const ATTEMPTS = 8;
+const CAPACITY = 10_000;
+
+export const createStreams = <C, S, E extends { readonly type: string }>(
+  { store, revision: newest, clock, ids, capacity = CAPACITY }: Folding,
+  decider: Decider<C, S, E>,
+): Streams<C, S> => {
+  const folded = new Map<string, Folded<S>>();
+  const turns = new Map<string, Promise<unknown>>();
+
+  const keep = (stream: string, fold: Folded<S>): Folded<S> => {
+    folded.delete(stream);
+    folded.set(stream, fold);
+    if (folded.size > capacity) for (const oldest of folded.keys()) if (folded.delete(oldest)) break;
+    return fold;
+  };
+
+  const evolved = (state: S, events: readonly E[]): S => events.reduce((so, event) => decider.evolve(so, event), state);
+
+  const load = async (stream: string): Promise<Folded<S>> => {
+    const known = folded.get(stream);
+    if (known !== undefined && known.revision >= newest(stream)) return known;
+    const events = await store.read(stream);
+    // What the store holds are the decider's own events, as JSON: it wrote them.
+    const state = evolved(
+      decider.initial(),
+      events.map(({ data }) => data as unknown as E),
+    );
+    return keep(stream, { revision: events.at(-1)?.revision ?? 0, state });
+  };
+
+  const attempt = async (stream: string, command: C, by?: string): Promise<Folded<S> | Refusal> => {
+    for (let tried = 1; ; tried++) {
+      const before = await load(stream);
+      const events = decider.decide(command, before.state);
+      if (isRefusal(events)) return events;
+      if (events.length === 0) return before;
+      const at = clock.now();
+      const decisions = events.map((event) => ({
+        id: ids(),
+        type: event.type,
+        data: event as unknown as Json,
+        at,
+        ...(by === undefined ? {} : { by }),
+      }));
+      try {
+        const revision = await store.append(stream, before.revision, decisions);
+        return keep(stream, { revision, state: evolved(before.state, events) });
+      } catch (error) {
+        // Whatever went wrong, the fold may be behind now.
+        folded.delete(stream);
+        if (!(error instanceof AdapterError && error.code === "wrong-revision")) throw error;
+        if (tried === ATTEMPTS) return refuse("conflict", "", "it is being changed by others at the same time");
+      }
+    }
+  };
+
+  /** One change of a stream after the other in this process; only other processes can still be in the way. */
+  const decide = async (stream: string, command: C, by?: string): Promise<Folded<S> | Refusal> => {
+    const work = () => attempt(stream, command, by);
+    const before = turns.get(stream) ?? Promise.resolve();
+    const mine = before.then(work, work);
+    turns.set(stream, mine);
+    try {
+      return await mine;
+    } finally {
+      if (turns.get(stream) === mine) turns.delete(stream);
+    }
+  };
+
+  return { load, decide };
+};

@@ -1,0 +1,61 @@
+import { describe, expect, it } from "vitest";
+import { isRefusal } from "../../domain/decider.ts";
+import { limits } from "../../domain/limits.ts";
+import { describedAs } from "../../domain/registration.ts";
+import { initialTenant, type Tenant, type TenantCommand, tenantDecider } from "../../domain/tenant.ts";
+
+const description = { ...describedAs, name: "Gate", model: undefined, url: undefined };
+const add = (camera: string, limit = 10): TenantCommand => ({ type: "add-camera", camera, limit, description, licence: "every", at: 1 });
+const having = (...commands: readonly TenantCommand[]): Tenant =>
+  commands.reduce((tenant, command) => {
+    const decided = tenantDecider.decide(command, tenant);
+    if (isRefusal(decided)) throw new Error(decided.detail);
+    return decided.reduce(tenantDecider.evolve, tenant);
+  }, initialTenant());
+const refusal = (command: TenantCommand, tenant: Tenant) => {
+  const decided = tenantDecider.decide(command, tenant);
+  return isRefusal(decided) ? `${decided.refused} ${decided.path} ${decided.detail}` : decided;
+};
+const channels = ({ cameras }: Tenant) => [...cameras].map(([camera, { channel }]) => [camera, channel]);
+
+describe("A tenant", () => {
+  it("gives each camera a channel, and never one twice", () => {
+    const tenant = having(add("a"), add("b"), { type: "drop-camera", camera: "b", channel: 2 }, add("c"), add("b"));
+    expect(channels(tenant)).toEqual([
+      ["a", 1],
+      ["c", 3],
+      ["b", 4],
+    ]);
+  });
+
+  it("has a camera once, and no more cameras than its limit", () => {
+    expect(refusal(add("a"), having(add("a")))).toBe("conflict id there is such a camera");
+    expect(refusal(add("b", 1), having(add("a", 1)))).toBe("conflict  the camera limit of 1 is reached");
+    expect(refusal(add("a", 0), initialTenant())).toBe("conflict  the camera limit of 0 is reached");
+    expect(channels(having(add("a", 1), { type: "drop-camera", camera: "a", channel: 1 }, add("b", 1)))).toEqual([["b", 2]]);
+  });
+
+  it("gives out channels up to the last, then none", () => {
+    const full = { ...initialTenant(), lastChannel: limits.channels };
+    expect(refusal(add("a"), full)).toBe("conflict  all channel numbers have been given out");
+    expect(refusal(add("a"), { ...full, lastChannel: limits.channels - 1 })).toMatchObject([{ channel: limits.channels }]);
+  });
+
+  it("drops a camera under the channel it has only", () => {
+    expect(refusal({ type: "drop-camera", camera: "a", channel: 2 }, having(add("a")))).toEqual([]);
+    expect(refusal({ type: "drop-camera", camera: "x", channel: 1 }, having(add("a")))).toEqual([]);
+  });
+
+  it("is told what it may have, and what it may not be told", () => {
+    const set = (cameraLimit: number, features: readonly string[] | "every"): TenantCommand => ({
+      type: "set-tenant",
+      settings: { cameraLimit, features },
+    });
+    expect(having(set(3, ["person"])).settings).toEqual({ cameraLimit: 3, features: ["person"] });
+    expect(refusal(set(3, ["person"]), having(set(3, ["person"])))).toEqual([]);
+    expect(refusal(set(-1, "every"), initialTenant())).toContain("invalid camera_limit");
+    expect(refusal(set(limits.channels + 1, "every"), initialTenant())).toContain("invalid camera_limit");
+    expect(refusal(set(1, [""]), initialTenant())).toContain("invalid features[0]");
+    expect(refusal(set(1, Array.from({ length: limits.featuresPerCamera + 1 }, String)), initialTenant())).toContain("too-many features");
+  });
+});
