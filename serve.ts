@@ -8,7 +8,7 @@ import { openTokenKeys } from "./adapters/token-keys.ts";
 import { createApp } from "./api/app.ts";
 import { createTokens } from "./api/tokens.ts";
 import { compose, type Openers } from "./compose.ts";
-import { type Config, keySourceOf } from "./config.ts";
+import { type Config, isLoopbackOnly, keySourceOf } from "./config.ts";
 import { limits } from "./domain/limits.ts";
 import { AdapterError, type Journal } from "./domain/ports.ts";
 import type { TokenKeys } from "./domain/token-keys.ts";
@@ -42,6 +42,9 @@ export const serve = async (config: Config, openers?: Openers): Promise<void> =>
     tenant: config.EMDX_TENANT,
     strict: config.EMDX_STRICT,
     metricsAuth: config.METRICS_AUTH === "" ? undefined : config.METRICS_AUTH,
+    rates: { requests: config.REQUESTS_PER_MINUTE, frames: config.FRAMES_REQUESTS_PER_MINUTE },
+    origins: config.CORS_ORIGINS,
+    loopbackOnly: isLoopbackOnly(config),
     ...(keys && {
       tokens: createTokens({
         keys,

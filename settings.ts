@@ -1,6 +1,7 @@
 /** Every setting there is: its name, what it may be, what it is where nobody says. */
 import { z } from "zod";
 import { mechanisms } from "./domain/access.ts";
+import { readRange } from "./domain/address.ts";
 import { limits } from "./domain/limits.ts";
 import { type Role, roles } from "./domain/roles.ts";
 
@@ -46,6 +47,30 @@ const someRoles = z
   .transform((text) => text.split(",").map((role) => role.trim()))
   .refine((named) => named.every((role) => roles.includes(role as Role)), `must be of ${roles.join(", ")}, separated by commas`)
   .transform((named): readonly Role[] => roles.filter((role) => named.includes(role)));
+const listed = z.string().transform((text): readonly string[] =>
+  text
+    .split(",")
+    .map((part) => part.trim())
+    .filter((part) => part !== ""),
+);
+/** As browsers write them: no path, no port that goes without saying. */
+const origins = listed.superRefine((list, told) => {
+  for (const text of list)
+    if (text !== "*" && URL.parse(text)?.origin !== text) told.addIssue(`${text} is no origin such as https://example.com`);
+});
+const ranges = listed.superRefine((list, told) => {
+  for (const text of list) {
+    const range = readRange(text);
+    if ("flaw" in range) told.addIssue(`${text} ${range.flaw}`);
+  }
+});
+/** Of a key: what a machine made has so many, what somebody thought of seldom. */
+const KEY_BYTES = 32;
+const keys = listed.refine(
+  (list) => list.every((key) => Buffer.byteLength(key) >= KEY_BYTES),
+  `each key must be of ${KEY_BYTES} bytes or more; commas separate keys`,
+);
+
 export const settings = {
   ROLES: { schema: someRoles, default: roles.join(","), help: "what this process does, separated by commas" },
   PORT: { schema: integer(0, 65_535), default: "8080", help: "port to listen on; 0 takes a free one" },
@@ -104,6 +129,32 @@ export const settings = {
   MAX_AHEAD: { schema: positive, default: String(limits.aheadMs / 1000), help: "seconds a frame may be ahead of its arrival" },
   FACTS_DAYS: { schema: positive, default: "7", help: "days facts are kept, by arrival" },
   FACTS_BYTES: { schema: integer(1, Number.MAX_SAFE_INTEGER), default: "50000000000", help: "bytes of facts kept" },
+  RTSP_ALLOW: {
+    schema: ranges,
+    default: "10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,fc00::/7",
+    help: "ranges of addresses cameras may have, separated by commas",
+  },
+  SECRET_KEY: {
+    schema: keys,
+    default: "",
+    secret: true,
+    help: "keys that seal what is kept secret, separated by commas: the first seals, all open",
+  },
+  REQUESTS_PER_MINUTE: {
+    schema: integer(0, 1_000_000_000),
+    default: "6000",
+    help: "requests and upgrades of one subject a minute, while tokens are on; 0: any number",
+  },
+  FRAMES_REQUESTS_PER_MINUTE: {
+    schema: integer(0, 1_000_000_000),
+    default: "600000",
+    help: "the same for what needs frames:write",
+  },
+  CORS_ORIGINS: {
+    schema: origins,
+    default: "",
+    help: "origins whose pages may read answers and open sockets, separated by commas; *: all",
+  },
   METRICS_AUTH: {
     schema: z.string().regex(/^([^:]+:.+)?$/, "must be user:password"),
     default: "",

@@ -3,17 +3,22 @@ import type { IncomingMessage } from "node:http";
 import type { Context } from "hono";
 import type { Role } from "../domain/roles.ts";
 import { Problem } from "./problem.ts";
+import type { Rates } from "./rates.ts";
 import { type Caller, type Env, type Scope, scopes, type Tokens } from "./surface.ts";
 
 type Asked = {
   readonly authorization: string | undefined;
   /** Of the address; only where a client cannot send a header. */
   readonly token: string | undefined;
+  /** Of the other end of the connection. Not what a header says of it: whoever sends it says what he likes. */
+  readonly remote: string | undefined;
 };
 
 /** Decides who may pass. One for HTTP, sockets and playlists. */
 export type Access = {
   readonly tokens: Tokens | undefined;
+  /** Heeded while tokens are on. */
+  readonly rates: Rates;
   readonly roles: readonly Role[];
 };
 
@@ -33,24 +38,36 @@ const unauthenticated = (detail: string, error?: string): Problem =>
   new Problem(401, detail, { headers: { "www-authenticate": error === undefined ? REALM : `${REALM}, error="${error}"` } });
 
 const BEARER = /^Bearer +([^ ]+) *$/i;
-/** A header goes before the address. Throws Problem 401 where there is neither. */
-const tokenOf = ({ authorization, token }: Asked): string => {
-  if (authorization === undefined) {
-    if (token === undefined || token === "") throw unauthenticated("A token is needed: Authorization: Bearer …");
-    return token;
-  }
+/** A header goes before the address. A Problem 401 where there is neither. */
+const tokenOf = ({ authorization, token }: Asked): string | Problem => {
+  if (authorization === undefined) return token || unauthenticated("A token is needed: Authorization: Bearer …");
   const [, given] = BEARER.exec(authorization) ?? [];
-  if (given === undefined) throw unauthenticated("Authorization is to be: Bearer and a token.", "invalid_request");
-  return given;
+  return given ?? unauthenticated("Authorization is to be: Bearer and a token.", "invalid_request");
+};
+/** The token by which one came in, to be looked at again later. */
+export const tokenShown = (asked: Asked): string | undefined => {
+  const token = tokenOf(asked);
+  return token instanceof Problem ? undefined : token;
 };
 
-/** `tenant`: whose everything is while tokens are off. Throws Problem 401, 403, 421 where another role serves it. */
-export const admit = async ({ tokens, roles }: Access, asked: Asked, scope: Scope, tenant: string): Promise<Caller> => {
+/** Rejects with Problem 401; with 429 where too many tokens from there were no good, unless this one is known. */
+const callerBy = async (tokens: Tokens, rates: Rates, asked: Asked): Promise<Caller> => {
+  const token = tokenOf(asked);
+  const known = token instanceof Problem ? undefined : tokens.known(token);
+  if (known !== undefined) return known;
+  await rates.knock(asked.remote);
+  const told = token instanceof Problem ? token : await tokens.verify(token);
+  if (!(told instanceof Problem) && !("unauthenticated" in told)) return told;
+  await rates.fail(asked.remote);
+  throw told instanceof Problem ? told : unauthenticated(told.unauthenticated, "invalid_token");
+};
+
+/** `tenant`: whose everything is while tokens are off. Throws Problem 401, 403, 429, 421 where another role serves it. */
+export const admit = async ({ tokens, rates, roles }: Access, asked: Asked, scope: Scope, tenant: string): Promise<Caller> => {
   servedHere(roles, scope);
   if (tokens === undefined) return anyone(tenant);
-  const token = tokenOf(asked);
-  const caller = tokens.known(token) ?? (await tokens.verify(token));
-  if ("unauthenticated" in caller) throw unauthenticated(caller.unauthenticated, "invalid_token");
+  const caller = await callerBy(tokens, rates, asked);
+  await rates.ask(caller, scope);
   if (!caller.scopes.has(scope)) {
     throw new Problem(403, `The token lacks the scope ${scope}.`, {
       headers: { "www-authenticate": `${REALM}, error="insufficient_scope", scope="${scope}"` },
@@ -59,10 +76,15 @@ export const admit = async ({ tokens, roles }: Access, asked: Asked, scope: Scop
   return caller;
 };
 
-export const askedBy = (c: Context<Env>): Asked => ({ authorization: c.req.header("authorization"), token: undefined });
-export const askedByUpgrade = ({ headers }: IncomingMessage, query: URLSearchParams): Asked => ({
+export const askedBy = (c: Context<Env>): Asked => ({
+  authorization: c.req.header("authorization"),
+  token: undefined,
+  remote: c.env?.incoming?.socket.remoteAddress,
+});
+export const askedByUpgrade = ({ headers, socket }: IncomingMessage, query: URLSearchParams): Asked => ({
   authorization: headers.authorization,
   token: query.get("token") ?? undefined,
+  remote: socket.remoteAddress,
 });
 
 /** Throws Problem 421 where what needs this scope is another role's, and this process does not have it: another process does. */

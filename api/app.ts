@@ -3,16 +3,19 @@ import type { Server, ServerOptions } from "node:http";
 import type { Socket } from "node:net";
 import { Hono } from "hono";
 import { METHODS } from "hono/router";
+import { answerHeaders, calledByLoopback, crossOrigin } from "./browsers.ts";
 import type { Core } from "./core.ts";
 import { cursors } from "./cursor.ts";
-import { emdx, problemOf } from "./emdx/routes.ts";
+import { emdx } from "./emdx/routes.ts";
 import { startLive } from "./live.ts";
+import { myvms } from "./myvms/routes.ts";
 import { opsRoutes } from "./ops.ts";
-import { nothingAt, Problem, problemResponse } from "./problem.ts";
-import { createSockets } from "./sockets.ts";
+import { nothingAt, noUpgrade, Problem, problemOf, problemResponse } from "./problem.ts";
+import { createRates, type RatesAllowed } from "./rates.ts";
+import { createSockets, type SocketOptions } from "./sockets.ts";
 import type { Env, House, Surface, Tokens } from "./surface.ts";
 
-export type AppOptions = {
+export type AppOptions = SocketOptions & {
   /** Whose data emdx shows while tokens are off. */
   readonly tenant: string;
   readonly strict: boolean;
@@ -20,6 +23,8 @@ export type AppOptions = {
   readonly metricsAuth: string | undefined;
   /** Given where tokens are on. */
   readonly tokens?: Tokens;
+  /** Of one subject in a minute, while tokens are on. */
+  readonly rates: RatesAllowed;
 };
 
 export type App = {
@@ -32,15 +37,17 @@ export type App = {
   close(waitMs: number): Promise<void>;
 };
 
+const securing = Object.entries(answerHeaders);
+
 /** All there are. */
-const published: readonly ((house: House, options: AppOptions) => Surface)[] = [emdx];
+const published: readonly ((house: House, options: AppOptions) => Surface)[] = [emdx, myvms];
 
 export const createApp = (core: Core, options: AppOptions, make = published): App => {
   const live = startLive(core);
-  const access = { tokens: options.tokens, roles: core.roles };
+  const { limits } = core;
+  const access = { tokens: options.tokens, roles: core.roles, rates: createRates(options.rates, limits, core.meter) };
   const house: House = { core, live, cursors: cursors(core.epoch, live.at().length), access };
   const surfaces = make.map((surface) => surface(house, options));
-  const { limits } = core;
   let closing = false;
   const app = new Hono<Env>();
   app.use(async (c, next) => {
@@ -51,6 +58,12 @@ export const createApp = (core: Core, options: AppOptions, make = published): Ap
     // A client that asks again and again on one connection would keep a stopping server alive.
     if (closing) c.res.headers.set("connection", "close");
   });
+  if (options.loopbackOnly)
+    app.use((c, next) => {
+      calledByLoopback(c.req.header("host"));
+      return next();
+    });
+  if (options.origins.length > 0) app.use(crossOrigin(options.origins));
   app.route("/", opsRoutes(core, surfaces, options.metricsAuth));
   for (const surface of surfaces) for (const base of surface.bases) app.route(base, surface.routes);
   app.onError((error, c) => problemResponse(problemOf(house, error, c.req.path)));
@@ -61,7 +74,7 @@ export const createApp = (core: Core, options: AppOptions, make = published): Ap
   const socketRoutes = surfaces.flatMap((surface) => surface.sockets);
   const socketPaths = new Set(socketRoutes.flatMap(({ paths }) => paths));
   app.notFound((c) => problemResponse(missing(c.req.path, methodsAt(c.req.path), socketPaths.has(c.req.path))));
-  const sockets = createSockets(core, socketRoutes, access);
+  const sockets = createSockets(core, socketRoutes, access, options);
   let attached: Server | undefined;
   const connections = new Set<Socket>();
 
@@ -76,6 +89,11 @@ export const createApp = (core: Core, options: AppOptions, make = published): Ap
     },
     attach: (server) => {
       attached = server;
+      server.maxConnections = limits.connections;
+      // Before hono: what an answer says itself goes before these. As a part of hono they cost twice as much.
+      server.prependListener("request", (_, answer) => {
+        for (const [name, value] of securing) answer.setHeader(name, value);
+      });
       server.on("connection", (connection) => {
         connections.add(connection);
         connection.once("close", () => connections.delete(connection));
@@ -102,7 +120,7 @@ const routeOf = (matched: readonly { readonly path: string; readonly method: str
 
 /** 404, 405, or, at the path of a socket, 426. */
 const missing = (path: string, allowed: readonly string[], isSocket: boolean): Problem => {
-  if (isSocket) return new Problem(426, "This is a WebSocket.", { headers: { upgrade: "websocket", connection: "upgrade" } });
+  if (isSocket) return noUpgrade();
   if (allowed.length > 0) return new Problem(405, `Allowed here: ${allowed.join(", ")}.`, { headers: { allow: allowed.join(", ") } });
   return nothingAt(path);
 };

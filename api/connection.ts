@@ -18,7 +18,7 @@ import type { Wanted } from "./wants.ts";
 
 export const V1 = "tallywire.v1";
 /** Codes of a close. `refused`: what was sent, or asked for, cannot be. */
-export const CLOSE = { refused: 4400, token: 4401, noFilter: 4408, tooSlow: 4008 } as const;
+export const CLOSE = { refused: 4400, noFilter: 4408, tooSlow: 4008 } as const;
 /** What a close frame has room for. */
 const REASON_BYTES = 123;
 /** Milliseconds of reading messages after which a socket rests, and for how many times what it took: it has a fifth of the loop at most. */
@@ -40,7 +40,6 @@ export class Connection {
   readonly #envelope: object;
   readonly #v1: boolean;
   readonly #since: string | null;
-  readonly #expiresAt: number | undefined;
   #wanted: Wanted = { keys: new Set() };
   #subscription: Subscription | undefined;
   #catchUp: CatchUp | undefined;
@@ -48,7 +47,6 @@ export class Connection {
   #foreign: string | undefined;
   /** Everything up to here has been handed to the socket. */
   #cursor: Tail;
-  #expiry: NodeJS.Timeout | undefined;
   /** What reading its messages has taken since it last rested. */
   #tookMs = 0;
   #isResting = false;
@@ -63,11 +61,9 @@ export class Connection {
     this.#dialect = this.#v1 ? dialects.v1 : dialects.plain;
     this.#envelope = dialects.envelope;
     this.#since = query.get("since");
-    this.#expiresAt = caller.expiresAt;
     this.#cursor = live.at();
     socket.on("close", () => this.#stop());
     socket.on("heartbeat", () => this.#heartbeat());
-    if (this.#expiresAt !== undefined) this.#endAt(this.#expiresAt);
   }
 
   get isOpen(): boolean {
@@ -214,16 +210,8 @@ export class Connection {
   }
 
   #stop(): void {
-    clearTimeout(this.#expiry);
     this.#subscription?.stop();
     this.#catchUp?.stop();
-  }
-
-  #endAt(at: number): void {
-    // setTimeout holds 24.8 days at most; a token that lives longer is looked at again.
-    const wait = Math.min(at - this.#core.now(), 2 ** 31 - 1);
-    if (wait <= 0) this.#close(CLOSE.token, "The token has expired.");
-    else this.#expiry = setTimeout(() => this.#endAt(at), wait);
   }
 
   #heartbeat(): void {

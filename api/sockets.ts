@@ -2,9 +2,11 @@
 import type { IncomingMessage, Server } from "node:http";
 import type { Duplex } from "node:stream";
 import { type WebSocket, WebSocketServer } from "ws";
-import { type Access, admit, askedByUpgrade } from "./access.ts";
+import { type Access, admit, askedByUpgrade, tokenShown } from "./access.ts";
+import { answerHeaders, calledByLoopback, mayOpenSocket } from "./browsers.ts";
 import type { Core } from "./core.ts";
-import { nothingAt, Problem, problemBody, unavailable } from "./problem.ts";
+import { OpenSockets } from "./open-sockets.ts";
+import { nothingAt, Problem, problemBody, problemOf, unavailable } from "./problem.ts";
 import type { SocketRoute } from "./surface.ts";
 
 /** Pings are spread over so many turns, lest ten thousand go out at once. */
@@ -12,7 +14,10 @@ const TURNS = 25;
 
 export type Sockets = { attach(server: Server): void; close(waitMs: number): Promise<void> };
 
-export const createSockets = (core: Core, routes: readonly SocketRoute[], access: Access): Sockets => {
+/** `origins`: whose pages may open sockets, beside our own. `loopbackOnly`: we are called by loopback's names only. */
+export type SocketOptions = { readonly origins: readonly string[]; readonly loopbackOnly: boolean };
+
+export const createSockets = (core: Core, routes: readonly SocketRoute[], access: Access, options: SocketOptions): Sockets => {
   const byPath = new Map(routes.flatMap((route) => route.paths.map((path) => [path, route] as const)));
   const protocols = new Set(routes.flatMap((route) => route.protocols));
   const server = new WebSocketServer({
@@ -22,6 +27,7 @@ export const createSockets = (core: Core, routes: readonly SocketRoute[], access
     maxPayload: core.limits.socketMessageBytes,
     handleProtocols: (offered) => [...offered].find((protocol) => protocols.has(protocol)) ?? false,
   });
+  const open = new OpenSockets(core, access.tokens);
   const answered = new WeakSet<WebSocket>();
   const turns = Array.from({ length: TURNS }, () => new Set<WebSocket>());
   let turn = 0;
@@ -58,11 +64,18 @@ export const createSockets = (core: Core, routes: readonly SocketRoute[], access
     if (url === null) throw new Problem(400, "This is no address.");
     const route = byPath.get(url.pathname);
     if (route === undefined) throw nothingAt(url.pathname);
-    const caller = await admit(access, askedByUpgrade(request, url.searchParams), route.scope, route.tenant);
+    const { host, origin } = request.headers;
+    if (options.loopbackOnly) calledByLoopback(host);
+    mayOpenSocket(origin, host, options.origins);
+    const asked = askedByUpgrade(request, url.searchParams);
+    const caller = await admit(access, asked, route.scope, route.tenant);
+    // From here to the socket nothing is waited for, so that none slips in between.
     if (server.clients.size >= core.limits.sockets) throw unavailable(`No more than ${core.limits.sockets} sockets.`);
     if (closing) throw unavailable("The server is stopping.");
+    open.roomFor(caller);
     server.handleUpgrade(request, socket, head, (accepted) => {
       keep(accepted);
+      open.add(accepted, caller, tokenShown(asked));
       route.take({ socket: accepted, request, query: url.searchParams, caller });
     });
   };
@@ -71,20 +84,21 @@ export const createSockets = (core: Core, routes: readonly SocketRoute[], access
     attach: (http) => {
       http.on("clientError", (error: NodeJS.ErrnoException, socket) => {
         if (error.code === "ECONNRESET" || !socket.writable) socket.destroy();
-        else refuse(core, socket, unreadable(error.code));
+        else refuse(socket, unreadable(error.code));
       });
       http.on("upgrade", (request, socket, head) => {
         const broken = () => socket.destroy();
         socket.on("error", broken);
         upgrade(request, socket, head).then(
           () => socket.off("error", broken),
-          (error: unknown) => refuse(core, socket, error),
+          (error: unknown) => refuse(socket, problemOf({ core }, error, "an upgrade")),
         );
       });
     },
     close: async (waitMs) => {
       closing = true;
       clearInterval(pinging);
+      open.close();
       for (const socket of server.clients) socket.close(1001, "The server is stopping.");
       const until = Date.now() + waitMs;
       while (server.clients.size > 0 && Date.now() < until) await new Promise((resolve) => setTimeout(resolve, 20));
@@ -101,11 +115,10 @@ const unreadable = (code: string | undefined): Problem => {
   return new Problem(400, "This is no HTTP request.");
 };
 
-const refuse = (core: Core, socket: Duplex, error: unknown): void => {
-  const problem = error instanceof Problem ? error : new Problem(500, "Internal server error.");
-  if (problem !== error) core.journal.error({ err: error }, "an upgrade failed");
+const refuse = (socket: Duplex, problem: Problem): void => {
   const body = JSON.stringify(problemBody(problem));
   const headers = {
+    ...answerHeaders,
     ...problem.headers,
     connection: "close",
     "content-type": "application/problem+json",

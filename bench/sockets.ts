@@ -127,7 +127,14 @@ const megabytes = (): number => {
 
 const main = async (count: number): Promise<void> => {
   const core = new FakeCore({ filterWaitMs: 60_000 });
-  const app = createApp(core, { tenant: "default", strict: false, metricsAuth: undefined });
+  const app = createApp(core, {
+    tenant: "default",
+    strict: false,
+    metricsAuth: undefined,
+    rates: { requests: 0, frames: 0 },
+    origins: [],
+    loopbackOnly: false,
+  });
   const server = createServer(app.serverOptions, getRequestListener(app.fetch));
   app.attach(server);
   const bare = new WebSocketServer({ noServer: true, perMessageDeflate: false, clientTracking: true });

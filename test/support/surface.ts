@@ -19,7 +19,19 @@ export const serveCore = async (
   options: Partial<AppOptions> = {},
   surfaces?: Parameters<typeof createApp>[2],
 ): Promise<Served> => {
-  const app = createApp(core, { tenant: "default", strict: false, metricsAuth: undefined, ...options }, surfaces);
+  const app = createApp(
+    core,
+    {
+      tenant: "default",
+      strict: false,
+      metricsAuth: undefined,
+      rates: { requests: 0, frames: 0 },
+      origins: [],
+      loopbackOnly: false,
+      ...options,
+    },
+    surfaces,
+  );
   const server = createServer(app.serverOptions, getRequestListener(app.fetch));
   app.attach(server);
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

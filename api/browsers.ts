@@ -1,0 +1,43 @@
+/** What keeps a browser from being turned against us: headers of every answer, the name we are called by, other origins. */
+import type { MiddlewareHandler } from "hono";
+import { cors } from "hono/cors";
+import { Problem } from "./problem.ts";
+import type { Env } from "./surface.ts";
+
+/**
+ * Of every answer, unless it says otherwise: nothing here is to be run, framed, guessed at or kept.
+ * No Strict-Transport-Security: we speak plain HTTP, whoever speaks TLS in front of us sets it.
+ */
+export const answerHeaders: Readonly<Record<string, string>> = {
+  "cache-control": "no-store",
+  "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+  "referrer-policy": "no-referrer",
+  "x-content-type-options": "nosniff",
+  "x-frame-options": "DENY",
+};
+
+/** With the port, as a Host header has it. */
+const LOOPBACK_NAME = /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?$/i;
+
+/** Throws Problem 421 for another name than loopback's: a page elsewhere had its name point here, to be let in as this machine's own. */
+export const calledByLoopback = (host: string | undefined): void => {
+  if (host === undefined || LOOPBACK_NAME.test(host)) return;
+  throw new Problem(421, "While tokens are off this is reached as localhost only. TALLYWIRE_INSECURE_BIND=true allows other names.");
+};
+
+/** Throws Problem 403 for a page of another origin that may not: browsers ask nobody before they open a socket. Programs name no origin. */
+export const mayOpenSocket = (origin: string | undefined, host: string | undefined, allowed: readonly string[]): void => {
+  if (origin === undefined || allowed.includes(origin) || allowed.includes("*")) return;
+  const from = URL.parse(origin);
+  if (from !== null && host !== undefined && from.host !== "" && from.host === URL.parse(`${from.protocol}//${host}`)?.host) return;
+  throw new Problem(403, "Pages of this origin may not open sockets here.");
+};
+
+/** `allowed`: exact origins, or `*` for all. */
+export const crossOrigin = (allowed: readonly string[]): MiddlewareHandler<Env> =>
+  cors({
+    origin: allowed.includes("*") ? "*" : [...allowed],
+    allowMethods: ["GET", "POST", "PUT", "PATCH", "DELETE"],
+    allowHeaders: ["Authorization", "Content-Type", "User-Type"],
+    exposeHeaders: ["Link", "Tallywire-Position", "Tallywire-Uptime", "Retry-After"],
+  });

@@ -1,0 +1,62 @@
+/** How often one may ask in a minute: a subject of a tenant with a good token, a remote address with bad ones. */
+import { RateLimiterMemory, type RateLimiterRes } from "rate-limiter-flexible";
+import { keyText } from "../domain/envelope.ts";
+import type { Limits } from "../domain/limits.ts";
+import type { Meter } from "../domain/ports.ts";
+import { tooMany } from "./problem.ts";
+import type { Caller, Scope } from "./surface.ts";
+
+/** Requests of one subject in a minute; 0: as many as it likes. Frames are apart: they have back-pressure of their own. */
+export type RatesAllowed = { readonly requests: number; readonly frames: number };
+
+/** All but `Limits` is counted in memory, for this process alone. */
+export interface Rates {
+  /** Of an admitted caller. Rejects with Problem 429. */
+  ask(caller: Caller, scope: Scope): Promise<void>;
+  /** Before a token that is not known is looked at. Rejects with Problem 429. */
+  knock(address: string | undefined): Promise<void>;
+  /** The token was none, or no good. Counted afterwards: callers whose first requests come together are not in each other's way. */
+  fail(address: string | undefined): Promise<void>;
+}
+
+const MINUTE = 60;
+
+export const createRates = (allowed: RatesAllowed, limits: Pick<Limits, "failedLogins">, meter: Meter): Rates => {
+  const inMinute = (points: number) => (points === 0 ? undefined : new RateLimiterMemory({ points, duration: MINUTE }));
+  const requests = inMinute(allowed.requests);
+  const frames = inMinute(allowed.frames);
+  const failures = new RateLimiterMemory({ points: limits.failedLogins, duration: MINUTE });
+
+  const refusal = (detail: string, { msBeforeNext }: RateLimiterRes) => {
+    meter.count("tallywire_throttled_total");
+    return tooMany(detail, Math.max(1, Math.ceil(msBeforeNext / 1000)));
+  };
+
+  return {
+    ask: async ({ tenant, subject }, scope) => {
+      const [limiter, most, what] =
+        scope === "frames:write"
+          ? ([frames, allowed.frames, "requests with frames"] as const)
+          : ([requests, allowed.requests, "requests"] as const);
+      await limiter?.consume(keyText(tenant, subject ?? "")).catch((told: RateLimiterRes) => {
+        throw refusal(`No more than ${most} ${what} a minute.`, told);
+      });
+    },
+    knock: async (address) => {
+      const told = await failures.get(networkOf(address));
+      if (told !== null && told.consumedPoints >= limits.failedLogins)
+        throw refusal("Too many tokens that are no good came from there.", told);
+    },
+    fail: async (address) => void (await failures.penalty(networkOf(address))),
+  };
+};
+
+/** Of IPv6 the first half: whoever has one address has the other 2^64 as well. */
+const networkOf = (address = ""): string => {
+  // IPv4, also as `::ffff:10.0.0.1`.
+  if (!address.includes(":") || address.includes(".")) return address;
+  const [head = "", tail] = address.split("::");
+  const groups = head.split(":");
+  if (tail !== undefined) while (groups.length + tail.split(":").length < 8) groups.push("0");
+  return groups.slice(0, 4).join(":");
+};

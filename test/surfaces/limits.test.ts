@@ -1,0 +1,259 @@
+/** How often, how many and for how long: over real connections, with fake tokens. */
+import { connect as dial } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterEach, describe, expect, it } from "vitest";
+import { WebSocket } from "ws";
+import type { AppOptions } from "../../api/app.ts";
+import { createRates } from "../../api/rates.ts";
+import { FakeCore } from "../support/core.ts";
+import { FakeTokens } from "../support/fake-tokens.ts";
+import { connect, json, type Loose, type Served, serveCore } from "../support/surface.ts";
+
+let core: FakeCore;
+let tokens: FakeTokens;
+let served: Served;
+const start = async (own: ConstructorParameters<typeof FakeCore>[0] = {}, options: Partial<AppOptions> = {}): Promise<void> => {
+  core = new FakeCore(own);
+  tokens = new FakeTokens();
+  served = await serveCore(core, { tokens, ...options });
+};
+afterEach(() => served.close());
+
+const ask = (token: string | undefined, path = "/api/v2/alerts?sensorId=a", headers: Record<string, string> = {}) =>
+  fetch(served.url + path, { headers: { ...(token === undefined ? {} : { authorization: `Bearer ${token}` }), ...headers } });
+const post = (token: string) =>
+  fetch(`${served.url}/api/v2/frames`, { method: "POST", headers: { authorization: `Bearer ${token}` }, body: "{}" });
+const statuses = async (times: number, once: () => Promise<Response>): Promise<readonly number[]> => {
+  const all: number[] = [];
+  for (let i = 0; i < times; i++) {
+    const answer = await once();
+    await answer.arrayBuffer();
+    all.push(answer.status);
+  }
+  return all;
+};
+const path = "/api/v2/alerts/ws?filter=[]";
+const openSocket = async (token: string | undefined) => {
+  const peer = connect(`${served.url}${path}${token === undefined ? "" : `&token=${token}`}`);
+  await peer.opened;
+  return peer;
+};
+/** What an upgrade was refused with. */
+const refusedSocket = (token: string | undefined): Promise<{ status: number; headers: Loose; body: Loose }> =>
+  new Promise((resolve, reject) => {
+    const socket = new WebSocket(`${served.url.replace("http", "ws")}${path}${token === undefined ? "" : `&token=${token}`}`);
+    socket.once("open", () => reject(new Error("not refused")));
+    socket.once("unexpected-response", (_, response) => {
+      let text = "";
+      response.on("data", (data: Buffer) => {
+        text += data.toString();
+      });
+      response.on("end", () => resolve({ status: response.statusCode ?? 0, headers: response.headers, body: JSON.parse(text) }));
+    });
+  });
+
+describe("requests a minute", () => {
+  it("are so many for each subject of each tenant; one more is 429 and says when to come back", async () => {
+    await start({}, { rates: { requests: 3, frames: 0 } });
+    for (const tenant of ["a", "b"]) for (const subject of ["x", "y"]) tokens.give(`${tenant}${subject}`, { tenant, subject });
+    tokens.give("ax again", { tenant: "a", subject: "x" });
+    expect(await statuses(4, () => ask("ax"))).toEqual([200, 200, 200, 429]);
+    for (const other of ["ay", "bx", "by"]) expect(await statuses(3, () => ask(other))).toEqual([200, 200, 200]);
+    const refused = await ask("ax");
+    expect(refused.headers.get("content-type")).toBe("application/problem+json");
+    const seconds = Number(refused.headers.get("retry-after"));
+    expect(seconds).toBeGreaterThan(50);
+    expect(seconds).toBeLessThanOrEqual(60);
+    expect(await json(refused)).toEqual({
+      detail: "No more than 3 requests a minute.",
+      status: 429,
+      title: "Too Many Requests",
+      type: "about:blank",
+    });
+    expect(core.counted.filter((name) => name === "tallywire_throttled_total")).toHaveLength(2);
+  });
+
+  it("count frames apart, and upgrades among the others", async () => {
+    await start({}, { rates: { requests: 2, frames: 4 } });
+    tokens.give("t");
+    expect(await statuses(5, () => post("t"))).toEqual([202, 202, 202, 202, 429]);
+    expect(await statuses(1, () => ask("t"))).toEqual([200]);
+    await openSocket("t");
+    const { status, headers, body } = await refusedSocket("t");
+    expect([status, body.status]).toEqual([429, 429]);
+    expect(Number(headers["retry-after"])).toBeGreaterThan(0);
+    expect(await statuses(1, () => ask("t"))).toEqual([429]);
+  });
+
+  it("also bound what a token has no scope for", async () => {
+    await start({}, { rates: { requests: 2, frames: 0 } });
+    tokens.give("t", { scopes: new Set(["ops"]) });
+    expect(await statuses(3, () => ask("t"))).toEqual([403, 403, 429]);
+  });
+
+  it("are not bounded where the setting is 0, nor while tokens are off", async () => {
+    await start();
+    tokens.give("t");
+    expect(new Set(await statuses(30, () => ask("t")))).toEqual(new Set([200]));
+    await served.close();
+    served = await serveCore(core, { rates: { requests: 1, frames: 1 } });
+    expect(await statuses(3, () => ask(undefined))).toEqual([200, 200, 200]);
+  });
+});
+
+describe("tokens that are no good", () => {
+  it("are 401 so many times from one address, then 429 and not looked at, whatever a header says; known ones pass", async () => {
+    await start({ failedLogins: 4 });
+    tokens.give("known");
+    tokens.give("new");
+    expect(await statuses(1, () => ask("known"))).toEqual([200]);
+    expect(await statuses(2, () => ask("bad"))).toEqual([401, 401]);
+    expect(await statuses(1, () => ask(undefined))).toEqual([401]);
+    expect((await refusedSocket("bad")).status).toBe(401);
+    const before = tokens.verified.length;
+    let host = 1;
+    expect(await statuses(3, () => ask("bad", undefined, { "x-forwarded-for": `10.0.0.${host++}` }))).toEqual([429, 429, 429]);
+    expect(await statuses(1, () => ask(undefined))).toEqual([429]);
+    const { status, headers } = await refusedSocket("new");
+    expect([status, Number(headers["retry-after"]) > 50]).toEqual([429, true]);
+    expect(tokens.verified).toHaveLength(before);
+    expect(await statuses(3, () => ask("known"))).toEqual([200, 200, 200]);
+    await openSocket("known");
+  });
+
+  it("are counted for an address; of IPv6 for the network it is in", async () => {
+    await start();
+    const rates = createRates({ requests: 0, frames: 0 }, { failedLogins: 1 }, core.meter);
+    const isLetIn = (address: string) =>
+      rates.knock(address).then(
+        () => true,
+        (error: { status: number }) => error.status !== 429,
+      );
+    for (const failed of ["10.0.0.1", "::ffff:10.0.0.2", "2001:db8::1", "fe80::1", "::1"]) await rates.fail(failed);
+    const table: readonly (readonly [string, boolean])[] = [
+      ["10.0.0.1", false],
+      ["10.0.0.2", true],
+      ["::ffff:10.0.0.2", false],
+      ["::ffff:10.0.0.3", true],
+      ["2001:db8::ffff:2", false],
+      ["2001:db8:0:0:1:2:3:4", false],
+      ["2001:db8:0:1::1", true],
+      ["2001:db8:1::1", true],
+      ["fe80::2", false],
+      ["::1", false],
+    ];
+    for (const [address, letIn] of table) expect([address, await isLetIn(address)]).toEqual([address, letIn]);
+  });
+
+  it("are not counted where it is the keys that cannot be had: 503, for sockets too", async () => {
+    await start({ failedLogins: 1 });
+    tokens.give("t");
+    tokens.away = true;
+    expect(await statuses(3, () => ask("t"))).toEqual([503, 503, 503]);
+    const { status, headers } = await refusedSocket("t");
+    expect([status, headers["retry-after"]]).toEqual([503, "1"]);
+    tokens.away = false;
+    expect(await statuses(1, () => ask("t"))).toEqual([200]);
+  });
+});
+
+describe("sockets", () => {
+  it("are so many for a subject and so many for a tenant; one more is 429 until one is closed", async () => {
+    await start({ socketsPerSubject: 2, socketsPerTenant: 3 });
+    for (const subject of ["x", "y"]) tokens.give(subject, { tenant: "a", subject });
+    tokens.give("other", { tenant: "b", subject: "x" });
+    const first = await openSocket("x");
+    await openSocket("x");
+    expect(await refusedSocket("x")).toMatchObject({ status: 429, body: { detail: "No more than 2 sockets for a subject." } });
+    await openSocket("y");
+    expect(await refusedSocket("y")).toMatchObject({ status: 429, body: { detail: "No more than 3 sockets for a tenant." } });
+    await openSocket("other");
+    first.socket.close();
+    await first.closed;
+    await openSocket("x");
+    expect((await refusedSocket("y")).status).toBe(429);
+  });
+
+  it("are not counted by subject while tokens are off", async () => {
+    await start({ socketsPerSubject: 1, socketsPerTenant: 1 }, {});
+    await served.close();
+    served = await serveCore(core);
+    await openSocket(undefined);
+    await openSocket(undefined);
+  });
+
+  it("and other connections are so many in all; one more is closed at once", async () => {
+    await start({ connections: 2 });
+    const dialled = () => {
+      const socket = dial(Number(new URL(served.url).port), "127.0.0.1");
+      // A connection that is not accepted may be reset as well.
+      socket.on("error", () => undefined);
+      const closed = new Promise<"closed">((resolve) => socket.once("close", () => resolve("closed")));
+      return { socket, isClosed: () => Promise.race([closed, sleep(300, "open" as const)]) };
+    };
+    const [first, second] = [dialled(), dialled()];
+    await sleep(100);
+    expect(await dialled().isClosed()).toBe("closed");
+    expect([await first.isClosed(), await second.isClosed()]).toEqual(["open", "open"]);
+    first.socket.destroy();
+    await sleep(100);
+    const third = dialled();
+    expect(await third.isClosed()).toBe("open");
+    for (const { socket } of [second, third]) socket.destroy();
+  });
+});
+
+describe("a socket's token", () => {
+  it("ends it with 4401 when a key change makes it no good, and only then", async () => {
+    await start();
+    const [mine, other] = [await openSocket(tokens.give("mine")), await openSocket(tokens.give("other"))];
+    tokens.changeKeys();
+    await sleep(50);
+    expect([mine.socket.readyState, other.socket.readyState]).toEqual([WebSocket.OPEN, WebSocket.OPEN]);
+    tokens.changeKeys("mine");
+    expect(await mine.closed).toEqual({ code: 4401, reason: "The token is not valid any more." });
+    await sleep(50);
+    expect(other.socket.readyState).toBe(WebSocket.OPEN);
+  });
+
+  it("does not end it while the keys cannot be had, and is looked at again until they can", async () => {
+    await start({ keysPauseMs: 50 });
+    const [gone, good] = [await openSocket(tokens.give("gone")), await openSocket(tokens.give("good"))];
+    tokens.away = true;
+    tokens.changeKeys("gone");
+    await sleep(200);
+    expect([gone.socket.readyState, good.socket.readyState]).toEqual([WebSocket.OPEN, WebSocket.OPEN]);
+    expect(core.lines.length).toBeGreaterThan(1);
+    tokens.away = false;
+    expect((await gone.closed).code).toBe(4401);
+    expect(good.socket.readyState).toBe(WebSocket.OPEN);
+    const { length } = tokens.verified;
+    await sleep(150);
+    expect(tokens.verified).toHaveLength(length);
+  });
+
+  it("is looked at anew a few at a time, and again where keys change meanwhile", async () => {
+    await start();
+    const peers = await Promise.all(Array.from({ length: 300 }, (_, i) => openSocket(tokens.give(`t${i}`))));
+    tokens.most = 0;
+    tokens.changeKeys(...Array.from({ length: 100 }, (_, i) => `t${i}`));
+    expect(tokens.underWay).toBeGreaterThan(0);
+    tokens.changeKeys(...Array.from({ length: 100 }, (_, i) => `t${100 + i}`));
+    const codes = await Promise.all(peers.slice(0, 200).map(({ closed }) => closed));
+    expect(new Set(codes.map(({ code }) => code))).toEqual(new Set([4401]));
+    await sleep(100);
+    expect(peers.slice(200).every(({ socket }) => socket.readyState === WebSocket.OPEN)).toBe(true);
+    expect(tokens.most).toBeLessThanOrEqual(64);
+  });
+
+  it("ends every socket in its time, hundreds at one instant, while others go on", async () => {
+    await start();
+    tokens.give("short", { expiresAt: core.now() + 300 });
+    const short = await Promise.all(Array.from({ length: 300 }, () => openSocket("short")));
+    const long = await openSocket(tokens.give("long", { expiresAt: core.now() + 2 ** 33 }));
+    core.clock += 300;
+    const ended = await Promise.all(short.map(({ closed }) => closed));
+    expect(new Set(ended.map(({ code, reason }) => `${code} ${reason}`))).toEqual(new Set(["4401 The token has expired."]));
+    expect(long.socket.readyState).toBe(WebSocket.OPEN);
+  });
+});
