@@ -1,5 +1,5 @@
 /**
- * The warehouse with many alerts: what /alerts and /alerts/count cost, beside the simplest SQL that gives the same rows, sent through the same client.
+ * The warehouse with many alerts: what /alerts, /alerts/count and the events of a tenant cost, the first two beside the simplest SQL that gives the same rows, sent through the same client.
  *
  *   node bench/warehouse.ts [--rows 10000000] [--runs 31] [--keep <folder>]
  *
@@ -123,12 +123,46 @@ const measure = async (name: keyof typeof RANGES): Promise<void> => {
   );
 };
 
+const EVENTS = 50;
+/** The same page by the shortest SQL: an alert ends less than two minutes after its start, so the starts need not be read from the beginning. */
+const BARE_EVENTS = `SELECT id FROM (
+  SELECT * FROM alerts WHERE tenant = {tenant:String} AND start >= {since:Int64} - 120000 ORDER BY revision DESC LIMIT 1 BY id
+) WHERE NOT retracted AND endTimestamp >= {since:Int64} AND ({camera:String} = '' OR camera = {camera:String})
+  AND ({type:String} = '' OR eventType = {type:String}) ORDER BY endTimestamp DESC, id DESC LIMIT ${EVENTS}`;
+
+/** The newest events of all cameras, of one, of one type, and a page from the middle of the year. */
+const measureEvents = async (): Promise<void> => {
+  const open = { since: undefined, camera: undefined, type: undefined, limit: EVENTS, after: undefined, epochsOf: async () => new Map() };
+  const asks = {
+    newest: () => open,
+    camera: (run: number) => ({ ...open, camera: `camera-${(run * 37) % CAMERAS}` }),
+    type: () => ({ ...open, type: "Person" }),
+    middle: (run: number) => ({ ...open, after: { at: BEGIN + Math.floor(((run + 1) / (RUNS + 2)) * YEAR), id: "" } }),
+  };
+  for (const [name, asked] of Object.entries(asks)) {
+    const times: number[] = [];
+    for (let run = 0; run < RUNS; run++) {
+      const page = await timed(times, () => questions.events("default", asked(run)));
+      if (name === "middle" || run > 3) continue;
+      const since = page.rows.at(-1)?.end ?? BEGIN;
+      const { camera = "", type = "" } = asked(run);
+      const bare = await warehouse.select<{ id: string }>(BARE_EVENTS, { tenant: "default", since, camera, type });
+      if (page.rows.map(({ id }) => id).join() !== bare.map(({ id }) => id).join())
+        throw new Error(`events differ from the SQL (${name}, run ${run})`);
+    }
+    const sorted = times.toSorted((a, b) => a - b);
+    const p99 = sorted[Math.ceil(sorted.length * 0.99) - 1] as number;
+    console.log(`events ${name.padEnd(6)} first page of ${EVENTS}: p50 ${median(times).toFixed(1)} ms, p99 ${p99.toFixed(1)} ms`);
+  }
+};
+
 try {
   await fill();
   console.log(
     `${await one("SELECT count() AS n FROM alerts")} rows, ${Math.round((await one("SELECT sum(bytes_on_disk) AS n FROM system.parts WHERE active")) / 1e6)} MB on disk`,
   );
   for (const name of Object.keys(RANGES) as (keyof typeof RANGES)[]) await measure(name);
+  await measureEvents();
   console.log(`the engine's memory: ${memory().now} now, ${memory().most} at most`);
 } finally {
   await warehouse.close();

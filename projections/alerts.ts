@@ -1,13 +1,15 @@
 /** Alerts with all their revisions. The highest revision of an id is the truth; a retracted one is shown to nobody. */
 import type { Analytic, Direction, RuleType, Severity } from "../domain/camera.ts";
 import type { Alert, Derived } from "../domain/event.ts";
+import { eventTypeOf } from "../domain/event-type.ts";
 import { FIRST, KEPT, LAST, monthOf, type Projection, type Reader, WHENCE } from "./projection.ts";
 import type { AlertCount, Page, PageKey, Questions, Scope } from "./questions.ts";
 import { isMaybe, maybe, OF_CAMERA, OF_EPOCH, rangeParams, scopeParams } from "./scope.ts";
 import { CAUSE, CAUSE_COLUMNS, type CauseRow, causeOf, causeRow, sightingJson, sightingsOfJson } from "./sighting.ts";
 
 /**
- * `byEnd`, the engine's own second order of the rows, finds the latest alerts without reading the others.
+ * `byEnd` and `byTenantEnd`, the engine's own second orders of the rows, find the latest alerts of a camera and of a tenant without
+ * reading the others; `newest` keeps the newest end of each camera.
  * The month of the end stands in the partition too: so a part knows its least and greatest end, and most parts need not be opened.
  */
 export const alerts: Projection<"derived"> = {
@@ -23,9 +25,12 @@ export const alerts: Projection<"derived"> = {
   analytic LowCardinality(String), placeId LowCardinality(String), placeEpoch Int64, placeName LowCardinality(String),
   direction LowCardinality(Nullable(String)), count Int64,
   start Int64 CODEC(Delta, ZSTD), endTimestamp Int64 CODEC(Delta, ZSTD), raisedAt Int64 CODEC(Delta, ZSTD),
-  description String CODEC(ZSTD), objects String CODEC(ZSTD),${CAUSE},${WHENCE},
+  description String CODEC(ZSTD), objects String CODEC(ZSTD),
+  eventType LowCardinality(String) DEFAULT if(ruleType = 'notify' AND JSONHas(objects, 1, 'type'), JSONExtractString(objects, 1, 'type'), ruleType),${CAUSE},${WHENCE},
   INDEX byId id TYPE bloom_filter(0.001) GRANULARITY 1,
-  PROJECTION byEnd (SELECT tenant, camera, endTimestamp, id, start, analytic, placeId, placeEpoch ORDER BY tenant, camera, endTimestamp, id)
+  PROJECTION byEnd (SELECT tenant, camera, endTimestamp, id, start, eventType, analytic, placeId, placeEpoch ORDER BY tenant, camera, endTimestamp, id),
+  PROJECTION byTenantEnd (SELECT tenant, camera, endTimestamp, id, start, eventType, analytic, placeId, placeEpoch ORDER BY tenant, endTimestamp, id),
+  PROJECTION newest (SELECT tenant, camera, max(endTimestamp) GROUP BY tenant, camera)
 ) ENGINE = MergeTree PARTITION BY (${monthOf("start")}, ${monthOf("endTimestamp")})
 ORDER BY (tenant, camera, start, id, revision, position) ${KEPT}`,
   rows: (event: Derived) => (event.kind === "alert" ? [rowOf(event)] : []),
@@ -53,11 +58,12 @@ const rowOf = (a: Alert) => ({
   raisedAt: a.raisedAt,
   description: a.description,
   objects: a.objects === undefined ? "" : JSON.stringify(a.objects.map(sightingJson)),
+  eventType: eventTypeOf(a),
   ...causeRow(a.cause),
   receivedAt: a.receivedAt,
 });
 
-type AlertRow = CauseRow & {
+export type AlertRow = CauseRow & {
   readonly tenant: string;
   readonly camera: string;
   readonly id: string;
@@ -82,7 +88,7 @@ type AlertRow = CauseRow & {
   readonly receivedAt: number;
 };
 
-const alertOf = (row: AlertRow): Alert => ({
+export const alertOf = (row: AlertRow): Alert => ({
   kind: "alert",
   tenant: row.tenant,
   camera: row.camera,
@@ -107,8 +113,11 @@ const alertOf = (row: AlertRow): Alert => ({
   cause: causeOf(row),
 });
 
-const COLUMNS = `tenant, camera, id, revision, retracted, ruleId, ruleName, ruleType, ruleVersion, severity, analytic, placeId, placeEpoch, placeName,
+export const COLUMNS = `tenant, camera, id, revision, retracted, ruleId, ruleName, ruleType, ruleVersion, severity, analytic, placeId, placeEpoch, placeName,
   direction, count, start, endTimestamp, raisedAt, description, objects, ${CAUSE_COLUMNS}, receivedAt`;
+
+/** The rows of names have one start with them: so the range of the starts bounds what is looked through. */
+export const ofNames = (starts: string): string => `start >= arrayMin(${starts}) AND start <= arrayMax(${starts})`;
 
 /**
  * First the names of the rows that come next by their end, from `byEnd` alone; then, of those ids only, the newest revision.
@@ -116,7 +125,7 @@ const COLUMNS = `tenant, camera, id, revision, retracted, ruleId, ruleName, rule
  * Opening a part costs more than reading it, so the search looks back from the newest end a `window` at a time.
  */
 const LATEST = `
-WITH (SELECT max(endTimestamp) FROM alerts) AS newest,
+WITH (SELECT max(endTimestamp) FROM alerts WHERE ${OF_CAMERA}) AS newest,
 (
   SELECT groupArray((start, id, endTimestamp)) FROM (
     SELECT start, id, endTimestamp FROM alerts
@@ -128,18 +137,19 @@ WITH (SELECT max(endTimestamp) FROM alerts) AS newest,
 ) AS names
 SELECT ${COLUMNS}, length(names) AS found, tupleElement(names[-1], 3) AS lastAt, tupleElement(names[-1], 2) AS lastId
 FROM alerts
-WHERE ${OF_CAMERA} AND start >= arrayMin(tupleElement(names, 1)) AND start <= arrayMax(tupleElement(names, 1))
+WHERE ${OF_CAMERA} AND ${ofNames("tupleElement(names, 1)")}
   AND (start, id) GLOBAL IN (SELECT tupleElement(name, 1), tupleElement(name, 2) FROM (SELECT arrayJoin(names) AS name))
 ORDER BY start, id, revision DESC, position
 LIMIT 1 BY start, id`;
-const DAY_MS = 86_400_000;
+
+export const DAY_MS = 86_400_000;
 /** Windows grow eightfold; one beyond this many milliseconds reaches back to the beginning. */
-const WIDEST_MS = 8 ** 4 * DAY_MS;
+export const WIDEST_MS = 8 ** 4 * DAY_MS;
 type Named = AlertRow & { readonly found: number; readonly lastAt: number; readonly lastId: string };
 
-const isAfter = (row: { readonly endTimestamp: number; readonly id: string }, at: number, id: string): boolean =>
+export const isAfter = (row: { readonly endTimestamp: number; readonly id: string }, at: number, id: string): boolean =>
   row.endTimestamp < at || (row.endTimestamp === at && row.id < id);
-const latestFirst = (a: AlertRow, b: AlertRow): number => (isAfter(a, b.endTimestamp, b.id) ? 1 : -1);
+export const latestFirst = (a: AlertRow, b: AlertRow): number => (isAfter(a, b.endTimestamp, b.id) ? 1 : -1);
 
 /** Text is ordered by its bytes there and by UTF-16 here; ids are UUIDs, where both agree. */
 export const listAlerts = async (warehouse: Reader, scope: Scope, asked: Parameters<Questions["alerts"]>[1]): Promise<Page<Alert>> => {

@@ -3,6 +3,7 @@ import type { Clock, Meter, Warehouse } from "../domain/ports.ts";
 import { countAlerts, listAlerts, oneAlert } from "./alerts.ts";
 import { uptime } from "./coverage.ts";
 import { countCrossings, crossingHistogram, listCrossings } from "./crossings.ts";
+import { listEvents } from "./events.ts";
 import { behavior, listFrames } from "./frames.ts";
 import { occupancyHistogram } from "./occupancy.ts";
 import { listStays } from "./presence.ts";
@@ -23,6 +24,7 @@ export const ask = (
   return {
     alerts: (scope, asked) => timed("alerts", listAlerts(warehouse, scope, asked)),
     alert: (tenant, id) => timed("alert", oneAlert(warehouse, tenant, id)),
+    events: (tenant, asked) => timed("events", listEvents(warehouse, tenant, asked)),
     alertCounts: (scope, asked) => timed("alertCounts", countAlerts(warehouse, scope, asked)),
     crossings: (scope, asked) => timed("crossings", listCrossings(warehouse, scope, asked)),
     stays: (scope, asked) => timed("stays", listStays(warehouse, scope, asked)),

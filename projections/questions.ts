@@ -60,6 +60,19 @@ export type Track = {
 export interface Questions {
   alerts(scope: Scope, asked: Range & Paged & { readonly analytic: Analytic | undefined }): Promise<Page<Alert>>;
   alert(tenant: string, id: string): Promise<Alert | undefined>;
+  /**
+   * Alerts of a tenant over all its cameras, from `since` on: order end, id, both descending. `type` is that of domain/event-type.ts.
+   * `epochsOf` says of a camera what a Scope does.
+   */
+  events(
+    tenant: string,
+    asked: Paged & {
+      readonly since: Instant | undefined;
+      readonly camera: string | undefined;
+      readonly type: string | undefined;
+      readonly epochsOf: (camera: string) => Promise<ReadonlyMap<string, number>>;
+    },
+  ): Promise<Page<Alert>>;
   alertCounts(
     scope: Scope,
     asked: Range & { readonly analytic: Analytic | undefined; readonly limit: number },

@@ -5,6 +5,7 @@ import type { Page, PageKey, Range, Scope, Types } from "./questions.ts";
 
 type Params = Readonly<Record<string, Param>>;
 
+export const OF_TENANT = "tenant = {tenant:String}";
 export const OF_CAMERA = "tenant = {tenant:String} AND camera = {camera:String}";
 
 /** Rows from before a place's history was deleted are left out. The first epoch, 0, is that of places the camera says nothing of. */

@@ -157,6 +157,23 @@ export const fold = (facts: readonly Fact[], derived: readonly Derived[]) => {
       return newest?.retracted ? undefined : newest;
     },
 
+    /** Rows of an older epoch of a place are no rows; those of every camera of the tenant count. */
+    events: (
+      tenant: string,
+      {
+        since,
+        camera,
+        type,
+        epochs,
+      }: Pick<Asked<"events">, "since" | "camera" | "type"> & { readonly epochs: (camera: string) => Scope["epochs"] },
+    ): Alert[] =>
+      [...new Set(derived.filter((e) => e.tenant === tenant).map((e) => e.camera))]
+        .filter((one) => camera === undefined || one === camera)
+        .flatMap((one) => alertsOf({ tenant, camera: one, epochs: epochs(one) }, undefined, undefined, undefined))
+        .filter((a) => since === undefined || a.end >= since)
+        .filter((a) => type === undefined || type === (a.ruleType === "notify" && a.objects?.[0] ? a.objects[0].type : a.ruleType))
+        .sort((a, b) => compare([b.end, b.id], [a.end, a.id])),
+
     alertCounts: (scope: Scope, { from, to, analytic, limit }: Asked<"alertCounts">): AlertCount[] =>
       groups(alertsOf(scope, analytic, from, to), (a) => [a.place.analytic, a.ruleType, a.ruleId, a.place.id, a.direction ?? ""])
         .map((all) => {
