@@ -1,6 +1,6 @@
 /** What `/readyz` says and the lag: how the log takes what is written, and how far this process has come with what it has. */
 import type { Driven } from "./analytics/drive.ts";
-import type { Readiness } from "./api/core.ts";
+import { CAMERA_PART, type Readiness } from "./api/core.ts";
 import type { EventStore, Position } from "./domain/ports.ts";
 import type { Role } from "./domain/roles.ts";
 import { bookmarkFor } from "./ingest/relay.ts";
@@ -123,7 +123,7 @@ const engineParts = (
   const said = [has(driven.size, logs.facts.partitions), ...(restored ? [] : [`${behind ?? "an unknown number of"} records behind`])];
   return [
     { part: "engine", ready: restored, detail: said.join(", ") },
-    ...stopped.map((camera) => ({ part: `camera ${camera}`, ready: true, detail: "stopped by a defect until it is redefined" })),
+    ...stopped.map((camera) => ({ part: `${CAMERA_PART}${camera}`, ready: true, detail: "stopped by a defect until it is redefined" })),
   ];
 };
 

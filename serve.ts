@@ -34,7 +34,8 @@ export const serve = async (config: Config, openers?: Openers): Promise<void> =>
   const journal = openJournal(config.LOG_LEVEL);
   const startedAt = performance.now();
   const keys = await openKeys(config, journal);
-  const house = await compose(config, { journal, ...(openers && { openers }) }).catch((error: unknown) => {
+  let listening: number | undefined;
+  const house = await compose(config, { journal, port: () => listening, ...(openers && { openers }) }).catch((error: unknown) => {
     keys?.close();
     throw error;
   });
@@ -68,6 +69,7 @@ export const serve = async (config: Config, openers?: Openers): Promise<void> =>
     throw error;
   }
   const { port } = server.address() as AddressInfo;
+  listening = port;
   const host = config.HOST.includes(":") ? `[${config.HOST}]` : config.HOST;
   journal.info(
     { url: `http://${host}:${port}`, roles: config.ROLES, data: config.DATA, ms: Math.round(performance.now() - startedAt) },

@@ -20,6 +20,9 @@ export type Delivered = { readonly alert: Alert; readonly partition: number; rea
 /** `roles`: those of this process that work with the part. */
 export type Readiness = { readonly part: string; readonly roles: readonly Role[]; readonly ready: boolean; readonly detail: string };
 
+/** How parts begin that tell of one camera. */
+export const CAMERA_PART = "camera ";
+
 /** From where a tail goes on: one position a partition of the derived log. */
 export type Tail = readonly Position[];
 

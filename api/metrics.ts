@@ -16,14 +16,18 @@ const isLocal = (c: Context<Env>): boolean => {
 
 const hash = (text: string) => createHash("sha256").update(text).digest();
 
-/** With user and password set they are needed; without, only this machine may ask. Throws Problem 401 and 403. */
+/** Who runs the server: with user and password set, who shows them; without, this machine. */
+export const isOperator = (c: Context<Env>, expected: string | undefined): boolean => {
+  if (expected === undefined) return isLocal(c);
+  const given = `Basic ${Buffer.from(expected).toString("base64")}`;
+  return timingSafeEqual(hash(given), hash(c.req.header("authorization") ?? ""));
+};
+
+/** Throws Problem 401 and 403. */
 export const answerMetrics = async (c: Context<Env>, core: Core, expected: string | undefined): Promise<Response> => {
-  if (expected === undefined) {
-    if (!isLocal(c)) throw new Problem(403, "Metrics are answered on loopback only.");
-  } else {
-    const given = `Basic ${Buffer.from(expected).toString("base64")}`;
-    if (!timingSafeEqual(hash(given), hash(c.req.header("authorization") ?? "")))
-      throw new Problem(401, "Metrics need a user and a password.", { headers: { "www-authenticate": 'Basic realm="tallywire metrics"' } });
+  if (!isOperator(c, expected)) {
+    if (expected === undefined) throw new Problem(403, "Metrics are answered on loopback only.");
+    throw new Problem(401, "Metrics need a user and a password.", { headers: { "www-authenticate": 'Basic realm="tallywire metrics"' } });
   }
   return c.body(await core.metrics(), 200, { "content-type": "text/plain; version=0.0.4; charset=utf-8" });
 };

@@ -1,11 +1,12 @@
 /** /healthz, /readyz, /metrics, /openapi/<surface>.json and the reference pages. */
 import { Hono } from "hono";
-import type { Core } from "./core.ts";
-import { answerMetrics } from "./metrics.ts";
+import { CAMERA_PART, type Core } from "./core.ts";
+import { answerMetrics, isOperator } from "./metrics.ts";
 import { referencePage } from "./reference.ts";
 import type { Env, Surface } from "./surface.ts";
 
-export const opsRoutes = (core: Core, surfaces: readonly Surface[], metricsAuth: string | undefined): Hono<Env> => {
+/** `showsCameras`: to everybody, as where tokens are off. */
+export const opsRoutes = (core: Core, surfaces: readonly Surface[], metricsAuth: string | undefined, showsCameras: boolean): Hono<Env> => {
   const routes = new Hono<Env>();
 
   const [first] = surfaces;
@@ -14,8 +15,10 @@ export const opsRoutes = (core: Core, surfaces: readonly Surface[], metricsAuth:
   routes.get("/healthz", (c) => c.json({ status: "ok" }));
 
   routes.get("/readyz", async (c) => {
-    const parts = await core.ready();
-    const ready = parts.every((part) => part.ready);
+    const all = await core.ready();
+    const ready = all.every((part) => part.ready);
+    // Cameras are their tenant's business, and this path is open to all.
+    const parts = showsCameras || isOperator(c, metricsAuth) ? all : all.filter(({ part }) => !part.startsWith(CAMERA_PART));
     return c.json({ status: ready ? "ok" : "error", roles: core.roles, parts }, ready ? 200 : 503);
   });
 

@@ -27,6 +27,7 @@ const benches: readonly Bench[] = [
   { name: "sockets", full: [], quick: ["1000"], flags: ["--expose-gc"] },
   { name: "warehouse", full: [], quick: ["--rows", "100000", "--runs", "5"] },
   { name: "http", full: [], quick: ["--quick"] },
+  { name: "auth", full: [], quick: ["--quick"] },
   { name: "latency", full: [], quick: ["--quick"] },
   { name: "restart", full: [], quick: ["--quick"] },
 ];

@@ -54,6 +54,8 @@ export const limits = {
   cameraLookupMs: 5000,
   /** Names of cameras' hosts that are looked up at once: each takes a thread that files are written with, too. */
   cameraLookups: 2,
+  /** Milliseconds without a frame after which a camera is called offline. */
+  silentMs: 60_000,
   /** Milliseconds a query waits for `after=`. */
   afterMs: 5000,
   /** Milliseconds `/readyz` waits for the log and for the store. */
