@@ -5,9 +5,7 @@ import { type Caller, type NotKnown, type Scope, scopes } from "./surface.ts";
 
 const CONTROL = /\p{Cc}/u;
 /** A text that may stand in keys, rows and lines. Its length is that of the text: zod's own would count code points. */
-const name = z
-  .string()
-  .refine((text) => text.length > 0 && text.length <= limits.idLength && text.isWellFormed() && !CONTROL.test(text));
+const name = z.string().refine((text) => text.length > 0 && text.length <= limits.idLength && text.isWellFormed() && !CONTROL.test(text));
 /** Beyond, an instant is none (ECMAScript's own bound). */
 const LAST_SECOND = 8_640_000_000_000;
 const second = z.number().min(0).max(LAST_SECOND);

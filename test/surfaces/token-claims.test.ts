@@ -248,8 +248,8 @@ describe("the names of an object's own members", () => {
     );
   });
   it("are found in a long text in no time", () => {
-    const begin = performance.now();
+    const { user } = process.cpuUsage();
     memberNames(`{"a":"${"\\\\".repeat(500_000)}","b":${"[".repeat(1000)}${"]".repeat(1000)}}`);
-    expect(performance.now() - begin).toBeLessThan(500);
+    expect((process.cpuUsage().user - user) / 1000).toBeLessThan(500);
   });
 });

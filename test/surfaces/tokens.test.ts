@@ -27,7 +27,8 @@ import {
 } from "../support/tokens.ts";
 
 const PATH = "/api/v2/alerts?sensorId=a";
-const core = new FakeCore();
+// How often one may fail is tried elsewhere.
+const core = new FakeCore({ failedLogins: 1_000_000 });
 const keys = new FakeKeys();
 let served: Served;
 beforeAll(async () => {
