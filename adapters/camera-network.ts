@@ -72,7 +72,7 @@ export const openCameraNetwork = (settings: CameraNetworkSettings): CameraNetwor
 
   const isAllowed = (address: Address, port: number): boolean => {
     const meaning = meaningOf(address);
-    if (NEVER.some((range) => holds(range, meaning) || holds(range, address))) return false;
+    if (NEVER.some((range) => holds(range, meaning))) return false;
     const ranges = LOOPBACK.some((range) => holds(range, meaning)) ? local : outside;
     return ranges.some((range) => holds(range, meaning)) && !(ownPorts().includes(port) && isOfThisMachine(meaning));
   };
@@ -127,7 +127,7 @@ const inTurn = (most: number) => {
   const waiting: (() => void)[] = [];
   let running = 0;
   return async <T>(work: () => Promise<T>, given: AbortSignal): Promise<T> => {
-    while (running >= most && !given.aborted) await new Promise<void>((resolve) => waiting.push(resolve));
+    while (running >= most) await new Promise<void>((resolve) => waiting.push(resolve));
     if (given.aborted) {
       waiting.shift()?.();
       throw given.reason;

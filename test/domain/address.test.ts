@@ -55,12 +55,24 @@ describe("the text of an address", () => {
     expect(endsInNumber(text)).toBe(true);
   });
 
-  it.each(["4294967296", "256.1.1.1", "1.2.3.4.5", "1.256.1", "08.0.0.1", "0x", "1..2", "1.2.3.4..", ".1", "1.2.3.0xg", "-1.2.3.4", "1e3"])(
-    "is none when its numbers do not fit: %s",
-    (text) => {
-      expect(readAddress(text)).toBeUndefined();
-    },
-  );
+  it.each([
+    "4294967296",
+    "256.1.1.1",
+    "1.2.3.4.5",
+    "1.2.3.4.0",
+    "1:2:3:4::5:6:7:8",
+    "1.256.1",
+    "08.0.0.1",
+    "0x",
+    "1..2",
+    "1.2.3.4..",
+    ".1",
+    "1.2.3.0xg",
+    "-1.2.3.4",
+    "1e3",
+  ])("is none when its numbers do not fit: %s", (text) => {
+    expect(readAddress(text)).toBeUndefined();
+  });
 
   it.each(["localhost", "cam.example", "cam1", "1a", "0x7g", "1.example.", "", "fe80::1%eth0"])(
     "is none when it is a name or has a zone: %j",

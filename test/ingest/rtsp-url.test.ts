@@ -51,6 +51,7 @@ describe("the address of a camera", () => {
     ["rtsp://h/api_key=secret/live", "rtsp://h/api_key=***"],
     ["rtsp://h/pass_word=secret", "rtsp://h/pass_word=***"],
     ["rtsp://h/live;sig=secret", "rtsp://h/live;sig=***"],
+    ["rtsp://h/tokens/channel=1?key&stream=2", "rtsp://h/tokens/channel=1?key&stream=2"],
     ["rtsp://h/password=_channel=1", "rtsp://h/password=***"],
     [
       "rtsp://h/Streaming/Channels/101?transportmode=unicast&profile=p1",
