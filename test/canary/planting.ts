@@ -8,6 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { zstdCompressSync } from "node:zlib";
 import { CANARY } from "../support/canary.ts";
 import { formsOf } from "./forms.ts";
+import { ON_PURPOSE } from "./processes.ts";
 
 const folder = join(tmpdir(), "planted", "deep");
 mkdirSync(folder, { recursive: true });
@@ -30,7 +31,7 @@ const caught = spawn(process.execPath, ["-e", "process.stderr.write(process.env.
   env: { ...process.env, WORD: CANARY },
   stdio: "pipe",
 });
-const shown = spawn(process.execPath, ["-e", "setTimeout(() => {}, 400)", CANARY], { stdio: "ignore" });
+const shown = spawn(process.execPath, ["-e", "setTimeout(() => {}, 400)", CANARY, ON_PURPOSE], { stdio: "ignore" });
 const server = createServer((socket) => socket.end(`an answer with ${CANARY}`));
 await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
 const { port } = server.address() as { port: number };

@@ -2,14 +2,20 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { type Form, lookIn } from "./forms.ts";
 
+/** Stands in the command line that is planted: two runs on one machine see each other's. */
+export const ON_PURPOSE = "planted-on-purpose";
+
 export class Processes {
   readonly sights: { readonly pid: string; readonly program: string; readonly form: string }[] = [];
   readonly figures = { looks: 0, commandLines: 0 };
   readonly #forms: readonly Form[];
   readonly #known = new Map<string, string>();
 
-  constructor(forms: readonly Form[]) {
+  readonly #isPlanted: boolean;
+
+  constructor(forms: readonly Form[], isPlanted: boolean) {
     this.#forms = forms;
+    this.#isPlanted = isPlanted;
   }
 
   /** A process may take another command line: each is read every time, and looked through when it is new. */
@@ -22,6 +28,7 @@ export class Processes {
       if (line === undefined || line === this.#known.get(pid)) continue;
       this.#known.set(pid, line);
       this.figures.commandLines += 1;
+      if (line.includes(ON_PURPOSE) && !this.#isPlanted) continue;
       for (const { form } of lookIn(Buffer.from(line, "latin1"), this.#forms).sights)
         this.sights.push({ pid, program: line.split("\0")[0] ?? "", form });
     }

@@ -24,7 +24,7 @@ const planted = [
 /** What was shown on purpose and not seen. */
 const missedOnPurpose = async (): Promise<readonly string[]> => {
   const command = [process.execPath, fileURLToPath(new URL("planting.ts", import.meta.url))];
-  const { code, sights } = await watch({ command, folders: [], env, isShown: false });
+  const { code, sights } = await watch({ command, folders: [], env, isPlanted: true });
   if (code !== 0) return [`planting it ended with ${code}`];
   return planted.filter((where) => !sights.some((sight) => sight.includes(where)));
 };
@@ -44,7 +44,7 @@ const seen = await watch({
   command: [process.execPath, `${ROOT}node_modules/vitest/vitest.mjs`, "run", "--root", ROOT, ...process.argv.slice(2)],
   folders: ["data", ".types"].map((name) => ROOT + name).filter(existsSync),
   env: { ...env, TALLYWIRE_LOG_LEVEL: "debug", NO_COLOR: "1", FORCE_COLOR: undefined },
-  isShown: true,
+  isPlanted: false,
 });
 print(seen);
 if (seen.code !== 0) console.error(`the tests ended with ${seen.code}: what was not run was not looked at`);

@@ -25,8 +25,8 @@ export type Watching = {
   /** Folders looked through beside the one the command has for its temporary files. */
   readonly folders: readonly string[];
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** What the command prints goes on to whoever started us. */
-  readonly isShown: boolean;
+  /** Whether the command shows the canary on purpose. Otherwise what it prints goes on to whoever started us. */
+  readonly isPlanted: boolean;
 };
 
 /** What comes in pieces, looked through with the end of the piece before. */
@@ -61,12 +61,12 @@ const until = async (over: AbortSignal, everyMs: number, look: () => Promise<voi
   }
 };
 
-export const watch = async ({ command, folders, env, isShown }: Watching): Promise<Seen> => {
+export const watch = async ({ command, folders, env, isPlanted }: Watching): Promise<Seen> => {
   const base = await mkdtemp(join(tmpdir(), "canary-"));
   const [temporary, kept, inside] = ["t", "kept", "inside"].map((name) => join(base, name)) as [string, string, string];
   await Promise.all([temporary, inside].map((folder) => mkdir(folder)));
   const forms = formsOf(CANARY);
-  const [files, processes, sights] = [new Files(kept, forms), new Processes(forms), new Set<string>()];
+  const [files, processes, sights] = [new Files(kept, forms), new Processes(forms, isPlanted), new Set<string>()];
   const over = new AbortController();
   const options = `${env.NODE_OPTIONS ?? ""} --import=${new URL("inside.ts", import.meta.url)}`.trim();
   const child = spawn(command[0] as string, command.slice(1), {
@@ -84,7 +84,7 @@ export const watch = async ({ command, folders, env, isShown }: Watching): Promi
     from.on("data", (chunk: Buffer) => {
       printed += chunk.length;
       look(chunk);
-      if (isShown) to.write(chunk);
+      if (!isPlanted) to.write(chunk);
     });
   }
   try {
