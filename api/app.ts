@@ -3,7 +3,7 @@ import type { Server, ServerOptions } from "node:http";
 import type { Socket } from "node:net";
 import { Hono } from "hono";
 import { METHODS } from "hono/router";
-import { answerHeaders, calledByLoopback, crossOrigin } from "./browsers.ts";
+import { answerHeaders, calledByLoopback, crossOrigin, mayWrite } from "./browsers.ts";
 import type { Core } from "./core.ts";
 import { cursors } from "./cursor.ts";
 import { emdx } from "./emdx/routes.ts";
@@ -42,12 +42,12 @@ const securing = Object.entries(answerHeaders);
 /** All there are. */
 const published: readonly ((house: House, options: AppOptions) => Surface)[] = [emdx, myvms];
 
-export const createApp = (core: Core, options: AppOptions, make = published): App => {
+export const createApp = (core: Core, options: AppOptions): App => {
   const live = startLive(core);
   const { limits } = core;
   const access = { tokens: options.tokens, roles: core.roles, rates: createRates(options.rates, limits, core.meter) };
   const house: House = { core, live, cursors: cursors(core.epoch, live.at().length), access };
-  const surfaces = make.map((surface) => surface(house, options));
+  const surfaces = published.map((surface) => surface(house, options));
   let closing = false;
   const app = new Hono<Env>();
   app.use(async (c, next) => {
@@ -61,6 +61,11 @@ export const createApp = (core: Core, options: AppOptions, make = published): Ap
   if (options.loopbackOnly)
     app.use((c, next) => {
       calledByLoopback(c.req.header("host"));
+      return next();
+    });
+  if (options.tokens === undefined)
+    app.use((c, next) => {
+      mayWrite(c.req.method, c.req.header("origin"), c.req.header("host"), options.origins);
       return next();
     });
   if (options.origins.length > 0) app.use(crossOrigin(options.origins));
@@ -90,6 +95,7 @@ export const createApp = (core: Core, options: AppOptions, make = published): Ap
     attach: (server) => {
       attached = server;
       server.maxConnections = limits.connections;
+      server.on("drop", () => core.meter.count("tallywire_dropped_connections_total"));
       // Before hono: what an answer says itself goes before these. As a part of hono they cost twice as much.
       server.prependListener("request", (_, answer) => {
         for (const [name, value] of securing) answer.setHeader(name, value);

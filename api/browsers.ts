@@ -25,12 +25,22 @@ export const calledByLoopback = (host: string | undefined): void => {
   throw new Problem(421, "While tokens are off this is reached as localhost only. TALLYWIRE_INSECURE_BIND=true allows other names.");
 };
 
-/** Throws Problem 403 for a page of another origin that may not: browsers ask nobody before they open a socket. Programs name no origin. */
-export const mayOpenSocket = (origin: string | undefined, host: string | undefined, allowed: readonly string[]): void => {
-  if (origin === undefined || allowed.includes(origin) || allowed.includes("*")) return;
+/** A page of ours, or of an origin that is allowed; or a program, which names no origin. */
+const isWelcome = (origin: string | undefined, host: string | undefined, allowed: readonly string[]): boolean => {
+  if (origin === undefined || allowed.includes(origin) || allowed.includes("*")) return true;
   const from = URL.parse(origin);
-  if (from !== null && host !== undefined && from.host !== "" && from.host === URL.parse(`${from.protocol}//${host}`)?.host) return;
-  throw new Problem(403, "Pages of this origin may not open sockets here.");
+  return from !== null && host !== undefined && from.host !== "" && from.host === URL.parse(`${from.protocol}//${host}`)?.host;
+};
+
+/** Throws Problem 403 for a page of an origin that may not: browsers ask nobody before they open a socket. */
+export const mayOpenSocket = (origin: string | undefined, host: string | undefined, allowed: readonly string[]): void => {
+  if (!isWelcome(origin, host, allowed)) throw new Problem(403, "Pages of this origin may not open sockets here.");
+};
+
+const READING = new Set(["GET", "HEAD", "OPTIONS"]);
+/** Throws Problem 403 likewise: browsers send a text, or nothing, anywhere without asking, and while tokens are off that is all a write needs. */
+export const mayWrite = (method: string, origin: string | undefined, host: string | undefined, allowed: readonly string[]): void => {
+  if (!READING.has(method) && !isWelcome(origin, host, allowed)) throw new Problem(403, "Pages of this origin may change nothing here.");
 };
 
 /** `allowed`: exact origins, or `*` for all. */

@@ -9,7 +9,7 @@ import type { Caller, Scope } from "./surface.ts";
 /** Requests of one subject in a minute; 0: as many as it likes. Frames are apart: they have back-pressure of their own. */
 export type RatesAllowed = { readonly requests: number; readonly frames: number };
 
-/** All but `Limits` is counted in memory, for this process alone. */
+/** Counted in memory, for this process alone. */
 export interface Rates {
   /** Of an admitted caller. Rejects with Problem 429. */
   ask(caller: Caller, scope: Scope): Promise<void>;
@@ -20,12 +20,23 @@ export interface Rates {
 }
 
 const MINUTE = 60;
+/** The address of all that are too many to be told apart. */
+const OTHERS = "others";
 
-export const createRates = (allowed: RatesAllowed, limits: Pick<Limits, "failedLogins">, meter: Meter): Rates => {
+export const createRates = (allowed: RatesAllowed, limits: Pick<Limits, "failedLogins" | "failingAddresses">, meter: Meter): Rates => {
   const inMinute = (points: number) => (points === 0 ? undefined : new RateLimiterMemory({ points, duration: MINUTE }));
   const requests = inMinute(allowed.requests);
   const frames = inMinute(allowed.frames);
   const failures = new RateLimiterMemory({ points: limits.failedLogins, duration: MINUTE });
+  /** How many addresses have failed: each takes memory for a minute. */
+  const failing = new RateLimiterMemory({ points: limits.failingAddresses, duration: MINUTE });
+
+  const nameOf = async (address: string | undefined): Promise<string> => {
+    const network = networkOf(address);
+    if ((await failures.get(network)) !== null) return network;
+    const told = await failing.get(OTHERS);
+    return told !== null && told.consumedPoints >= limits.failingAddresses ? OTHERS : network;
+  };
 
   const refusal = (detail: string, { msBeforeNext }: RateLimiterRes) => {
     meter.count("tallywire_throttled_total");
@@ -43,11 +54,14 @@ export const createRates = (allowed: RatesAllowed, limits: Pick<Limits, "failedL
       });
     },
     knock: async (address) => {
-      const told = await failures.get(networkOf(address));
+      const told = await failures.get(await nameOf(address));
       if (told !== null && told.consumedPoints >= limits.failedLogins)
         throw refusal("Too many tokens that are no good came from there.", told);
     },
-    fail: async (address) => void (await failures.penalty(networkOf(address))),
+    fail: async (address) => {
+      const { isFirstInDuration } = await failures.penalty(await nameOf(address));
+      if (isFirstInDuration) await failing.penalty(OTHERS);
+    },
   };
 };
 

@@ -83,6 +83,8 @@ export const limits = {
   connections: 30_000,
   /** Tokens that are no good, or none, from one remote address in a minute: then only tokens verified before are let in. */
   failedLogins: 600,
+  /** Remote addresses that are told apart among those whose tokens were no good in a minute. */
+  failingAddresses: 20_000,
   sockets: 20_000,
   /** While tokens are on. */
   socketsPerTenant: 5000,

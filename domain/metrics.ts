@@ -47,6 +47,11 @@ export const metrics = {
   },
   tallywire_query_seconds: { kind: "histogram", help: "Questions to the warehouse.", labels: ["question"] },
   tallywire_http_seconds: { kind: "histogram", help: "HTTP requests.", labels: ["method", "route", "status"] },
+  tallywire_dropped_connections_total: {
+    kind: "counter",
+    help: "Connections closed at once, since there were too many.",
+    labels: [],
+  },
   tallywire_sockets: { kind: "gauge", help: "Open WebSocket connections.", labels: [] },
   tallywire_deliveries_total: { kind: "counter", help: "Alerts handed to sockets.", labels: [] },
   tallywire_slow_sockets_total: { kind: "counter", help: "Sockets closed with 4008.", labels: [] },

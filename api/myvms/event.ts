@@ -1,14 +1,12 @@
 /** An alert, as myvms says it: an event. */
 import type { z } from "@hono/zod-openapi";
 import type { Alert } from "../../domain/event.ts";
+import { eventTypeOf } from "../../domain/event-type.ts";
 import { traceId } from "../../domain/ids.ts";
 import { formatInstant } from "../instant.ts";
 import type { event } from "./event-schema.ts";
 
 export type EventBody = z.infer<typeof event>;
-
-/** A rule of type `notify` publishes what was detected: such an event has the type of its object. */
-export const eventType = ({ ruleType, objects }: Alert): string => (ruleType === "notify" ? objects?.[0]?.type : undefined) ?? ruleType;
 
 const lowestConfidence = ({ objects = [] }: Alert): number | null => {
   const known = objects.flatMap(({ confidence }) => confidence ?? []);
@@ -26,7 +24,7 @@ export const eventBody = (alert: Alert): EventBody => ({
   id: alert.id,
   tenant_id: alert.tenant,
   camera_id: alert.camera,
-  type: eventType(alert),
+  type: eventTypeOf(alert),
   confidence: lowestConfidence(alert),
   payload: {
     boxes: (alert.objects ?? []).map(({ bbox: { leftX, topY, rightX, bottomY } }) => ({ leftX, topY, rightX, bottomY })),

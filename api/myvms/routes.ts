@@ -10,6 +10,9 @@
  *   surfaces/myvms: "are alerts: their type is the rule's, for notify the object's"
  * - `track_id` is a number where the object's id is one that JSON can hold, else a text.
  *   surfaces/myvms: "name a track by a number where its id is one, else by a text"
+ * - A plain socket gets revision 0 of an event only; what is said to it in text is ignored.
+ *   surfaces/myvms-socket: "tells a plain client revision 0 only, tallywire.v1 each"
+ *   surfaces/myvms-socket: "ignores what is said in text, and is closed with 4400 for binary"
  * - Frames alone create no camera: such a sensor is not listed, and its events are there all the same.
  *   e2e/myvms: "of a sensor that nobody created are there, though it is no camera"
  * - `features` bound what `notify` may tell of from then on; what was told before stays. None: all that are licensed.

@@ -6,11 +6,12 @@
  */
 import type { Analytic } from "../../domain/camera.ts";
 import type { Alert } from "../../domain/event.ts";
+import { eventTypeOf } from "../../domain/event-type.ts";
 import type { Limits } from "../../domain/limits.ts";
 import { CLOSE, Connection, type Dialects, V1 } from "../connection.ts";
 import type { Arrived, House, SocketRoute } from "../surface.ts";
 import { compileWants, type Wanted } from "../wants.ts";
-import { eventBody, eventType } from "./event.ts";
+import { eventBody } from "./event.ts";
 
 const dialectsOf = ({ cursors }: House): Dialects => ({
   plain: { present: (alert) => JSON.stringify(eventBody(alert)), frame: ([data]) => `{"v":2,"data":${data}}`, revisions: false, most: 1 },
@@ -67,5 +68,5 @@ const wantedOf = (tenant: string, cameras: readonly string[], types: readonly st
   const isCamera = among(cameras);
   const isType = among(types);
   if (types.length === 0 && !cameras.includes(ANY)) return compileWants(tenant, wants);
-  return compileWants(tenant, wants, (alert: Alert) => isCamera(alert.camera) && isType(eventType(alert)));
+  return compileWants(tenant, wants, (alert: Alert) => isCamera(alert.camera) && isType(eventTypeOf(alert)));
 };

@@ -5,6 +5,7 @@ import { WebSocket } from "ws";
 import type { AppOptions } from "../../api/app.ts";
 import { isLoopbackOnly, readConfig } from "../../config.ts";
 import { FakeCore } from "../support/core.ts";
+import { FakeTokens } from "../support/fake-tokens.ts";
 import { anAlert, type Served, serveCore } from "../support/surface.ts";
 
 let core: FakeCore;
@@ -119,6 +120,23 @@ describe("a page of another origin", () => {
     expect(preflight.headers["access-control-allow-origin"]).toBe(page);
     expect(preflight.headers["access-control-allow-methods"]).toContain("DELETE");
     expect(preflight.headers["access-control-allow-headers"]).toBe("Authorization,Content-Type,User-Type");
+  });
+
+  it("changes nothing while tokens are off, although browsers send a text without asking; our own may, and programs", async () => {
+    await start({ origins: [page] });
+    const write = (headers: Record<string, string>, path = "/api/v2/frames") =>
+      ask(path, { "content-type": "text/plain", ...headers }, "POST").then(({ status }) => status);
+    for (const origin of ["https://example.com", "null", "http://127.0.0.1:1"])
+      for (const path of ["/api/v2/frames", "/v2/api/cameras", "/nothing"])
+        expect([path, await write({ origin }, path)]).toEqual([path, 403]);
+    expect(core.incoming).toEqual([]);
+    for (const origin of [page, served.url]) expect(await write({ origin })).toBe(202);
+    expect(await write({})).toBe(202);
+    expect((await ask(alerts, { origin: "https://example.com" })).status).toBe(200);
+    await served.close();
+    await start({ tokens: new FakeTokens() });
+    // A token goes along only where the page has it, and was allowed to send it.
+    expect(await write({ origin: "https://example.com" })).toBe(401);
   });
 
   it("may whatever it is where all are", async () => {

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
 import type { AppOptions } from "../../api/app.ts";
-import { createRates } from "../../api/rates.ts";
+import { createRates, type Rates } from "../../api/rates.ts";
 import { FakeCore } from "../support/core.ts";
 import { FakeTokens } from "../support/fake-tokens.ts";
 import { connect, json, type Loose, type Served, serveCore } from "../support/surface.ts";
@@ -101,6 +101,12 @@ describe("requests a minute", () => {
   });
 });
 
+const letIn = (rates: Rates) => (address: string) =>
+  rates.knock(address).then(
+    () => true,
+    (error: { status: number }) => error.status !== 429,
+  );
+
 describe("tokens that are no good", () => {
   it("are 401 so many times from one address, then 429 and not looked at, whatever a header says; known ones pass", async () => {
     await start({ failedLogins: 4 });
@@ -123,12 +129,8 @@ describe("tokens that are no good", () => {
 
   it("are counted for an address; of IPv6 for the network it is in", async () => {
     await start();
-    const rates = createRates({ requests: 0, frames: 0 }, { failedLogins: 1 }, core.meter);
-    const isLetIn = (address: string) =>
-      rates.knock(address).then(
-        () => true,
-        (error: { status: number }) => error.status !== 429,
-      );
+    const rates = createRates({ requests: 0, frames: 0 }, { failedLogins: 1, failingAddresses: 100 }, core.meter);
+    const isLetIn = letIn(rates);
     for (const failed of ["10.0.0.1", "::ffff:10.0.0.2", "2001:db8::1", "fe80::1", "::1"]) await rates.fail(failed);
     const table: readonly (readonly [string, boolean])[] = [
       ["10.0.0.1", false],
@@ -142,7 +144,20 @@ describe("tokens that are no good", () => {
       ["fe80::2", false],
       ["::1", false],
     ];
-    for (const [address, letIn] of table) expect([address, await isLetIn(address)]).toEqual([address, letIn]);
+    for (const [address, isIn] of table) expect([address, await isLetIn(address)]).toEqual([address, isIn]);
+  });
+
+  it("are counted as if they came from one address, where too many are to be told apart", async () => {
+    await start();
+    const rates = createRates({ requests: 0, frames: 0 }, { failedLogins: 2, failingAddresses: 3 }, core.meter);
+    const isLetIn = letIn(rates);
+    for (const address of ["10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4", "10.0.0.5"]) {
+      expect(await isLetIn(address)).toBe(true);
+      await rates.fail(address);
+    }
+    expect([await isLetIn("10.0.0.6"), await isLetIn("10.0.0.1")]).toEqual([false, true]);
+    await rates.fail("10.0.0.1");
+    expect([await isLetIn("10.0.0.1"), await isLetIn("10.0.0.2")]).toEqual([false, true]);
   });
 
   it("are not counted where it is the keys that cannot be had: 503, for sockets too", async () => {
@@ -194,6 +209,7 @@ describe("sockets", () => {
     const [first, second] = [dialled(), dialled()];
     await sleep(100);
     expect(await dialled().isClosed()).toBe("closed");
+    expect(core.counted).toContain("tallywire_dropped_connections_total");
     expect([await first.isClosed(), await second.isClosed()]).toEqual(["open", "open"]);
     first.socket.destroy();
     await sleep(100);

@@ -1,28 +1,17 @@
-import { OpenAPIHono } from "@hono/zod-openapi";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { eventBody } from "../../api/myvms/event.ts";
 import { event, plainMessage, v1Message } from "../../api/myvms/event-schema.ts";
-import { eventSocket } from "../../api/myvms/socket.ts";
-import type { Env, House, Surface } from "../../api/surface.ts";
 import type { Alert, Sighting } from "../../domain/event.ts";
 import { traceId } from "../../domain/ids.ts";
 import { FakeCore } from "../support/core.ts";
 import { anAlert, connect, type Loose, type Served, serveCore } from "../support/surface.ts";
 
 const path = "/v2/ws/events";
-const surface = (house: House, { tenant }: { readonly tenant: string }): Surface => ({
-  name: "events",
-  bases: ["/v2"],
-  routes: new OpenAPIHono<Env>(),
-  sockets: [eventSocket(house, [path], { tenant })],
-  document: () => ({}),
-});
-
 let core: FakeCore;
 let served: Served;
 const start = async (own: ConstructorParameters<typeof FakeCore>[0] = {}): Promise<void> => {
   core = new FakeCore(own);
-  served = await serveCore(core, {}, [surface]);
+  served = await serveCore(core);
 };
 beforeEach(() => start());
 afterEach(() => served.close());

@@ -14,7 +14,7 @@ const quirksOf = (surface: string) => {
   const [, ...entries] = head.split(/^ \* - /m);
   return entries.map((entry) => ({
     quirk: entry.split("\n")[0] ?? "",
-    tests: [...entry.matchAll(/^ \* {3}(\w+\/\w+): "([^"\n]+)"$/gm)].map(([, file = "", title = ""]) => ({ file, title })),
+    tests: [...entry.matchAll(/^ \* {3}([\w-]+\/[\w-]+): "([^"\n]+)"$/gm)].map(([, file = "", title = ""]) => ({ file, title })),
   }));
 };
 
