@@ -105,6 +105,14 @@ describe("the password in a camera's address", () => {
     expect((await create("userinfo", canaryUrls.userinfo())).status).toBe(409);
   });
 
+  it("is not kept of what a vendor's system tells of a camera", async () => {
+    const event = { camera_id: "userinfo", camera_name: "Door", camera_url: canaryUrls.userinfo(), change: "camera_streaming" };
+    const tell = (body: object) => call("POST", "/api/v2/cameras/userinfo/state", body);
+    expect((await tell({ alert_type: "camera_status_change", event })).status).toBe(202);
+    expect((await tell({ alert_type: "camera_status_change", event: { ...event, change: 7 } })).status).toBe(422);
+    expect(seenIn(told)).toEqual([]);
+  });
+
   it("stays as it is when the masked form is written back, and is not replaced by the mask", async () => {
     const { body } = await call("GET", "/v2/api/cameras/userinfo");
     expect(await call("PATCH", "/v2/api/cameras/userinfo", { name: "Door", rtsp_url: body.rtsp_url })).toMatchObject({ status: 200 });
