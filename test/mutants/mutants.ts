@@ -11,6 +11,7 @@ export type Mutant = {
 const LAWS = ["test/laws/oracle.test.ts"];
 /** Where there is Kafka; without it these cannot be noticed. */
 const OWNERS = ["test/adapters/log-kafka.test.ts"];
+const TOKENS = ["test/surfaces/tokens.test.ts", "test/surfaces/token-memory.test.ts"];
 
 export const mutants: readonly Mutant[] = [
   {
@@ -243,5 +244,61 @@ export const mutants: readonly Mutant[] = [
     find: "  for (let part = parts; part < before; part++) records.push(tombstone(part));\n",
     replace: "",
     tests: OWNERS,
+  },
+  {
+    name: "a sealed address opens for another camera",
+    file: "adapters/vault.ts",
+    find: "cipher.setAAD(aboutOf(newest.name, about));\n      const",
+    replace: 'cipher.setAAD(aboutOf(newest.name, ""));\n      const',
+    tests: ["test/adapters/vault.test.ts"],
+  },
+  {
+    name: "one allowed address of a camera's host is enough",
+    file: "adapters/camera-network.ts",
+    find: "known.length === found.length",
+    replace: "known.length > 0",
+    tests: ["test/adapters/camera-network.test.ts"],
+  },
+  {
+    name: "a range that is wider than loopback opens it",
+    file: "adapters/camera-network.ts",
+    find: "holds(loopback, range)",
+    replace: "holds(loopback, range) || holds(range, loopback)",
+    tests: ["test/adapters/camera-network.test.ts"],
+  },
+  {
+    name: "the rest of a password that holds an & is shown",
+    file: "ingest/rtsp-url.ts",
+    find: 'const tail = KNOWN_TAIL.exec(rest.slice(from))?.[0] ?? "";',
+    replace: 'const tail = /[&_].*$/.exec(rest.slice(from))?.[0] ?? "";',
+    tests: ["test/ingest/rtsp-url.test.ts"],
+  },
+  {
+    name: "a key serves whatever algorithm the token names",
+    file: "api/tokens.ts",
+    find: "keys.filter((key) => key.alg === alg && (",
+    replace: "keys.filter((key) => (",
+    tests: TOKENS,
+  },
+  {
+    name: "a token is known though its key is gone",
+    file: "api/tokens.ts",
+    find: "    kept.clear();\n",
+    replace: "",
+    tests: TOKENS,
+  },
+  {
+    name: "a token is known after it has expired",
+    file: "api/tokens.ts",
+    find: "now() < caller.expiresAt",
+    replace: "now() > 0",
+    tests: TOKENS,
+  },
+  {
+    name: "of a claim that stands twice the last one counts",
+    file: "api/token-parts.ts",
+    find: "new Set(names).size === names.length ? value : undefined",
+    replace: "names.length > 0 ? value : undefined",
+    tests: ["test/surfaces/token-claims.test.ts"],
   },
 ];
