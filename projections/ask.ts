@@ -8,6 +8,7 @@ import { behavior, listFrames } from "./frames.ts";
 import { occupancyHistogram } from "./occupancy.ts";
 import { listStays } from "./presence.ts";
 import type { Questions } from "./questions.ts";
+import { newestSigns } from "./states.ts";
 
 export const ask = (
   warehouse: Pick<Warehouse, "select">,
@@ -33,6 +34,7 @@ export const ask = (
     occupancyHistogram: (scope, asked) => timed("occupancyHistogram", occupancyHistogram(warehouse, scope, asked)),
     uptime: (scope, asked) => timed("uptime", uptime(warehouse, scope, asked)),
     frames: (scope, asked) => timed("frames", listFrames(warehouse, scope, asked)),
+    signs: (tenant, cameras) => timed("signs", newestSigns(warehouse, tenant, cameras)),
     behavior: (scope, asked) => timed("behavior", behavior(warehouse, scope, asked)),
   };
 };

@@ -5,9 +5,10 @@ import type { Page, Paged, Questions, Range, Scope, Track } from "./questions.ts
 import { cameraParams, OF_CAMERA, pageOf, rangeParams } from "./scope.ts";
 import { infoOf, infoText } from "./sighting.ts";
 
+/** `newest`, a second table the engine keeps in step by itself, has the newest timestamp of each camera: see states.ts. */
 export const frames: Projection<"facts"> = {
   name: "frames",
-  version: 1,
+  version: 2,
   log: "facts",
   kind: "rows",
   ddl: (table) => `CREATE TABLE IF NOT EXISTS ${table} (
@@ -15,7 +16,8 @@ export const frames: Projection<"facts"> = {
   timestamp Int64 CODEC(Delta, ZSTD), id String CODEC(ZSTD), modelVersion LowCardinality(Nullable(String)),
   ids Array(String) CODEC(ZSTD), types Array(LowCardinality(String)),
   leftX Array(Float64) CODEC(ZSTD), topY Array(Float64) CODEC(ZSTD), rightX Array(Float64) CODEC(ZSTD), bottomY Array(Float64) CODEC(ZSTD),
-  confidence Array(Nullable(Float64)) CODEC(ZSTD), info Array(String) CODEC(ZSTD),${WHENCE}
+  confidence Array(Nullable(Float64)) CODEC(ZSTD), info Array(String) CODEC(ZSTD),${WHENCE},
+  PROJECTION newest (SELECT tenant, camera, max(timestamp) GROUP BY tenant, camera)
 ) ENGINE = MergeTree PARTITION BY ${monthOf("timestamp")} ORDER BY (tenant, camera, timestamp, id, position) ${KEPT}`,
   rows: (event: Fact) => (event.kind === "frame" ? [rowOf(event)] : []),
 };

@@ -1,5 +1,6 @@
 /** What can be asked of the read models and what is answered. Each is implemented beside its table. Types only. */
 import type { Analytic, Direction, RuleType } from "../domain/camera.ts";
+import type { Sign } from "../domain/camera-status.ts";
 import type { Instant } from "../domain/envelope.ts";
 import type { Alert, Crossing, Frame, Presence } from "../domain/event.ts";
 
@@ -107,6 +108,8 @@ export interface Questions {
   uptime(scope: Scope, asked: Range): Promise<number>;
   /** Ascending by timestamp, id. */
   frames(scope: Scope, asked: Range & Paged): Promise<Page<Frame>>;
+  /** The newest sign of each camera (domain/camera-status.ts), of all the tenant's where none are named. One of which nothing is known is left out. */
+  signs(tenant: string, cameras: readonly string[] | undefined): Promise<ReadonlyMap<string, Sign>>;
   /** One row an object; `limit` bounds the frames read. x, y: the bottom centre of the box, pixels. */
   behavior(scope: Scope, asked: Range & Paged & { readonly types: Types }): Promise<Page<Track>>;
 }

@@ -25,8 +25,10 @@ export const projectorSuite = (opens: () => Promise<Stored>): void => {
   });
 
   it("reckons what waits in the logs from the records there and the mean of those read", async () => {
-    const { stored, logs, facts, derived, append } = await begin(120);
-    await append();
+    const { stored, logs, facts: all, derived, append } = await begin(120);
+    // Records of 20 facts each: so the next of them is as the mean.
+    const facts = all.slice(0, all.length - (all.length % 20));
+    await append({ facts, derived });
     const warehouse = await stored.open();
     const { progress, stop } = await projected(logs, warehouse);
     const waiting = async (log: "facts" | "derived", from: (partition: number) => number): Promise<number> => {

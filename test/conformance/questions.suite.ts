@@ -254,6 +254,18 @@ export const questionsSuite = (opens: () => Promise<Opened>, often = 40): void =
     }
   });
 
+  it("for the newest signs of cameras: a frame, a word, or neither", async () => {
+    for (const seed of SEEDS) {
+      for (const cameras of [undefined, CAMERAS, CAMERAS.slice(1), ["nowhere"], []]) {
+        const expected = told.signs(`t${seed}`, cameras);
+        expect(await questions.signs(`t${seed}`, cameras), `${seed} ${cameras}`).toEqual(expected);
+        heard("signs", expected.size);
+        heard("signs with a word", [...expected.values()].filter(({ state }) => state !== undefined).length);
+      }
+    }
+    expect(await questions.signs("nobody", undefined)).toEqual(new Map());
+  });
+
   it("an alert of before types were kept has the type it would be given now", async () => {
     const columns = (await asked.select<{ name: string }>("DESCRIBE TABLE alerts", {})).map(({ name }) => name);
     const kept = columns.filter((name) => name !== "eventType").join(", ");
@@ -267,7 +279,7 @@ export const questionsSuite = (opens: () => Promise<Opened>, often = 40): void =
 
   it("and each of these comparisons had something to say", () => {
     expect([...compared].filter(([, n]) => n < often / 4)).toEqual([]);
-    expect(compared.size).toBe(22);
+    expect(compared.size).toBe(24);
   });
 
   it("an unknown camera has empty answers", async () => {

@@ -24,6 +24,10 @@ describe("The status of a camera", () => {
     ["it was said to be gone and there never was a frame", sign(undefined, "offline", 1), "offline"],
     ["it was said to be there after an old frame", sign(500_000, "online", 1000), "online"],
     ["that word is old too", sign(500_000, "online", limits.silentMs), "offline"],
+    ["it was said to be there at the last frame, too long ago", sign(limits.silentMs, "online", limits.silentMs), "offline"],
+    ["frames came long after it was said to be there", sign(1000, "online", limits.silentMs + 1), "online"],
+    ["frames came after it was said to be gone, and stopped", sign(limits.silentMs, "offline", limits.silentMs + 1), "offline"],
+    ["it was removed and there never was a frame", sign(undefined, "removed", 999_999), "offline"],
     ["it was said to be there long ago, and there never was a frame", sign(undefined, "online", 999_999), "online"],
   ])("where %s", (_, given, expected) => {
     expect(statusOf(given, now)).toBe(expected);

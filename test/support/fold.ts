@@ -1,5 +1,6 @@
 /** Answers every question by going through the events one by one. Shares nothing with the SQL: only what is asked and answered. */
-import type { Alert, Coverage, Crossing, Derived, Fact, Frame, Presence } from "../../domain/event.ts";
+import type { Sign } from "../../domain/camera-status.ts";
+import type { Alert, CameraState, Coverage, Crossing, Derived, Fact, Frame, Presence } from "../../domain/event.ts";
 import type {
   AlertCount,
   OccupancyBucket,
@@ -255,6 +256,26 @@ export const fold = (facts: readonly Fact[], derived: readonly Derived[]) => {
         return watched.some((c) => c.start <= t && c.end > t) ? sum + (instants[i + 1] as number) - t : sum;
       }, 0);
       return covered / (hi - lo);
+    },
+
+    signs: (tenant: string, cameras: readonly string[] | undefined): Map<string, Sign> => {
+      const signs = new Map<string, Sign>();
+      for (const camera of new Set(facts.filter((e) => e.tenant === tenant).map((e) => e.camera))) {
+        if (cameras?.includes(camera) === false) continue;
+        const timestamps = framesOf({ tenant, camera, epochs: new Map() }, undefined, undefined).map((f) => f.timestamp);
+        const words = firstOf(
+          ofCamera(facts, { tenant, camera, epochs: new Map() }).filter((e): e is CameraState => e.kind === "camera-state"),
+          (e) => [e.at, e.state],
+        ).filter(({ state }) => state !== "other");
+        const last = words.reduce<CameraState | undefined>((best, e) => (best === undefined || e.at >= best.at ? e : best), undefined);
+        if (timestamps.length === 0 && last === undefined) continue;
+        signs.set(camera, {
+          lastFrame: timestamps.length === 0 ? undefined : Math.max(...timestamps),
+          state: last?.state as Sign["state"],
+          stateAt: last?.at,
+        });
+      }
+      return signs;
     },
 
     frames: (scope: Scope, { from, to }: Omit<Asked<"frames">, "limit" | "after">): Frame[] => framesOf(scope, from, to),

@@ -104,6 +104,17 @@ export const historyOf = (seed: number, tenant: string, camera: string, size: nu
   const isSilent = d.chance(0.6);
   const isKept = (fact: Fact): boolean => !(isSilent && fact.kind === "frame" && fact.timestamp > last - 5000 && fact.timestamp < last);
   facts.splice(0, facts.length, ...facts.filter(isKept));
+  for (let i = d.upTo(8); i > 0; i--) {
+    const state = d.one(["online", "offline", "removed", "other", "other"] as const);
+    facts.push({
+      ...envelope(),
+      kind: "camera-state",
+      at: moment(),
+      state,
+      change: d.one([undefined, "camera_add"]),
+      reason: d.one([undefined, "it's gone"]),
+    });
+  }
   const repeats = <E>(all: E[]): E[] => all.flatMap((e, i) => (d.chance(0.05) && i > 0 ? [e, all[d.upTo(i)] as E] : [e]));
   return { facts: repeats(facts), derived: repeats(derived) };
 };

@@ -53,6 +53,7 @@ export const visits = <S extends Stored>(opens: () => Promise<S>) => {
         crossings: (await questions.crossings(scope, { ...open, tripwireId: undefined })).rows,
         stays: (await questions.stays(scope, { ...open, analytic: undefined, placeId: undefined })).rows,
         frames: (await questions.frames(scope, open)).rows,
+        signs: await questions.signs(scope.tenant, undefined),
         uptime: await questions.uptime(scope, open),
       };
       const rows: Record<string, number> = {};
@@ -74,6 +75,7 @@ export const visits = <S extends Stored>(opens: () => Promise<S>) => {
       crossings: told.crossings(scope, { ...all, tripwireId: undefined }),
       stays: told.stays(scope, { ...all, analytic: undefined, placeId: undefined }),
       frames: told.frames(scope, all),
+      signs: told.signs(scope.tenant, undefined),
       uptime: told.uptime(scope, all),
     };
   };
@@ -83,6 +85,7 @@ export const visits = <S extends Stored>(opens: () => Promise<S>) => {
     presence: derived.filter((e) => e.kind === "presence").length,
     coverage: derived.filter((e) => e.kind === "coverage").length,
     frames: facts.filter((e) => e.kind === "frame").length,
+    states: facts.filter((e) => e.kind === "camera-state").length,
   });
   return { begin, visit, expected, rowsOf };
 };
