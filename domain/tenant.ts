@@ -13,7 +13,14 @@ import { firstOf, identifier, whole } from "./rule-check.ts";
 export type TenantSettings = { readonly cameraLimit: number; readonly features: Licence };
 
 /** What a camera was created as: who was interrupted between the two streams goes on from this. */
-export type Added = { readonly channel: number; readonly description: Description; readonly licence: Licence; readonly at: Instant };
+export type Added = {
+  readonly channel: number;
+  readonly description: Description;
+  readonly licence: Licence;
+  readonly at: Instant;
+  /** Whoever wanted it: another may have to finish it. */
+  readonly by?: string;
+};
 
 export type TenantCommand =
   /** `limit` and `licence`: what the tenant's settings and the token allow together. */
@@ -21,9 +28,7 @@ export type TenantCommand =
       readonly type: "add-camera";
       readonly camera: string;
       readonly limit: number;
-      readonly description: Description;
-      readonly licence: Licence;
-      readonly at: Instant;
+      readonly added: Omit<Added, "channel">;
     }
   | { readonly type: "drop-camera"; readonly camera: string; readonly channel: number }
   | { readonly type: "set-tenant"; readonly settings: TenantSettings };
@@ -77,11 +82,11 @@ export const tenantDecider: Decider<TenantCommand, Tenant, TenantEvent> = {
 };
 
 const addCamera = (command: Extract<TenantCommand, { type: "add-camera" }>, { cameras, lastChannel }: Tenant): Decision => {
-  const { camera, limit, description, licence, at } = command;
+  const { camera, limit, added } = command;
   if (cameras.has(camera)) return refuse("conflict", "id", "there is such a camera");
   if (cameras.size >= limit) return refuse("conflict", "", `the camera limit of ${limit} is reached`);
   if (lastChannel >= limits.channels) return refuse("conflict", "", "all channel numbers have been given out");
-  return [{ type: "camera-added", camera, channel: lastChannel + 1, description, licence, at }];
+  return [{ type: "camera-added", camera, channel: lastChannel + 1, ...added }];
 };
 
 const setTenant = (settings: TenantSettings, tenant: Tenant): Decision => {

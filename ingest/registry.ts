@@ -51,7 +51,8 @@ export const createRegistry = ({ relay, cameras, urls, ...folding }: World): Reg
       await decided(key.tenant, { type: "drop-camera", camera: key.camera, channel: added.channel }, undefined);
       return undefined;
     }
-    const done = await cameras.change(key, { type: "register", ...added }, undefined);
+    const { by, ...registration } = added;
+    const done = await cameras.change(key, { type: "register", ...registration }, by);
     return isRefusal(done) ? undefined : done.camera.registered;
   };
 
@@ -78,10 +79,12 @@ export const createRegistry = ({ relay, cameras, urls, ...folding }: World): Reg
     const flaw = cameraDecider.decide({ type: "register", channel: 1, description, licence, at }, initialCamera());
     if (isRefusal(flaw)) return flaw;
     const limit = Math.min(before.settings.cameraLimit, asker.cameraLimit ?? Number.POSITIVE_INFINITY);
-    const added = await decided(of, { type: "add-camera", camera, limit, description, licence, at }, asker.subject);
+    const { subject } = asker;
+    const by = subject === undefined ? {} : { by: subject };
+    const added = await decided(of, { type: "add-camera", camera, limit, added: { description, licence, at, ...by } }, subject);
     if (isRefusal(added)) return added;
     const { channel } = added.cameras.get(camera) as Added;
-    return cameras.change(key, { type: "register", channel, description, licence, at }, asker.subject);
+    return cameras.change(key, { type: "register", channel, description, licence, at }, subject);
   };
 
   const change: Registry["change"] = async (key, { rtspUrl, ...said }, asker) => {

@@ -5,7 +5,12 @@ import { describedAs } from "../../domain/registration.ts";
 import { initialTenant, type Tenant, type TenantCommand, tenantDecider } from "../../domain/tenant.ts";
 
 const description = { ...describedAs, name: "Gate", model: undefined, url: undefined };
-const add = (camera: string, limit = 10): TenantCommand => ({ type: "add-camera", camera, limit, description, licence: "every", at: 1 });
+const add = (camera: string, limit = 10): TenantCommand => ({
+  type: "add-camera",
+  camera,
+  limit,
+  added: { description, licence: "every", at: 1 },
+});
 const having = (...commands: readonly TenantCommand[]): Tenant =>
   commands.reduce((tenant, command) => {
     const decided = tenantDecider.decide(command, tenant);

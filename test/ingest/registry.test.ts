@@ -156,6 +156,9 @@ describe("The registry", () => {
       expect(await here.registry.create(key, { name: "Another" }, me)).toMatchObject({ refused: "conflict" });
       const [only] = await here.registry.list("acme");
       expect(only?.registration).toMatchObject({ name: "Front", channel: 1 });
+      expect(await here.audit.page("acme", { camera: "front", before: undefined, limit: 9 })).toMatchObject([
+        { type: "camera-registered", by: "me" },
+      ]);
       expect(vault.open(only?.registration.url?.sealed as string, keyText("acme", "front"))).toBe(url);
     });
     // Unregistered, not dropped.
