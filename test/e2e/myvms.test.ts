@@ -7,6 +7,7 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
 import { type RunningServer, startServer } from "../../examples/server.ts";
+import { CANARY } from "../support/canary.ts";
 import { declared, json, type Loose } from "../support/surface.ts";
 
 const env = {
@@ -174,7 +175,7 @@ describe("A camera", () => {
   });
 
   it("is there again after a restart with its address, and who did what can be read back", async () => {
-    await must("POST", "/v2/api/cameras", { id: "gate", rtsp_url: "rtsp://admin:S3cret-of-the-gate@192.168.7.7/stream" });
+    await must("POST", "/v2/api/cameras", { id: "gate", rtsp_url: `rtsp://admin:${CANARY}@192.168.7.7/stream` });
     const before = (await must("GET", "/v2/api/cameras")).body;
     await server.stop();
     server = await startServer({ data, env });
