@@ -131,7 +131,7 @@ describe("A camera", () => {
     ["an address that is none", { rtsp_url: `http://user:${CANARY}@192.168.1.20/` }, "rtsp_url: must begin with"],
     ["an address outside", { rtsp_url: `rtsp://user:${CANARY}@8.8.8.8/` }, "rtsp_url: no camera may be at this address"],
     ["itself", { rtsp_url: `rtsp://user:${CANARY}@127.0.0.1/` }, "rtsp_url: no camera may be at this address"],
-    ["no JSON", '{"rtsp_url":`rtsp://user:${CANARY}@192.168.1.20', `The body is no JSON"],
+    ["no JSON", `{"rtsp_url":"rtsp://user:${CANARY}@192.168.1.20`, "The body is no JSON"],
     ["a list", [], ""],
   ])("with %s is 422, and no answer quotes a password", async (_, body, detail) => {
     for (const [method, path] of [
