@@ -81,8 +81,9 @@ export const askedBy = (c: Context<Env>): Asked => ({
   token: undefined,
   remote: c.env?.incoming?.socket.remoteAddress,
 });
-export const askedByUpgrade = ({ headers, socket }: IncomingMessage, query: URLSearchParams): Asked => ({
-  authorization: headers.authorization,
+/** Of several Authorization headers Node would keep the first: together they are no header that is understood, as over HTTP. */
+export const askedByUpgrade = ({ headersDistinct, socket }: IncomingMessage, query: URLSearchParams): Asked => ({
+  authorization: headersDistinct.authorization?.join(", "),
   token: query.get("token") ?? undefined,
   remote: socket.remoteAddress,
 });

@@ -244,8 +244,10 @@ describe("every route", () => {
     await call("GET", `/config/rule/alerts/tripwire?sensorId=${demoSensor}`);
     for (const analytic of ["fov", "tripwire", "roi"]) await call("DELETE", `/config/rule/alerts/${analytic}?sensorId=${demoSensor}`);
     for (const place of ["tripwire", "roi", "sensor"]) await call("DELETE", `/config/${place}?sensorId=${demoSensor}`);
-    const all = Object.entries<object>(document.paths).flatMap(([path, methods]) =>
-      Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
+    const all = Object.entries<Loose>(document.paths).flatMap(([path, methods]) =>
+      Object.keys(methods)
+        .filter((method) => methods[method]["x-websocket"] === undefined)
+        .map((method) => `${method.toUpperCase()} ${path}`),
     );
     expect([...answered].sort()).toEqual(all.sort());
   });

@@ -1,3 +1,4 @@
+import { request } from "node:http";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
 import type { Tokens } from "../../api/surface.ts";
@@ -366,6 +367,28 @@ describe("limits", () => {
       ),
     );
     expect(refused).toBe(401);
+    const upgraded = (...tokens: string[]) =>
+      new Promise((resolve) => {
+        const head = [
+          "connection",
+          "Upgrade",
+          "upgrade",
+          "websocket",
+          "sec-websocket-version",
+          "13",
+          "sec-websocket-key",
+          "c2l4dGVlbiBieXRlcy4uLg==",
+        ];
+        const url = new URL(`${served.url}${path}`);
+        const asking = request(url, {
+          headers: ["host", url.host, ...head, ...tokens.flatMap((token) => ["authorization", `Bearer ${token}`])],
+        });
+        asking.once("response", ({ statusCode }) => resolve(statusCode)).once("upgrade", (_, socket) => resolve(socket.destroy() && 101));
+        asking.end();
+      });
+    expect(await upgraded("good")).toBe(101);
+    // Which of them counts is not for us to choose.
+    expect(await upgraded("good", "bad")).toBe(401);
     const peer = await open("?token=good&filter=[]");
     core.clock += 100;
     expect((await peer.closed).code).toBe(4401);
