@@ -2,8 +2,9 @@
 import type { Analytic, Direction, RuleType, Severity } from "../domain/camera.ts";
 import type { Alert, Derived } from "../domain/event.ts";
 import { eventTypeOf } from "../domain/event-type.ts";
-import { FIRST, KEPT, LAST, monthOf, type Projection, type Reader, WHENCE } from "./projection.ts";
+import { FIRST, KEPT, LAST, monthOf, type Projection, WHENCE } from "./projection.ts";
 import type { AlertCount, Page, PageKey, Questions, Scope } from "./questions.ts";
+import type { Reader } from "./reader.ts";
 import { isMaybe, maybe, OF_CAMERA, OF_EPOCH, rangeParams, scopeParams } from "./scope.ts";
 import { CAUSE, CAUSE_COLUMNS, type CauseRow, causeOf, causeRow, sightingJson, sightingsOfJson } from "./sighting.ts";
 
@@ -152,7 +153,7 @@ export const isAfter = (row: { readonly endTimestamp: number; readonly id: strin
 export const latestFirst = (a: AlertRow, b: AlertRow): number => (isAfter(a, b.endTimestamp, b.id) ? 1 : -1);
 
 /** Text is ordered by its bytes there and by UTF-16 here; ids are UUIDs, where both agree. */
-export const listAlerts = async (warehouse: Reader, scope: Scope, asked: Parameters<Questions["alerts"]>[1]): Promise<Page<Alert>> => {
+export const listAlerts = async (reader: Reader, scope: Scope, asked: Parameters<Questions["alerts"]>[1]): Promise<Page<Alert>> => {
   const { from = FIRST, to = LAST, limit } = asked;
   const names = limit + 1;
   const rows: AlertRow[] = [];
@@ -161,7 +162,7 @@ export const listAlerts = async (warehouse: Reader, scope: Scope, asked: Paramet
   while (rows.length <= limit) {
     const isWhole = window > WIDEST_MS;
     const { at, id } = after;
-    const found = await warehouse.select<Named>(LATEST, {
+    const found = await reader.select<Named>(LATEST, {
       ...scopeParams(scope),
       ...maybe("analytic", asked.analytic),
       from,
@@ -191,8 +192,8 @@ export const listAlerts = async (warehouse: Reader, scope: Scope, asked: Paramet
 const ONE = `SELECT ${COLUMNS} FROM alerts WHERE tenant = {tenant:String} AND id = {id:String} ORDER BY revision DESC, position LIMIT 1`;
 
 /** Undefined also for one that was retracted. */
-export const oneAlert = async (warehouse: Reader, tenant: string, id: string): Promise<Alert | undefined> => {
-  const [row] = await warehouse.select<AlertRow>(ONE, { tenant, id });
+export const oneAlert = async (reader: Reader, id: string): Promise<Alert | undefined> => {
+  const [row] = await reader.select<AlertRow>(ONE, { id });
   return row === undefined || row.retracted ? undefined : alertOf(row);
 };
 
@@ -227,11 +228,11 @@ type CountRow = Pick<AlertRow, "analytic" | "ruleType" | "ruleId" | "placeId" | 
 };
 
 export const countAlerts = async (
-  warehouse: Reader,
+  reader: Reader,
   scope: Scope,
   asked: Parameters<Questions["alertCounts"]>[1],
 ): Promise<readonly AlertCount[]> => {
-  const rows = await warehouse.select<CountRow>(COUNTS, {
+  const rows = await reader.select<CountRow>(COUNTS, {
     ...scopeParams(scope),
     ...rangeParams(asked),
     ...maybe("analytic", asked.analytic),

@@ -1,4 +1,4 @@
-/** The questions over a warehouse, each timed. */
+/** The questions over a warehouse, each timed, and each asked of a reader bound to its tenant. */
 import type { Clock, Meter, Warehouse } from "../domain/ports.ts";
 import { countAlerts, listAlerts, oneAlert } from "./alerts.ts";
 import { uptime } from "./coverage.ts";
@@ -8,12 +8,14 @@ import { behavior, listFrames } from "./frames.ts";
 import { occupancyHistogram } from "./occupancy.ts";
 import { listStays } from "./presence.ts";
 import type { Questions } from "./questions.ts";
+import { readerOf } from "./reader.ts";
 import { newestSigns } from "./states.ts";
 
 export const ask = (
   warehouse: Pick<Warehouse, "select">,
   { clock, meter }: { readonly clock: Clock; readonly meter: Meter },
 ): Questions => {
+  const of = ({ tenant }: { readonly tenant: string }) => readerOf(warehouse, tenant);
   const timed = async <T>(question: keyof Questions, answer: Promise<T>): Promise<T> => {
     const since = clock.now();
     try {
@@ -23,18 +25,18 @@ export const ask = (
     }
   };
   return {
-    alerts: (scope, asked) => timed("alerts", listAlerts(warehouse, scope, asked)),
-    alert: (tenant, id) => timed("alert", oneAlert(warehouse, tenant, id)),
-    events: (tenant, asked) => timed("events", listEvents(warehouse, tenant, asked)),
-    alertCounts: (scope, asked) => timed("alertCounts", countAlerts(warehouse, scope, asked)),
-    crossings: (scope, asked) => timed("crossings", listCrossings(warehouse, scope, asked)),
-    stays: (scope, asked) => timed("stays", listStays(warehouse, scope, asked)),
-    tripwireCounts: (scope, asked) => timed("tripwireCounts", countCrossings(warehouse, scope, asked)),
-    tripwireHistogram: (scope, asked) => timed("tripwireHistogram", crossingHistogram(warehouse, scope, asked)),
-    occupancyHistogram: (scope, asked) => timed("occupancyHistogram", occupancyHistogram(warehouse, scope, asked)),
-    uptime: (scope, asked) => timed("uptime", uptime(warehouse, scope, asked)),
-    frames: (scope, asked) => timed("frames", listFrames(warehouse, scope, asked)),
-    signs: (tenant, cameras) => timed("signs", newestSigns(warehouse, tenant, cameras)),
-    behavior: (scope, asked) => timed("behavior", behavior(warehouse, scope, asked)),
+    alerts: (scope, asked) => timed("alerts", listAlerts(of(scope), scope, asked)),
+    alert: (tenant, id) => timed("alert", oneAlert(of({ tenant }), id)),
+    events: (tenant, asked) => timed("events", listEvents(of({ tenant }), asked)),
+    alertCounts: (scope, asked) => timed("alertCounts", countAlerts(of(scope), scope, asked)),
+    crossings: (scope, asked) => timed("crossings", listCrossings(of(scope), scope, asked)),
+    stays: (scope, asked) => timed("stays", listStays(of(scope), scope, asked)),
+    tripwireCounts: (scope, asked) => timed("tripwireCounts", countCrossings(of(scope), scope, asked)),
+    tripwireHistogram: (scope, asked) => timed("tripwireHistogram", crossingHistogram(of(scope), scope, asked)),
+    occupancyHistogram: (scope, asked) => timed("occupancyHistogram", occupancyHistogram(of(scope), scope, asked)),
+    uptime: (scope, asked) => timed("uptime", uptime(of(scope), scope, asked)),
+    frames: (scope, asked) => timed("frames", listFrames(of(scope), scope, asked)),
+    signs: (tenant, cameras) => timed("signs", newestSigns(of({ tenant }), cameras)),
+    behavior: (scope, asked) => timed("behavior", behavior(of(scope), scope, asked)),
   };
 };

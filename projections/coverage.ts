@@ -1,8 +1,9 @@
 /** When the camera was watching, told again as it grows: the greatest end of a start counts. */
 import type { Derived } from "../domain/event.ts";
 import { COVERED_MS } from "../domain/rules/coverage.ts";
-import { FIRST, KEPT, monthOf, type Projection, type Reader, WHENCE } from "./projection.ts";
+import { FIRST, KEPT, monthOf, type Projection, WHENCE } from "./projection.ts";
 import type { Range, Scope } from "./questions.ts";
+import type { Reader } from "./reader.ts";
 import { firstFrameFrom, isUntold } from "./recent.ts";
 import { cameraParams, OF_CAMERA, rangeParams } from "./scope.ts";
 
@@ -52,8 +53,8 @@ FROM (
 type Covered = { readonly covered: number; readonly first: number; readonly last: number };
 
 /** A range without length, and a camera never observed, have 0. */
-export const uptime = async (warehouse: Reader, scope: Scope, asked: Range): Promise<number> => {
-  const [row] = await warehouse.select<Covered>(COVERED, { ...cameraParams(scope), ...rangeParams(asked) });
+export const uptime = async (reader: Reader, scope: Scope, asked: Range): Promise<number> => {
+  const [row] = await reader.select<Covered>(COVERED, { ...cameraParams(scope), ...rangeParams(asked) });
   if (row === undefined) return 0;
   const length = (asked.to ?? row.last) - (asked.from ?? row.first);
   return length > 0 ? row.covered / length : 0;

@@ -1,8 +1,9 @@
 /** Crossings: every one is kept. Raw, distinct and net are read from them. */
 import type { Direction } from "../domain/camera.ts";
 import type { Crossing, Derived } from "../domain/event.ts";
-import { KEPT, monthOf, type Projection, type Reader, WHENCE } from "./projection.ts";
+import { KEPT, monthOf, type Projection, WHENCE } from "./projection.ts";
 import type { CountMode, Page, Paged, Questions, Range, Scope, TripwireBucket, TripwireCount } from "./questions.ts";
+import type { Reader } from "./reader.ts";
 import {
   IS_ASKED_TYPE,
   isMaybe,
@@ -88,12 +89,12 @@ LIMIT 1 BY ${KEY}
 LIMIT {rows:UInt32}`;
 
 export const listCrossings = async (
-  warehouse: Reader,
+  reader: Reader,
   scope: Scope,
   asked: Range & Paged & { readonly tripwireId: string | undefined },
 ): Promise<Page<Crossing>> => {
   const [object = "", place = "", direction = "", confirmed = "", epoch = ""] = keyParts(asked.after?.id ?? "", 5);
-  const rows = await warehouse.select<CrossingRow>(LIST, {
+  const rows = await reader.select<CrossingRow>(LIST, {
     ...scopeParams(scope),
     ...rangeParams(asked),
     ...maybe("tripwire", asked.tripwireId),
@@ -144,11 +145,11 @@ type CountRow = {
 const countOf = ({ placeId, direction, type, n }: CountRow): TripwireCount => ({ tripwireId: placeId, direction, type, count: n });
 
 export const countCrossings = async (
-  warehouse: Reader,
+  reader: Reader,
   scope: Scope,
   asked: Parameters<Questions["tripwireCounts"]>[1],
 ): Promise<readonly TripwireCount[]> => {
-  const rows = await warehouse.select<CountRow>(counting(asked.mode, "0"), {
+  const rows = await reader.select<CountRow>(counting(asked.mode, "0"), {
     ...scopeParams(scope),
     ...rangeParams(asked),
     ...maybe("tripwire", asked.tripwireId),
@@ -158,13 +159,13 @@ export const countCrossings = async (
 };
 
 export const crossingHistogram = async (
-  warehouse: Reader,
+  reader: Reader,
   scope: Scope,
   asked: Parameters<Questions["tripwireHistogram"]>[1],
 ): Promise<readonly TripwireBucket[]> => {
   const { edges } = asked;
   if (edges.length < 2) return [];
-  const rows = await warehouse.select<CountRow>(counting(asked.mode, "roundDown(at, {edges:Array(Int64)})"), {
+  const rows = await reader.select<CountRow>(counting(asked.mode, "roundDown(at, {edges:Array(Int64)})"), {
     ...scopeParams(scope),
     ...rangeParams({ from: edges[0], to: edges.at(-1) }),
     ...maybe("tripwire", asked.tripwireId),

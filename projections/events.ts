@@ -2,8 +2,9 @@
 import type { Alert } from "../domain/event.ts";
 import type { Param } from "../domain/ports.ts";
 import { type AlertRow, alertOf, COLUMNS, DAY_MS, isAfter, latestFirst, ofNames, WIDEST_MS } from "./alerts.ts";
-import { FIRST, LAST, type Reader } from "./projection.ts";
+import { FIRST, LAST } from "./projection.ts";
 import type { Page, PageKey, Questions } from "./questions.ts";
+import type { Reader } from "./reader.ts";
 import { isMaybe, maybe, OF_CAMERA, OF_TENANT } from "./scope.ts";
 
 type Asked = Parameters<Questions["events"]>[1];
@@ -66,7 +67,7 @@ const createEpochs = (epochsOf: Asked["epochsOf"]) => {
 };
 
 /** As with the alerts of a camera, only what lies no further than the last name may be shown. */
-export const listEvents = async (warehouse: Reader, tenant: string, asked: Asked): Promise<Page<Alert>> => {
+export const listEvents = async (reader: Reader, asked: Asked): Promise<Page<Alert>> => {
   const { since, camera, type, limit } = asked;
   const from = since === undefined ? FIRST : since - 1;
   const epochs = createEpochs(asked.epochsOf);
@@ -74,8 +75,7 @@ export const listEvents = async (warehouse: Reader, tenant: string, asked: Asked
 
   const newest = async (names: readonly Name[], before: PageKey, last: PageKey): Promise<readonly AlertRow[]> => {
     if (names.length === 0) return [];
-    const rows = await warehouse.select<AlertRow & { readonly eventType: string }>(NEWEST, {
-      tenant,
+    const rows = await reader.select<AlertRow & { readonly eventType: string }>(NEWEST, {
       cameras: names.map((name) => name.camera),
       starts: names.map(({ start }) => start),
       ids: names.map(({ id }) => id),
@@ -91,8 +91,7 @@ export const listEvents = async (warehouse: Reader, tenant: string, asked: Asked
   while (rows.length <= limit) {
     const isWhole = window > WIDEST_MS;
     const { at, id } = after;
-    const found = await warehouse.select<Name>(camera === undefined ? NAMES_OF_TENANT : NAMES_OF_CAMERA, {
-      tenant,
+    const found = await reader.select<Name>(camera === undefined ? NAMES_OF_TENANT : NAMES_OF_CAMERA, {
       ...(camera === undefined ? {} : { camera }),
       ...maybe("type", type),
       ...epochs.params(),

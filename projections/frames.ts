@@ -1,7 +1,8 @@
 /** Frames as they came, one row each. A frame sent twice is shown once: the one with the lowest position. */
 import type { DetectedObject, Fact, Frame } from "../domain/event.ts";
-import { FIRST, KEPT, monthOf, type Projection, type Reader, WHENCE } from "./projection.ts";
+import { FIRST, KEPT, monthOf, type Projection, WHENCE } from "./projection.ts";
 import type { Page, Paged, Questions, Range, Scope, Track } from "./questions.ts";
+import type { Reader } from "./reader.ts";
 import { cameraParams, OF_CAMERA, pageOf, rangeParams } from "./scope.ts";
 import { infoOf, infoText } from "./sighting.ts";
 
@@ -78,8 +79,8 @@ ORDER BY timestamp, id, position
 LIMIT 1 BY timestamp, id
 LIMIT {rows:UInt32}`;
 
-export const listFrames = async (warehouse: Reader, scope: Scope, asked: Range & Paged): Promise<Page<Frame>> => {
-  const rows = await warehouse.select<FrameRow>(LIST, {
+export const listFrames = async (reader: Reader, scope: Scope, asked: Range & Paged): Promise<Page<Frame>> => {
+  const rows = await reader.select<FrameRow>(LIST, {
     ...cameraParams(scope),
     ...rangeParams(asked),
     at: asked.after?.at ?? FIRST,
@@ -100,10 +101,10 @@ export const listFrames = async (warehouse: Reader, scope: Scope, asked: Range &
 };
 
 /** Confirmed tracks only, in the order in which they are first seen; a track that changed its type has the last of the asked ones. */
-export const behavior = async (warehouse: Reader, scope: Scope, asked: Parameters<Questions["behavior"]>[1]): Promise<Page<Track>> => {
+export const behavior = async (reader: Reader, scope: Scope, asked: Parameters<Questions["behavior"]>[1]): Promise<Page<Track>> => {
   const { types } = asked;
   const isAsked = (type: string): boolean => types === undefined || types === "every" || types.includes(type);
-  const page = await listFrames(warehouse, scope, asked);
+  const page = await listFrames(reader, scope, asked);
   const tracks = new Map<string, { type: string; points: [number, number, number][] }>();
   for (const { timestamp, objects } of page.rows) {
     for (const { id, type, bbox } of objects) {

@@ -4,8 +4,8 @@
  * and of the frames after these that nobody was told of yet.
  */
 import { EARLIER, stays } from "./presence.ts";
-import type { Reader } from "./projection.ts";
 import type { OccupancyBucket, Questions, Scope } from "./questions.ts";
+import type { Reader } from "./reader.ts";
 import { firstFrameFrom, isUntold } from "./recent.ts";
 import { IS_ASKED_TYPE, maybe, OF_CAMERA, rangeParams, scopeParams, TYPES_OF, typeParams } from "./scope.ts";
 
@@ -58,13 +58,13 @@ type Level = {
 };
 
 export const occupancyHistogram = async (
-  warehouse: Reader,
+  reader: Reader,
   scope: Scope,
   asked: Parameters<Questions["occupancyHistogram"]>[1],
 ): Promise<readonly OccupancyBucket[]> => {
   const { edges } = asked;
   if (edges.length < 2) return [];
-  const rows = await warehouse.select<Level>(SWEEP, {
+  const rows = await reader.select<Level>(SWEEP, {
     ...scopeParams(scope),
     ...rangeParams({ from: edges[0], to: edges.at(-1) }),
     ...maybe("analytic", asked.analytic),

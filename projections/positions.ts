@@ -2,7 +2,8 @@
 import type { Instant } from "../domain/envelope.ts";
 import type { Fact } from "../domain/event.ts";
 import type { Position } from "../domain/ports.ts";
-import { KEPT, type Projection, type Reader } from "./projection.ts";
+import { KEPT, type Projection } from "./projection.ts";
+import type { Reader } from "./reader.ts";
 
 const HOUR_MS = 3_600_000;
 
@@ -36,10 +37,10 @@ WHERE tenant = {tenant:String} AND camera = {camera:String} AND hour > {from:Int
 
 /** Positions between which all frames of the camera with a timestamp in [from, to) lie, the last included; undefined where there are none. */
 export const positionsOf = async (
-  warehouse: Reader,
-  { tenant, camera }: { readonly tenant: string; readonly camera: string },
+  reader: Reader,
+  { camera }: { readonly camera: string },
   { from, to }: { readonly from: Instant; readonly to: Instant },
 ): Promise<{ readonly first: Position; readonly last: Position } | undefined> => {
-  const [row] = await warehouse.select<{ least: number; greatest: number; hours: number }>(SPAN, { tenant, camera, from, to });
+  const [row] = await reader.select<{ least: number; greatest: number; hours: number }>(SPAN, { camera, from, to });
   return row === undefined || row.hours === 0 ? undefined : { first: row.least, last: row.greatest };
 };

@@ -1,8 +1,9 @@
 /** Entries and leavings; a stay is both. Stays are listed here, occupancy is reckoned from them in occupancy.ts. */
 import type { Analytic } from "../domain/camera.ts";
 import type { Derived, EndReason, Presence } from "../domain/event.ts";
-import { KEPT, monthOf, type Projection, type Reader, WHENCE } from "./projection.ts";
+import { KEPT, monthOf, type Projection, WHENCE } from "./projection.ts";
 import type { Page, Questions, Scope, Stay } from "./questions.ts";
+import type { Reader } from "./reader.ts";
 import { isMaybe, keyOf, keyParts, maybe, OF_CAMERA, OF_EPOCH, pageOf, rangeParams, scopeParams } from "./scope.ts";
 import { CAUSE, causeRow, SIGHTING, type SightingRow, sightingOf, sightingRow } from "./sighting.ts";
 
@@ -109,7 +110,7 @@ const stayOf = (row: StayRow): Stay => ({
   reason: row.reason ?? undefined,
 });
 
-export const listStays = async (warehouse: Reader, scope: Scope, asked: Parameters<Questions["stays"]>[1]): Promise<Page<Stay>> => {
+export const listStays = async (reader: Reader, scope: Scope, asked: Parameters<Questions["stays"]>[1]): Promise<Page<Stay>> => {
   const [object = "", afterAnalytic = "", afterPlace = "", epoch = ""] = keyParts(asked.after?.id ?? "", 4);
   const params = {
     ...scopeParams(scope),
@@ -122,9 +123,9 @@ export const listStays = async (warehouse: Reader, scope: Scope, asked: Paramete
     afterPlace,
     epoch: Number(epoch) || 0,
   };
-  const rows = [...(await warehouse.select<StayRow>(BEGUN_THEN, { ...params, rows: asked.limit + 1 }))];
+  const rows = [...(await reader.select<StayRow>(BEGUN_THEN, { ...params, rows: asked.limit + 1 }))];
   const room = asked.limit + 1 - rows.length;
-  if (room > 0 && asked.from !== undefined) rows.push(...(await warehouse.select<StayRow>(BEGUN_EARLIER, { ...params, rows: room })));
+  if (room > 0 && asked.from !== undefined) rows.push(...(await reader.select<StayRow>(BEGUN_EARLIER, { ...params, rows: room })));
   const key = (row: StayRow) => keyOf(row.start, [row.objectId, row.analytic, row.placeId, String(row.placeEpoch)]);
   return pageOf(rows, asked.limit, stayOf, key);
 };

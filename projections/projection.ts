@@ -1,6 +1,6 @@
 /** A read model: its table and its rows. Its questions stand in the same file. */
 import type { Derived, Fact } from "../domain/event.ts";
-import type { Position, Row, Warehouse } from "../domain/ports.ts";
+import type { Position, Row } from "../domain/ports.ts";
 
 export type LogKind = "facts" | "derived";
 export type Source = { readonly facts: Fact; readonly derived: Derived };
@@ -46,6 +46,3 @@ export const KEPT = `SETTINGS non_replicated_deduplication_window = 1000, fsync_
 /** The least and greatest instants a question can name: open ends of a range. */
 export const FIRST = -Number.MAX_SAFE_INTEGER;
 export const LAST = Number.MAX_SAFE_INTEGER;
-
-/** What a question needs: the warehouse's reading half. */
-export type Reader = Pick<Warehouse, "select">;

@@ -12,14 +12,14 @@ export const OF_CAMERA = "tenant = {tenant:String} AND camera = {camera:String}"
 export const OF_EPOCH =
   "(empty({places:Array(String)}) OR placeEpoch >= arrayElement({epochs:Array(Int64)}, 1 + indexOf({places:Array(String)}, concat(analytic, '/', placeId))))";
 
-export const scopeParams = ({ tenant, camera, epochs }: Scope): Params => ({
-  tenant,
+/** The tenant is the reader's to give. */
+export const scopeParams = ({ camera, epochs }: Omit<Scope, "tenant">): Params => ({
   camera,
   places: [...epochs.keys()],
   epochs: [0, ...epochs.values()],
 });
 
-export const cameraParams = ({ tenant, camera }: Scope): Params => ({ tenant, camera });
+export const cameraParams = ({ camera }: Pick<Scope, "camera">): Params => ({ camera });
 export const rangeParams = ({ from, to }: Range): Params => ({ from: from ?? FIRST, to: to ?? LAST });
 
 /** An absent filter is "any": the flag says so, the value is then not looked at. */

@@ -1,7 +1,8 @@
 /** What cameras, or their VMS, said of them. Also asked here: the newest sign of each camera, a word or a frame. */
 import type { Sign } from "../domain/camera-status.ts";
 import type { CameraState, Fact } from "../domain/event.ts";
-import { KEPT, monthOf, type Projection, type Reader, WHENCE } from "./projection.ts";
+import { KEPT, monthOf, type Projection, WHENCE } from "./projection.ts";
+import type { Reader } from "./reader.ts";
 import { OF_TENANT } from "./scope.ts";
 
 export const states: Projection<"facts"> = {
@@ -38,16 +39,12 @@ SELECT camera, max(at) AS last, argMax(state, (at, first)) AS word FROM (
 ) GROUP BY camera`;
 
 /** Undefined: all cameras of the tenant. A camera of which nothing is known is left out. */
-export const newestSigns = async (
-  warehouse: Reader,
-  tenant: string,
-  cameras: readonly string[] | undefined,
-): Promise<ReadonlyMap<string, Sign>> => {
+export const newestSigns = async (reader: Reader, cameras: readonly string[] | undefined): Promise<ReadonlyMap<string, Sign>> => {
   if (cameras?.length === 0) return new Map();
-  const params = { tenant, all: cameras === undefined, cameras: cameras ?? [] };
+  const params = { all: cameras === undefined, cameras: cameras ?? [] };
   const [frames, words] = await Promise.all([
-    warehouse.select<{ camera: string; at: number }>(LAST_FRAMES, params),
-    warehouse.select<{ camera: string; last: number; word: Sign["state"] }>(WORDS, params),
+    reader.select<{ camera: string; at: number }>(LAST_FRAMES, params),
+    reader.select<{ camera: string; last: number; word: Sign["state"] }>(WORDS, params),
   ]);
   const signs = new Map<string, Sign>();
   for (const { camera, at } of frames) signs.set(camera, { lastFrame: at, state: undefined, stateAt: undefined });

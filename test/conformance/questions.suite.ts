@@ -5,6 +5,7 @@ import type { Derived, Fact } from "../../domain/event.ts";
 import type { Warehouse } from "../../domain/ports.ts";
 import { alerts } from "../../projections/alerts.ts";
 import { ask } from "../../projections/ask.ts";
+import { projections } from "../../projections/index.ts";
 import type { Page, Paged, PageKey, Questions, Range, Scope, Types } from "../../projections/questions.ts";
 import { fold } from "../support/fold.ts";
 import { BEGIN, dice, EARLIER, historyOf, ROIS, SPAN, WIRES } from "../support/history.ts";
@@ -41,6 +42,9 @@ export const questionsSuite = (opens: () => Promise<Opened>, often = 40): void =
   const note = noted();
   let questions: Questions;
   let asked: Warehouse;
+  /** Every statement, with the tenants it was sent for; and which questions were asked. */
+  const sent = new Map<string, unknown[]>();
+  const timed = new Set<string | undefined>();
   let told: ReturnType<typeof fold>;
   /** As if no frame had come: where it differs, frames spoke for the time nobody was told of yet. */
   let toldOnly: ReturnType<typeof fold>;
@@ -68,7 +72,14 @@ export const questionsSuite = (opens: () => Promise<Opened>, often = 40): void =
     await caughtUp();
     await filled?.();
     asked = warehouse;
-    questions = ask(warehouse, { clock, meter: note.meter });
+    const select: Warehouse["select"] = (sql, params) => {
+      sent.set(sql, [...(sent.get(sql) ?? []), params.tenant]);
+      return warehouse.select(sql, params);
+    };
+    questions = ask(
+      { select },
+      { clock, meter: { ...note.meter, observe: (_name, _seconds, labels) => void timed.add(labels?.question) } },
+    );
     told = fold(facts, derived);
     toldOnly = fold([], derived);
     end = async () => {
@@ -128,7 +139,9 @@ export const questionsSuite = (opens: () => Promise<Opened>, often = 40): void =
     }
   });
 
-  it("for a tenant's events over all its cameras, page by page, each camera with its own deleted histories", async () => {
+  it("for a tenant's events over all its cameras, page by page, each camera with its own deleted histories", {
+    timeout: 120_000,
+  }, async () => {
     for (const run of runs) {
       const { d, scope, wide } = drawn(run);
       const epochs = new Map(
@@ -275,6 +288,21 @@ export const questionsSuite = (opens: () => Promise<Opened>, often = 40): void =
     expect(await types("alerts_of_before")).toEqual(now);
     await asked.define(["DROP TABLE alerts_of_before SYNC"]);
     heard("types of before", now.length);
+  });
+
+  it("every question was asked, and every statement reads each table by the tenant it was asked for", () => {
+    expect([...timed].sort()).toEqual(Object.keys(questions).sort());
+    let reads = 0;
+    for (const [sql, tenants] of sent) {
+      for (const { name } of projections) {
+        const read = sql.match(new RegExp(`\\bFROM\\s+${name}\\b`, "gi"))?.length ?? 0;
+        expect(sql.match(new RegExp(`\\bFROM\\s+${name}\\s+WHERE tenant = \\{tenant:String\\}`, "g"))?.length ?? 0, sql).toBe(read);
+        reads += read;
+      }
+      for (const tenant of tenants) expect(tenant).toMatch(/^t1[1-4]$|^nobody$/);
+    }
+    expect(sent.size).toBeGreaterThan(15);
+    expect(reads).toBeGreaterThan(sent.size);
   });
 
   it("and each of these comparisons had something to say", () => {

@@ -336,4 +336,25 @@ export const mutants: readonly Mutant[] = [
     replace: "names.length > 0 ? value : undefined",
     tests: ["test/surfaces/token-claims.test.ts"],
   },
+  {
+    name: "what is asked of a camera is asked of those of all tenants that are called so",
+    file: "projections/scope.ts",
+    find: 'OF_CAMERA = "tenant = {tenant:String} AND camera',
+    replace: 'OF_CAMERA = "camera',
+    tests: ["test/conformance/questions.test.ts"],
+  },
+  {
+    name: "a statement in which a table is read over all tenants is sent",
+    file: "projections/reader.ts",
+    find: "(one) => one.trim() === OF_TENANT",
+    replace: "(one) => one.length >= OF_TENANT.length || one.trim() === OF_TENANT",
+    tests: ["test/conformance/tenancy.test.ts"],
+  },
+  {
+    name: "a tenant's events end where a page's last name lies, not where the window does",
+    file: "projections/events.ts",
+    find: "if (isWhole || at - window <= from) break;",
+    replace: "if (isWhole || after.at - window <= from) break;",
+    tests: ["test/conformance/questions.test.ts"],
+  },
 ];

@@ -8,6 +8,7 @@ import { projections } from "../../projections/index.ts";
 import { positionsOf } from "../../projections/positions.ts";
 import type { Projection } from "../../projections/projection.ts";
 import type { Scope } from "../../projections/questions.ts";
+import { readerOf } from "../../projections/reader.ts";
 import { fold } from "./fold.ts";
 import { BEGIN, historyOf, SPAN } from "./history.ts";
 import { clock, noted, projected } from "./warehouse.ts";
@@ -60,7 +61,7 @@ export const visits = <S extends Stored>(opens: () => Promise<S>) => {
       for (const { name, kind } of list) {
         if (kind === "rows") rows[name] = (await warehouse.select<{ n: number }>(`SELECT count() AS n FROM ${name}`, {}))[0]?.n ?? -1;
       }
-      const span = await positionsOf(warehouse, scope, { from: BEGIN, to: BEGIN + SPAN });
+      const span = await positionsOf(readerOf(warehouse, scope.tenant), scope, { from: BEGIN, to: BEGIN + SPAN });
       await running.stop();
       return { answers, rows, span, rebuilds: note.counted.get(REBUILDS) ?? 0, lines: note.lines };
     } finally {
