@@ -1,4 +1,6 @@
 import { Subject } from "rxjs";
+import type { RuleType } from "../domain/camera.ts";
+import { keyText } from "../domain/envelope.ts";
 import type { Derived, Fact } from "../domain/event.ts";
 import {
   AdapterError,
@@ -178,9 +180,19 @@ const lastCheckpoint = async (
   }
 };
 
+/** Once for each tenant and type of a batch: telling the meter of each would cost more than to find it. */
 const tell = (meter: Meter, work: readonly Derived[]): void => {
+  const alerts = new Map<string, { readonly tenant: string; readonly rule_type: RuleType; n: number }>();
+  const crossings = new Map<string, number>();
   for (const event of work) {
-    if (event.kind === "alert" && event.revision === 0) meter.count("tallywire_alerts_total", 1, { rule_type: event.ruleType });
-    else if (event.kind === "crossing") meter.count("tallywire_crossings_total");
+    const { tenant } = event;
+    if (event.kind === "crossing") crossings.set(tenant, (crossings.get(tenant) ?? 0) + 1);
+    if (event.kind !== "alert" || event.revision > 0) continue;
+    const key = keyText(tenant, event.ruleType);
+    const known = alerts.get(key);
+    if (known === undefined) alerts.set(key, { tenant, rule_type: event.ruleType, n: 1 });
+    else known.n++;
   }
+  for (const { n, ...labels } of alerts.values()) meter.count("tallywire_alerts_total", n, labels);
+  for (const [tenant, n] of crossings) meter.count("tallywire_crossings_total", n, { tenant });
 };

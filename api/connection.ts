@@ -149,7 +149,7 @@ export class Connection {
       dialect: this.#dialect,
       wanted: () => this.#wanted,
       send: (frame, alerts, at) => {
-        if (this.#send(frame, at)) this.#core.meter.count("tallywire_deliveries_total", alerts);
+        if (this.#send(frame, at)) this.#core.meter.count("tallywire_deliveries_total", alerts, { tenant: this.#tenant });
       },
       gap: (gapFrom, to) => this.#gap(this.#text(gapFrom), to),
       drained: () => this.#drained(),
@@ -191,7 +191,7 @@ export class Connection {
   #guard(): boolean {
     if (!this.isOpen) return false;
     if (this.#socket.bufferedAmount <= this.#core.limits.socketBufferBytes) return true;
-    this.#core.meter.count("tallywire_slow_sockets_total");
+    this.#core.meter.count("tallywire_slow_sockets_total", 1, { tenant: this.#tenant });
     this.#close(CLOSE.tooSlow, this.#text(this.#cursor));
     return false;
   }

@@ -130,8 +130,8 @@ export const startLive = (core: Core): Live => {
   const used = new Set<Root>();
   let due: Entry[] = [];
   let scheduled = false;
-  /** Since the meter was last told: telling it of each would cost as much as sending. */
-  let delivered = 0;
+  /** By tenant, since the meter was last told: telling it of each would cost as much as sending. */
+  const delivered = new Map<string, number>();
   /** Numbers the alerts: an entry remembers the last it was told, however many of its wants meet it. */
   let serial = 0;
 
@@ -163,7 +163,9 @@ export const startLive = (core: Core): Live => {
     entry.pending = undefined;
     if (pending === undefined || pending.length === 0 || !entry.open) return 0;
     const frames = pending.frames(texts, subscriber.dialect, subscriber.tenant, at);
-    for (const each of frames) if (subscriber.send(each.frame, each.alerts, each.at)) delivered += each.alerts;
+    let alerts = 0;
+    for (const each of frames) if (subscriber.send(each.frame, each.alerts, each.at)) alerts += each.alerts;
+    delivered.set(subscriber.tenant, (delivered.get(subscriber.tenant) ?? 0) + alerts);
     return frames.length;
   };
 
@@ -175,8 +177,8 @@ export const startLive = (core: Core): Live => {
     let told = 0;
     for (let sends = 0; told < due.length && sends < SENDS_A_TURN; told++) sends += send(due[told] as Entry, heard);
     due = due.slice(told);
-    core.meter.count("tallywire_deliveries_total", delivered);
-    delivered = 0;
+    for (const [tenant, alerts] of delivered) core.meter.count("tallywire_deliveries_total", alerts, { tenant });
+    delivered.clear();
     if (due.length > 0) schedule();
   };
 

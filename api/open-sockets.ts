@@ -63,12 +63,13 @@ export class OpenSockets {
   roomFor(caller: Caller): void {
     if (this.#tokens === undefined) return;
     const { socketsPerTenant, socketsPerSubject } = this.#core.limits;
-    if (this.#subjects.of(subjectOf(caller)) >= socketsPerSubject) this.#refuse(`No more than ${socketsPerSubject} sockets for a subject.`);
-    if (this.#tenants.of(caller.tenant) >= socketsPerTenant) this.#refuse(`No more than ${socketsPerTenant} sockets for a tenant.`);
+    if (this.#subjects.of(subjectOf(caller)) >= socketsPerSubject)
+      this.#refuse(caller, `No more than ${socketsPerSubject} sockets for a subject.`);
+    if (this.#tenants.of(caller.tenant) >= socketsPerTenant) this.#refuse(caller, `No more than ${socketsPerTenant} sockets for a tenant.`);
   }
 
-  #refuse(detail: string): never {
-    this.#core.meter.count("tallywire_throttled_total");
+  #refuse({ tenant }: Caller, detail: string): never {
+    this.#core.meter.count("tallywire_throttled_total", 1, { tenant });
     throw tooMany(detail);
   }
 

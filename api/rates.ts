@@ -2,6 +2,7 @@
 import { RateLimiterMemory, type RateLimiterRes } from "rate-limiter-flexible";
 import { keyText } from "../domain/envelope.ts";
 import type { Limits } from "../domain/limits.ts";
+import type { Labels } from "../domain/metrics.ts";
 import type { Meter } from "../domain/ports.ts";
 import { tooMany } from "./problem.ts";
 import type { Caller, Scope } from "./surface.ts";
@@ -38,8 +39,8 @@ export const createRates = (allowed: RatesAllowed, limits: Pick<Limits, "failedL
     return told !== null && told.consumedPoints >= limits.failingAddresses ? OTHERS : network;
   };
 
-  const refusal = (detail: string, { msBeforeNext }: RateLimiterRes) => {
-    meter.count("tallywire_throttled_total");
+  const refusal = (detail: string, { msBeforeNext }: RateLimiterRes, whose: Labels = {}) => {
+    meter.count("tallywire_throttled_total", 1, whose);
     return tooMany(detail, Math.max(1, Math.ceil(msBeforeNext / 1000)));
   };
 
@@ -50,7 +51,7 @@ export const createRates = (allowed: RatesAllowed, limits: Pick<Limits, "failedL
           ? ([frames, allowed.frames, "requests with frames"] as const)
           : ([requests, allowed.requests, "requests"] as const);
       await limiter?.consume(keyText(tenant, subject ?? "")).catch((told: RateLimiterRes) => {
-        throw refusal(`No more than ${most} ${what} a minute.`, told);
+        throw refusal(`No more than ${most} ${what} a minute.`, told, { tenant });
       });
     },
     knock: async (address) => {

@@ -1,18 +1,25 @@
-/** Every metric this house tells, once: its name, kind, help and labels. Names and units follow the Prometheus conventions. */
+/**
+ * Every metric this house tells, once: its name, kind, help and labels. Names and units follow the Prometheus conventions. What counts a
+ * tenant's things says whose; histograms do not, each would be a dozen series for each tenant.
+ */
 type Kind = "counter" | "gauge" | "histogram";
 type MetricShape = { readonly kind: Kind; readonly help: string; readonly labels: readonly string[] };
 
 export const metrics = {
-  tallywire_frames_total: { kind: "counter", help: "Frames taken in.", labels: [] },
-  tallywire_objects_total: { kind: "counter", help: "Objects in the frames taken in.", labels: [] },
+  tallywire_frames_total: { kind: "counter", help: "Frames taken in.", labels: ["tenant"] },
+  tallywire_objects_total: { kind: "counter", help: "Objects in the frames taken in.", labels: ["tenant"] },
   tallywire_unusable_objects_total: {
     kind: "counter",
     help: "Objects without a confirmed track: stored and projected, not seen by rules.",
-    labels: [],
+    labels: ["tenant"],
   },
-  tallywire_duplicates_total: { kind: "counter", help: "Frames recognised at the door as sent before.", labels: [] },
-  tallywire_rejected_total: { kind: "counter", help: "Frames refused, by reason.", labels: ["reason"] },
-  tallywire_throttled_total: { kind: "counter", help: "Requests answered 429.", labels: [] },
+  tallywire_duplicates_total: { kind: "counter", help: "Frames recognised at the door as sent before.", labels: ["tenant"] },
+  tallywire_rejected_total: { kind: "counter", help: "Frames refused, by reason.", labels: ["tenant", "reason"] },
+  tallywire_throttled_total: {
+    kind: "counter",
+    help: "Requests answered 429; without a tenant where nobody was known yet.",
+    labels: ["tenant"],
+  },
   tallywire_source_records_total: { kind: "counter", help: "Records read from topics of others.", labels: ["topic"] },
   tallywire_source_refused_total: {
     kind: "counter",
@@ -23,11 +30,11 @@ export const metrics = {
   tallywire_late_frames_total: {
     kind: "counter",
     help: "Frames older than their sensor's time: stored, not fed to the live rules.",
-    labels: [],
+    labels: ["tenant"],
   },
-  tallywire_clock_resets_total: { kind: "counter", help: "Sensors whose time was started again.", labels: [] },
-  tallywire_alerts_total: { kind: "counter", help: "Alerts raised (revision 0), by rule type.", labels: ["rule_type"] },
-  tallywire_crossings_total: { kind: "counter", help: "Crossings confirmed.", labels: [] },
+  tallywire_clock_resets_total: { kind: "counter", help: "Sensors whose time was started again.", labels: ["tenant"] },
+  tallywire_alerts_total: { kind: "counter", help: "Alerts raised (revision 0), by rule type.", labels: ["tenant", "rule_type"] },
+  tallywire_crossings_total: { kind: "counter", help: "Crossings confirmed.", labels: ["tenant"] },
   tallywire_stopped_cameras: {
     kind: "gauge",
     help: "Cameras whose machines were stopped by a defect and wait to be redefined.",
@@ -52,9 +59,9 @@ export const metrics = {
     help: "Connections closed at once, since there were too many.",
     labels: [],
   },
-  tallywire_sockets: { kind: "gauge", help: "Open WebSocket connections.", labels: [] },
-  tallywire_deliveries_total: { kind: "counter", help: "Alerts handed to sockets.", labels: [] },
-  tallywire_slow_sockets_total: { kind: "counter", help: "Sockets closed with 4008.", labels: [] },
+  tallywire_sockets: { kind: "gauge", help: "Open WebSocket connections.", labels: ["tenant"] },
+  tallywire_deliveries_total: { kind: "counter", help: "Alerts handed to sockets.", labels: ["tenant"] },
+  tallywire_slow_sockets_total: { kind: "counter", help: "Sockets closed with 4008.", labels: ["tenant"] },
   tallywire_warehouse_restarts_total: { kind: "counter", help: "Times the embedded warehouse's process was started again.", labels: [] },
   tallywire_warehouse_rebuilds_total: { kind: "counter", help: "Times a part of the warehouse was rebuilt from the log.", labels: [] },
 } as const satisfies Record<string, MetricShape>;

@@ -50,8 +50,8 @@ export const createReceiver = ({ facts, limits, clock, meter, journal }: World):
   };
 
   const full = notReceived("busy", "more is waiting to be written than may wait; send again later");
-  const busy = (): NotReceived => {
-    meter.count("tallywire_throttled_total");
+  const busy = (tenant: string): NotReceived => {
+    meter.count("tallywire_throttled_total", 1, { tenant });
     return full;
   };
 
@@ -70,7 +70,7 @@ export const createReceiver = ({ facts, limits, clock, meter, journal }: World):
     }
   };
 
-  const guarded = async <A>(bytes: number, work: () => Promise<A>, throttled = busy): Promise<A | NotReceived> => {
+  const guarded = async <A>(bytes: number, work: () => Promise<A>, throttled: () => NotReceived): Promise<A | NotReceived> => {
     if (draining) return notReceived("unavailable", "this server is shutting down");
     if (pendingBytes + bytes > limits.pendingBytes) return throttled();
     pendingBytes += bytes;
@@ -87,11 +87,11 @@ export const createReceiver = ({ facts, limits, clock, meter, journal }: World):
     if (typeof kind !== "string") return Promise.resolve(kind);
     // Before back-pressure: sending it again later would not help.
     if (incoming.body.length > limits.bodyBytes) return Promise.resolve(tooLarge(limits.bodyBytes));
-    return guarded(incoming.body.length, async () => {
+    const work = async (): Promise<Received | NotReceived> => {
       const body = await unpack(incoming.body, incoming.encoding, limits.bodyBytes);
       if (isNotReceived(body)) return body;
       const more = body.length - incoming.body.length;
-      if (more > 0 && pendingBytes + more > limits.pendingBytes) return busy();
+      if (more > 0 && pendingBytes + more > limits.pendingBytes) return busy(tenant);
       pendingBytes += more;
       try {
         const lines = linesOf(body, kind, { now: clock.now(), limits });
@@ -99,7 +99,8 @@ export const createReceiver = ({ facts, limits, clock, meter, journal }: World):
       } finally {
         pendingBytes -= more;
       }
-    });
+    };
+    return guarded(incoming.body.length, work, () => busy(tenant));
   };
 
   /** Whoever takes from a topic waits by itself: it was no request, and nobody is told 429. One that weighs more than may wait still goes alone. */
@@ -115,13 +116,14 @@ export const createReceiver = ({ facts, limits, clock, meter, journal }: World):
     const appending: Appending = { keys: [] };
     const fresh: Frame[] = [];
     const rejected: Rejected[] = [];
+    const refused = new Map<string, number>();
     const newest = new Map<string, Frame>();
     const reached = new Map<number, Position>();
     let duplicates = 0;
     for (const { line, frame: observed } of lines) {
       if (isRejection(observed)) {
         rejected.push({ line, detail: rejectionText(observed) });
-        meter.count("tallywire_rejected_total", 1, { reason: observed.reason });
+        refused.set(observed.reason, (refused.get(observed.reason) ?? 0) + 1);
         continue;
       }
       const frame = frameOf(tenant, observed, receivedAt);
@@ -137,6 +139,7 @@ export const createReceiver = ({ facts, limits, clock, meter, journal }: World):
         if (seen !== true) raise(reached, partitionOfCamera(tenant, frame.camera), seen);
       }
     }
+    for (const [reason, n] of refused) meter.count("tallywire_rejected_total", n, { tenant, reason });
     const events: Fact[] = [...fresh, ...Array.from(newest.values(), releaseOf)];
     if (events.length > 0) {
       let positions: readonly Position[] | NotReceived | undefined;
@@ -154,21 +157,21 @@ export const createReceiver = ({ facts, limits, clock, meter, journal }: World):
         if (i < fresh.length) memoryOf(tenant, event.camera).durable(appending.keys[i] as string, position);
       }
     }
-    tell(fresh, duplicates);
+    tell(tenant, fresh, duplicates);
     return { accepted: fresh.length, duplicates, rejected, reached };
   };
 
-  const tell = (fresh: readonly Frame[], duplicates: number): void => {
+  const tell = (tenant: string, fresh: readonly Frame[], duplicates: number): void => {
     let objects = 0;
     let unusable = 0;
     for (const frame of fresh) {
       objects += frame.objects.length;
       for (const object of frame.objects) if (object.id === "") unusable++;
     }
-    if (fresh.length > 0) meter.count("tallywire_frames_total", fresh.length);
-    if (objects > 0) meter.count("tallywire_objects_total", objects);
-    if (unusable > 0) meter.count("tallywire_unusable_objects_total", unusable);
-    if (duplicates > 0) meter.count("tallywire_duplicates_total", duplicates);
+    if (fresh.length > 0) meter.count("tallywire_frames_total", fresh.length, { tenant });
+    if (objects > 0) meter.count("tallywire_objects_total", objects, { tenant });
+    if (unusable > 0) meter.count("tallywire_unusable_objects_total", unusable, { tenant });
+    if (duplicates > 0) meter.count("tallywire_duplicates_total", duplicates, { tenant });
   };
 
   const receiveState: Receiver["receiveState"] = async (key, state) => {
@@ -185,10 +188,11 @@ export const createReceiver = ({ facts, limits, clock, meter, journal }: World):
         return notReceived("unreadable", `${name}: is longer than ${limits.textLength} characters or holds half a surrogate pair`);
     }
     const event: CameraState = { kind: "camera-state", tenant: key.tenant, camera: key.camera, receivedAt: clock.now(), ...picked(state) };
-    return guarded(STATE_BYTES, async () => {
+    const work = async (): Promise<Reached | NotReceived> => {
       const positions = await append([event]);
       return isNotReceived(positions) ? positions : new Map([[partitionOfCamera(key.tenant, key.camera), positions[0] as Position]]);
-    });
+    };
+    return guarded(STATE_BYTES, work, () => busy(key.tenant));
   };
 
   const drain = async (): Promise<void> => {

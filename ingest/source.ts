@@ -171,15 +171,16 @@ class Taking {
 
   /** Everything before `next` is durable or refused. */
   #settle(next: number): void {
-    const { meter } = this.#intake.world;
+    const { world, reading } = this.#intake;
+    const { meter } = world;
     for (const one of this.#faults.values()) {
       this.#refused.push(one);
       this.#intake.tell(one);
     }
     this.#faults.clear();
-    for (const reason of this.#rejected) meter.count("tallywire_rejected_total", 1, { reason });
+    for (const reason of this.#rejected) meter.count("tallywire_rejected_total", 1, { tenant: reading.tenant, reason });
     this.#rejected = [];
-    meter.count("tallywire_source_records_total", next - this.#done, { topic: this.#intake.reading.topic });
+    meter.count("tallywire_source_records_total", next - this.#done, { topic: reading.topic });
     this.#done = next;
   }
 }

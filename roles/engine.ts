@@ -1,5 +1,6 @@
 /** Role engine: owns partitions of the facts, derives, commits. */
 import { type Driven, type DriveParts, drive } from "../analytics/drive.ts";
+import type { Watch } from "../analytics/engine.ts";
 import type { Config } from "../config.ts";
 import { AdapterError, type Owned, type Release, type Stop } from "../domain/ports.ts";
 import { createSeldom } from "../domain/seldom.ts";
@@ -60,7 +61,10 @@ export type Engine = {
 
 export const startEngine = async ({ config, logs, fail, ...ports }: World): Promise<Engine> => {
   const { meter, journal } = ports;
-  const watch = { late: () => meter.count("tallywire_late_frames_total"), clockReset: () => meter.count("tallywire_clock_resets_total") };
+  const watch: Watch = {
+    late: ({ tenant }) => meter.count("tallywire_late_frames_total", 1, { tenant }),
+    clockReset: ({ tenant }) => meter.count("tallywire_clock_resets_total", 1, { tenant }),
+  };
   const driven = new Map<number, Driven>();
   const own = owner({ logs, ...ports, watch }, config);
   const release = await logs.claim(async (owned) => {

@@ -3,7 +3,8 @@ import type { Driven } from "../../analytics/drive.ts";
 import { derive } from "../../analytics/engine.ts";
 import { createMemory } from "../../analytics/memory.ts";
 import type { Config } from "../../config.ts";
-import { AdapterError, type Logs } from "../../domain/ports.ts";
+import type { Fact } from "../../domain/event.ts";
+import { AdapterError, type Logs, type Meter } from "../../domain/ports.ts";
 import { owner } from "../../roles/engine.ts";
 import { readFacts } from "../histories/history.ts";
 import { allOf, kinds, partsOf, watched } from "../support/driven.ts";
@@ -22,7 +23,7 @@ describe.each(kinds)("an owner over logs %s", (_, open) => {
   afterEach(() => remove());
 
   /** Owns while the facts come, one append each; `fails` says which tries to commit go wrong, and how. */
-  const owned = async (fails: (attempt: number) => AdapterError | undefined) => {
+  const owned = async (fails: (attempt: number) => AdapterError | undefined, told = (fact: Fact): readonly Fact[] => [fact]) => {
     const clock = fakeClock(BEGIN);
     let attempts = 0;
     const eyed = watched(logs, clock, () => {
@@ -31,7 +32,13 @@ describe.each(kinds)("an owner over logs %s", (_, open) => {
     });
     const driven: Driven = { position: 0, caughtUp: false, stopped: [] };
     const alerts: string[] = [];
-    const meter = { count: (name: string) => void (name === "tallywire_alerts_total" && alerts.push(name)), set() {}, observe() {} };
+    const counted = new Map<string, number>();
+    const count: Meter["count"] = (name, n = 1, labels = {}) => {
+      for (let i = 0; i < n && name === "tallywire_alerts_total"; i++) alerts.push(name);
+      const key = [name, ...Object.values(labels)].join(" ");
+      counted.set(key, (counted.get(key) ?? 0) + n);
+    };
+    const meter: Meter = { count, set() {}, observe() {} };
     let thrown: unknown;
     const own = owner(partsOf(eyed.logs, clock, meter), config);
     const release = await eyed.logs.claim((one) =>
@@ -40,13 +47,33 @@ describe.each(kinds)("an owner over logs %s", (_, open) => {
       }),
     );
     for (const fact of facts) {
-      await logs.facts.append([fact]);
+      await logs.facts.append(told(fact));
       await clock.pass(400);
     }
     await clock.pass(5000);
     await release();
-    return { attempts, alerts, commits: eyed.commits, thrown: () => thrown };
+    return { attempts, alerts, counted, commits: eyed.commits, thrown: () => thrown };
   };
+
+  it("counts what followed by tenant", async () => {
+    const { counted } = await owned(
+      () => undefined,
+      (fact) => [fact, { ...fact, tenant: "another" }, { ...fact, tenant: "another", camera: "yard" }],
+    );
+    const told = new Map<string, number>();
+    for (const event of await allOf(logs.derived)) {
+      const key =
+        event.kind === "crossing"
+          ? `tallywire_crossings_total ${event.tenant}`
+          : event.kind === "alert" && event.revision === 0
+            ? `tallywire_alerts_total ${event.tenant} ${event.ruleType}`
+            : undefined;
+      if (key !== undefined) told.set(key, (told.get(key) ?? 0) + 1);
+    }
+    expect(new Set([...told.keys()].map((key) => key.split(" ")[1]))).toEqual(new Set(["default", "another"]));
+    expect(Math.max(...told.values())).toBeGreaterThan(1);
+    expect(counted).toEqual(told);
+  });
 
   it("starts over when the log cannot take a commit for a while, and nothing is lost or told twice", async () => {
     const full = new AdapterError("full", "no room", { retryable: true });

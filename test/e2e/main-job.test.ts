@@ -89,7 +89,7 @@ describe("the main job, in a process of its own", () => {
     expect(ready.status).toBe(200);
     expect((await fetch(`${server.url}/healthz`)).status).toBe(200);
     const text = await (await fetch(`${server.url}/metrics`)).text();
-    expect(text).toMatch(/^tallywire_frames_total 1200$/m);
+    expect(text).toMatch(/^tallywire_frames_total\{tenant="default"\} 1200$/m);
     expect(text).toMatch(/^tallywire_lag_frames\{stage="engine"\} 0$/m);
   });
 

@@ -70,7 +70,7 @@ describe("a frame is refused alone, with its line, its field and the reason", ()
     const answer = received(await door.send(ndjson(frame({ id: "before" }), "", line, frame({ id: "after" }))));
     expect(answer).toMatchObject({ accepted: 2, duplicates: 0, rejected: [{ line: 3, detail: expect.stringMatching(detail) }] });
     expect((await door.facts()).map((fact) => (fact as Frame).id)).toEqual(["before", "after"]);
-    expect(door.counts.get(`tallywire_rejected_total ${reason}`)).toBe(1);
+    expect(door.counts.get(`tallywire_rejected_total t1 ${reason}`)).toBe(1);
   });
 });
 
@@ -145,7 +145,7 @@ describe("ids", () => {
     await door.send(ndjson(raw(`{"id":${id},"type":"P","bbox":{"leftX":12345678.12345678901234,"topY":0,"rightX":12345679,"bottomY":1}}`)));
     const [fact] = await door.facts();
     expect((fact as Frame).objects[0]?.id).toBe(kept);
-    expect(door.counts.get("tallywire_unusable_objects_total")).toBe(kept === "" ? 1 : undefined);
+    expect(door.counts.get("tallywire_unusable_objects_total t1")).toBe(kept === "" ? 1 : undefined);
   });
 
   it("keeps the digits of a frame's own id in an array body", async () => {

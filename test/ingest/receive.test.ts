@@ -46,16 +46,28 @@ describe("the door", () => {
     expect((await door.facts()).map((fact) => (fact as Frame).id)).toEqual(times);
   });
 
+  it("counts each tenant's own", async () => {
+    const door = openDoor();
+    for (const tenant of ["t1", "t2", "t2"]) await door.receiver.receive(tenant, ndjson(frame({ objects: [object()] }), "{"));
+    expect(Object.fromEntries(door.counts)).toMatchObject({
+      "tallywire_frames_total t1": 1,
+      "tallywire_frames_total t2": 1,
+      "tallywire_duplicates_total t2": 1,
+      "tallywire_rejected_total t1 syntax": 1,
+      "tallywire_rejected_total t2 syntax": 2,
+    });
+  });
+
   it("counts what it took in and what it did not", async () => {
     const door = openDoor();
     const objects = [object(), object({ id: -1 }), object({ id: "" })];
     await door.send(ndjson(frame({ objects }), frame({ objects }), frame({ id: "2", objects: [] }), "{"));
     expect(Object.fromEntries(door.counts)).toEqual({
-      tallywire_frames_total: 2,
-      tallywire_objects_total: 3,
-      tallywire_unusable_objects_total: 2,
-      tallywire_duplicates_total: 1,
-      "tallywire_rejected_total syntax": 1,
+      "tallywire_frames_total t1": 2,
+      "tallywire_objects_total t1": 3,
+      "tallywire_unusable_objects_total t1": 2,
+      "tallywire_duplicates_total t1": 1,
+      "tallywire_rejected_total t1 syntax": 1,
       tallywire_append_seconds: 1,
     });
   });
@@ -132,7 +144,7 @@ describe("a repeat", () => {
     const lost = door.send(ndjson(...many(5, (i) => ({ sensorId: `cam-${i}` }))));
     (await gate.next())(failure("full"));
     expect(refused(await lost)).toEqual({ problem: "unavailable", detail: "the log is full" });
-    expect(door.counts.get("tallywire_frames_total")).toBeUndefined();
+    expect(door.counts.get("tallywire_frames_total t1")).toBeUndefined();
     const again = door.send(ndjson(...many(5, (i) => ({ sensorId: `cam-${i}` }))));
     (await gate.next())();
     expect(received(await again)).toMatchObject({ accepted: 5, duplicates: 0 });
@@ -156,7 +168,7 @@ describe("back-pressure", () => {
     const door = openDoor({ between: gate.between, limits: { pendingBytes: body.body.length * 2 } });
     const waiting = [door.send(json(frame())), door.send(json(frame({ id: "f2" })))];
     expect(refused(await door.send(json(frame({ id: "f3" })))).problem).toBe("busy");
-    expect(door.counts.get("tallywire_throttled_total")).toBe(1);
+    expect(door.counts.get("tallywire_throttled_total t1")).toBe(1);
     (await gate.next())();
     (await gate.next())();
     for (const answer of await Promise.all(waiting)) received(answer);

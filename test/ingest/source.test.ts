@@ -149,7 +149,7 @@ describe("records of others' topics", () => {
     expect(lines[0]).toMatchObject({ topic: "mdx-raw", partition: 0, offset: 11, reason: "syntax" });
     expect(counts.get("tallywire_source_records_total mdx-raw")).toBe(9);
     expect(counts.get("tallywire_source_refused_total mdx-raw box")).toBe(2);
-    expect(counts.get("tallywire_rejected_total box")).toBe(2);
+    expect(counts.get("tallywire_rejected_total t1 box")).toBe(2);
   });
 
   it("that are poison in masses are counted all, and told of ten times a minute with how many were not", async () => {
@@ -170,7 +170,7 @@ describe("records of others' topics", () => {
     await take(records, never);
     expect(await take(records, never)).toEqual({ done: 2, refused: [] });
     expect(await namesOf(door)).toEqual(["cam-1 a", "cam-1 b"]);
-    expect(door.counts.get("tallywire_duplicates_total")).toBe(2);
+    expect(door.counts.get("tallywire_duplicates_total t1")).toBe(2);
   });
 });
 
@@ -325,7 +325,7 @@ describe("a source whose log takes nothing", () => {
     }
     expect(await Promise.all(takes)).toEqual([0, 1, 2].map(() => ({ done: 1, refused: [] })));
     expect(await namesOf(door)).toEqual(["cam-1 p0", "cam-1 p1", "cam-1 p2"]);
-    expect(door.counts.get("tallywire_throttled_total")).toBeUndefined();
+    expect(door.counts.get("tallywire_throttled_total t1")).toBeUndefined();
   });
 
   it("takes in what is more than a body by parts", async () => {
