@@ -12,6 +12,7 @@ import { cameraDecider } from "../../domain/camera-decider.ts";
 import { isRefusal, type Refusal } from "../../domain/decider.ts";
 import type { Alert, CameraState } from "../../domain/event.ts";
 import { type Limits, limits } from "../../domain/limits.ts";
+import type { Labels } from "../../domain/metrics.ts";
 import type { Decided, EventStore } from "../../domain/ports.ts";
 import { type Role, roles } from "../../domain/roles.ts";
 import { createAudit } from "../../ingest/audit.ts";
@@ -60,7 +61,18 @@ export class FakeCore implements Core {
     error: (_: object, message: string) => void this.lines.push(message),
     fatal: (_: object, message: string) => void this.lines.push(message),
   };
-  readonly meter = { count: (name: string) => void this.counted.push(name), set: () => {}, observe: () => {} };
+  /** What counters and gauges came to, by name and the values of their labels. */
+  readonly figures = new Map<string, number>();
+  readonly #figure = (name: string, labels: Labels = {}) => [name, ...Object.values(labels)].join(" ");
+  readonly meter: Core["meter"] = {
+    count: (name, n = 1, labels) => {
+      this.counted.push(name);
+      const figure = this.#figure(name, labels);
+      this.figures.set(figure, (this.figures.get(figure) ?? 0) + n);
+    },
+    set: (name, value, labels) => void this.figures.set(this.#figure(name, labels), value),
+    observe: () => {},
+  };
 
   now = () => this.clock;
 

@@ -1,5 +1,5 @@
 import { request } from "node:http";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { WebSocket } from "ws";
 import type { Tokens } from "../../api/surface.ts";
 import { FakeCore } from "../support/core.ts";
@@ -309,6 +309,18 @@ describe("tallywire.v1", () => {
     core.raise(live);
     await again.until(() => idsOf(again.messages).length > 0);
     expect(idsOf(again.messages)).toEqual([live.id]);
+  });
+});
+
+describe("metrics", () => {
+  it("say how many sockets a tenant has open, and how many alerts they were given", async () => {
+    const peers = [await filtered(everything), await filtered(everything)];
+    expect(core.figures.get("tallywire_sockets default")).toBe(2);
+    core.raise(anAlert(), anAlert());
+    for (const peer of peers) await peer.until(() => idsOf(peer.messages).length === 2);
+    await vi.waitFor(() => expect(core.figures.get("tallywire_deliveries_total default")).toBe(4));
+    for (const peer of peers) peer.socket.close();
+    await vi.waitFor(() => expect(core.figures.get("tallywire_sockets default")).toBe(0));
   });
 });
 
