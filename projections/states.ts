@@ -29,13 +29,17 @@ const rowOf = ({ tenant, camera, at, state, change, reason, receivedAt }: Camera
 
 const OF_CAMERAS = `${OF_TENANT} AND ({all:Bool} OR camera IN {cameras:Array(String)})`;
 
+const OF_WORDS = `${OF_CAMERAS} AND state != 'other'`;
+
 /** From the frames' own projection: a row a camera and part, however many frames there are. */
 const LAST_FRAMES = `SELECT camera, max(timestamp) AS at FROM frames WHERE ${OF_CAMERAS} GROUP BY camera`;
 
 /** Of words at one instant the one that came last; one that was told again stands where it came first. */
 const WORDS = `
-SELECT camera, max(at) AS last, argMax(state, (at, first)) AS word FROM (
-  SELECT camera, at, state, min(position) AS first FROM states WHERE ${OF_CAMERAS} AND state != 'other' GROUP BY camera, at, state
+SELECT camera, any(at) AS last, argMax(state, first) AS word FROM (
+  SELECT camera, at, state, min(position) AS first FROM states
+  WHERE ${OF_WORDS} AND (camera, at) GLOBAL IN (SELECT camera, max(at) FROM states WHERE ${OF_WORDS} GROUP BY camera)
+  GROUP BY camera, at, state
 ) GROUP BY camera`;
 
 /** Undefined: all cameras of the tenant. A camera of which nothing is known is left out. */
