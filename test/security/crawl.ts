@@ -1,0 +1,143 @@
+/** The whole crawl: two tenants with the same data, each looked for in all that the other is told. */
+
+import { changesBetween, crawlReads, goodAnswers, stateOf, type Trying } from "./crawl-reads.ts";
+import { crawlSockets, cursorsOf } from "./crawl-sockets.ts";
+import { crawlWrites } from "./crawl-writes.ts";
+import { Crawler, type Found, nothingFound } from "./crawler.ts";
+import { type Operation, operationsIn, readDocuments } from "./documents.ts";
+import { furnish } from "./furnish.ts";
+import type { Guarded } from "./guarded-server.ts";
+import { alpha, BEGIN, beta, neverShown, own, ownIds, ownTexts, type Tenant } from "./mirror.ts";
+import { type Given, textsFor } from "./pool.ts";
+import { requestOf } from "./requests.ts";
+import { textOf, wanted, wordsIn } from "./sightings.ts";
+
+export type Crawled = Found & {
+  /** Operations by document. */
+  readonly operations: ReadonlyMap<string, number>;
+  /** Marked texts that their own tenant was shown: so many could have been seen by the other. */
+  readonly shown: number;
+  /** Answers in which a planted mark was seen: asked with the other's token. */
+  readonly planted: number;
+};
+
+/** What a tenant is told, of which the other must hear nothing. */
+type Side = { readonly tenant: Tenant; readonly crawler: Crawler; after: string | undefined };
+
+const ROUNDS = { first: 1, second: 2 } as const;
+const AN_HOUR = 3_600_000;
+
+const words = async (
+  side: Side,
+  operations: readonly Operation[],
+): Promise<{ readonly text: string; readonly cursors: readonly string[] }> => {
+  const few = await goodAnswers(side.crawler, operations, side.after, "1");
+  const all = await goodAnswers(side.crawler, operations, side.after);
+  const text = [...few.values(), ...all.values()].flat().map(textOf).join("\n");
+  const links = [...few.values()]
+    .flat()
+    .map(({ headers, body }) => /cursor=([\w-]+)/.exec(headers.link ?? "")?.[1] ?? /"next":"([\w-]+)"/.exec(String(body))?.[1]);
+  const sockets = await cursorsOf(side.crawler, operations);
+  const cursors = [
+    ...new Set([links.find((link) => link !== undefined), links.findLast((link) => link !== undefined), ...sockets, side.after]),
+  ];
+  return { text, cursors: cursors.filter((cursor) => cursor !== undefined) };
+};
+
+const givenTo = (mine: Awaited<ReturnType<typeof words>>, others: Awaited<ReturnType<typeof words>>): Given => {
+  const theirs = new Set(wordsIn(others.text));
+  return { cursors: mine.cursors, words: new Set([...wordsIn(mine.text), ...mine.cursors].filter((word) => !theirs.has(word))) };
+};
+
+/** What stands at the root and belongs to no document, and what is not there at all. */
+const crawlRoot = async (crawler: Crawler, operations: readonly Operation[], foreign: Tenant): Promise<void> => {
+  const surfaces = [...new Set(operations.map(({ surface }) => surface))];
+  const headers = { authorization: `Bearer ${crawler.token}` };
+  const id = own(foreign, "cam");
+  const paths = ["/", "/healthz", "/readyz", "/metrics", ...surfaces.flatMap((name) => [`/openapi/${name}.json`, `/reference/${name}`])];
+  for (const target of paths) crawler.look(target, textOf(await crawler.server.call({ method: "GET", target, headers })), [], true);
+  for (const { bases, path } of operations)
+    for (const method of ["PUT", "OPTIONS", "TRACE"])
+      await crawler.ask("errors", { method, target: bases[0] + path.replaceAll(/\{\w+\}/g, id), headers }, [id]);
+  for (const target of [`/v2/api/cameras/${id}/nothing`, `/api/v2/${id}`, `/${id}`, `/api/v1/${id}`])
+    await crawler.ask("errors", { method: "GET", target, headers }, [id]);
+};
+
+/** That what is looked for would be seen: the same reads, by mistake with the other's token. */
+const plant = async (server: Guarded, crawling: Side, other: Side, operations: readonly Operation[], given: Given): Promise<number> => {
+  const found = nothingFound();
+  const mistaken = new Crawler(server, crawling.tenant, found, wanted(other.tenant, given.words), other.crawler.token);
+  const surfaces = new Set(operations.map(({ surface }) => surface));
+  await goodAnswers(mistaken, operations);
+  for (const surface of surfaces)
+    if (
+      !operations.some(
+        (operation) =>
+          operation.surface === surface && found.seen.some((sight) => sight.includes(` ${requestOf(operation, undefined, {}).target}`)),
+      )
+    )
+      throw new Error(`of ${surface} nothing was seen where it was shown on purpose`);
+  return new Set(found.seen.map((sight) => sight.split(" in ")[1])).size;
+};
+
+const from = async (
+  server: Guarded,
+  found: Found,
+  crawling: Side,
+  other: Side,
+  at: { readonly operations: readonly Operation[]; readonly share: number; readonly begin: number },
+): Promise<number> => {
+  const { operations, share } = at;
+  const [mine, others] = [await words(crawling, operations), await words(other, operations)];
+  const given = givenTo(others, mine);
+  const planted = await plant(server, crawling, other, operations, given);
+  const crawler = new Crawler(server, crawling.tenant, found, wanted(other.tenant, given.words));
+  const trying: Trying = {
+    operations,
+    texts: textsFor(crawling.tenant, givenTo(mine, others), other.tenant, given),
+    otherName: other.tenant.name,
+    share,
+  };
+  await crawlReads(crawler, trying);
+  await crawlRoot(crawler, operations, other.tenant);
+  await crawlSockets(crawler, other.crawler, { operations, begin: at.begin, othersCursors: others.cursors });
+  const before = await stateOf(other.crawler, operations, other.after);
+  const written = await crawlWrites(crawler, { ...trying, foreign: other.tenant });
+  // All that was written, and what follows from it, has been through.
+  await stateOf(crawler, operations, written);
+  found.faults.push(
+    ...changesBetween(before, await stateOf(other.crawler, operations, other.after)).map(
+      (change) => `${other.tenant.name}'s own, by what ${crawling.tenant.name} wrote: ${change}`,
+    ),
+  );
+  return planted;
+};
+
+/** `share` of all requests that could be made, from 0 to 1. */
+export const crawl = async (server: Guarded, share: number): Promise<Crawled> => {
+  const found = nothingFound();
+  const operations = operationsIn(await readDocuments(server.url));
+  const sideOf = (tenant: Tenant): Side => ({ tenant, crawler: new Crawler(server, tenant, found), after: undefined });
+  const [a, b] = [sideOf(alpha), sideOf(beta)];
+  a.after = await furnish(a.crawler, operations);
+  const alone = await stateOf(a.crawler, operations, a.after);
+  b.after = await furnish(b.crawler, operations);
+  await stateOf(b.crawler, operations, b.after);
+  found.faults.push(
+    ...changesBetween(alone, await stateOf(a.crawler, operations, a.after)).map((change) => `alpha's own, since beta is there: ${change}`),
+  );
+  const shownTo = async (side: Side): Promise<number> => {
+    const { text } = await words(side, operations);
+    const texts = [...ownIds(side.tenant), ...ownTexts(side.tenant)].filter((one) => !neverShown(side.tenant).includes(one));
+    for (const missing of texts.filter((one) => !text.includes(one)))
+      found.faults.push(`${missing} is shown to nobody, not even to whose it is`);
+    return texts.length;
+  };
+  const shown = (await shownTo(a)) + (await shownTo(b));
+  let planted = await from(server, found, a, b, { operations, share, begin: BEGIN + ROUNDS.first * AN_HOUR });
+  a.after = await furnish(a.crawler, operations);
+  planted += await from(server, found, b, a, { operations, share, begin: BEGIN + ROUNDS.second * AN_HOUR });
+  const counts = new Map<string, number>();
+  for (const { surface } of operations) counts.set(surface, (counts.get(surface) ?? 0) + 1);
+  return { ...found, operations: counts, shown, planted };
+};

@@ -1,0 +1,26 @@
+/** Gives a tenant its data, through the doors. */
+import type { Crawler } from "./crawler.ts";
+import type { Operation } from "./documents.ts";
+import type { Answer } from "./guarded-server.ts";
+import { mirrored } from "./mirror.ts";
+import { operationAt } from "./requests.ts";
+
+/** The position that a write told, if it did. */
+export const positionOf = ({ headers, body }: Answer): string | undefined => {
+  if (headers["tallywire-position"] !== undefined) return headers["tallywire-position"];
+  if (!headers["content-type"]?.includes("json")) return undefined;
+  const told = JSON.parse(body.toString()) as { readonly position?: unknown } | null;
+  return typeof told?.position === "string" ? told.position : undefined;
+};
+
+/** Writes all that the tenant has; what is there already may be refused. Gives the last position. Throws for anything else. */
+export const furnish = async (crawler: Crawler, operations: readonly Operation[]): Promise<string | undefined> => {
+  let last: string | undefined;
+  for (const call of mirrored(crawler.tenant)) {
+    const headers = { ...call.headers, authorization: `Bearer ${crawler.token}` };
+    const answer = await crawler.ask(operationAt(operations, call).surface, { ...call, headers });
+    if (answer.status >= 300 && answer.status !== 409) throw new Error(`${call.method} ${call.target}: ${answer.status} ${answer.body}`);
+    last = positionOf(answer) ?? last;
+  }
+  return last;
+};

@@ -1,0 +1,29 @@
+/** How a server is after all that: what was found, and what it says of itself. */
+import type { Fuzzed } from "./fuzz.ts";
+import type { Guarded } from "./guarded-server.ts";
+
+/** Mebibytes by which its memory may have grown: twice what Node gives the young of 64 MiB, and what the logs keep mapped. */
+const MOST_GROWN = 768;
+
+/** A socket's route is answered to who asks for no upgrade: there is nothing that succeeds. */
+const SOCKET_STATUS = 426;
+
+const neverSucceeded = ({ tried }: Fuzzed): readonly string[] =>
+  tried
+    .filter(({ statuses }) => ![...statuses.keys()].some((status) => status < 300) && !statuses.has(SOCKET_STATUS))
+    .map(({ surface, name, requests }) => `${surface} ${name}: none of ${requests} requests was let succeed`);
+
+export const faultsAfter = async (server: Guarded, fuzzed: Fuzzed): Promise<readonly string[]> => {
+  const get = async (target: string): Promise<string> => (await server.call({ method: "GET", target })).body.toString();
+  const ready = await server.call({ method: "GET", target: "/readyz" });
+  const stopped = /^tallywire_stopped_cameras (\d+)$/m.exec(await get("/metrics"))?.[1];
+  const { before, after } = fuzzed.memory;
+  return [
+    ...fuzzed.faults,
+    ...neverSucceeded(fuzzed),
+    ...(ready.status === 200 ? [] : [`afterwards it is not ready: ${ready.body}`]),
+    ...(stopped === "0" ? [] : [`afterwards ${stopped} cameras stand still`]),
+    ...(after - before <= MOST_GROWN ? [] : [`its memory grew from ${before} to ${after} MiB`]),
+    ...server.errors.map((line) => `it logged ${line}`),
+  ];
+};
