@@ -64,9 +64,12 @@ export const camera = z
   })
   .openapi("Camera");
 
-/** The answer to a write. */
-export const writtenCamera = camera
-  .extend({ dropped_features: z.array(z.string()).openapi({ description: "Those asked for that are not licensed." }) })
+/** The answer to a write. Not an extension of the other: the document would say that it is one, which may have no further field. */
+export const writtenCamera = z
+  .strictObject({
+    ...camera.shape,
+    dropped_features: z.array(z.string()).openapi({ description: "Those asked for that are not licensed." }),
+  })
   .openapi("WrittenCamera");
 
 /** `2026-04-30T10:00:00Z` */
