@@ -114,7 +114,7 @@ export const questionsSuite = (opens: () => Promise<Opened>, often = 40): void =
   };
   const runs = Array.from({ length: often }, (_, i) => i + 1);
 
-  it("for alerts, page by page, with revisions, retractions and deleted histories", async () => {
+  it("for alerts, page by page, with revisions, retractions and deleted histories", { timeout: 120_000 }, async () => {
     for (const run of runs) {
       const { d, scope, wide } = drawn(run);
       const analytic = d.one([undefined, "fov", "roi", "tripwire"] as const);
