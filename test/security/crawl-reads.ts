@@ -7,11 +7,11 @@ import { presetOf, type Value, valuesFor } from "./pool.ts";
 import { requestOf, type Values } from "./requests.ts";
 import { textOf } from "./sightings.ts";
 
-export const isRead = ({ method, protocols, scope }: Operation): boolean =>
-  method === "GET" && protocols === undefined && scope !== undefined;
+const isRead = ({ method, protocols, scope }: Operation): boolean => method === "GET" && protocols === undefined && scope !== undefined;
 export const presetsOf = (operation: Operation, camera: string): Values =>
   Object.fromEntries(operation.parameters.map((parameter) => [parameter.name, presetOf(parameter, camera)]));
 
+const JSON_TYPE = "application/json";
 const CSV = "text/csv";
 const typesOf = ({ responses }: Operation): readonly string[] => Object.keys(responses["200"]?.content ?? {});
 
@@ -22,20 +22,21 @@ export const goodAnswers = async (
   after?: string,
   limit?: string,
 ): Promise<ReadonlyMap<string, readonly Answer[]>> => {
-  const answers = new Map<string, readonly Answer[]>();
-  for (const operation of operations.filter(isRead)) {
+  const cameras = [shared.camera, own(crawler.tenant, "cam")];
+  const answers = operations.filter(isRead).flatMap((operation) => {
     const has = (name: string): boolean => operation.parameters.some((one) => one.name === name);
-    for (const camera of [shared.camera, own(crawler.tenant, "cam")]) {
+    return cameras.map(async (camera) => {
       const values = {
         ...presetsOf(operation, camera),
         ...(has("after") && { after }),
         ...(has("limit") && limit !== undefined && { limit }),
       };
       const call = requestOf(operation, crawler.token, values);
-      answers.set(`${operation.name} ${camera}`, await crawler.pages(operation, call, limit === undefined ? undefined : 1));
-    }
-  }
-  return answers;
+      const pages = await crawler.pages(operation, call, limit === undefined ? undefined : 1);
+      return [`${operation.name} ${camera}`, pages] as const;
+    });
+  });
+  return new Map(await Promise.all(answers));
 };
 
 /** Status and body of each good read; what the server says of a moment (dates, positions) is not in it. */
@@ -91,30 +92,30 @@ export const expect404 = (crawler: Crawler, operation: Operation, name: string, 
     crawler.found.faults.push(`${operation.name}: a foreign ${name} is answered ${status}, not 404`);
 };
 
+/** Under each base; and saying, where nobody asked, that one is the other. */
+const askPlainly = async (crawler: Crawler, operation: Operation, otherName: string): Promise<void> => {
+  const values = presetsOf(operation, shared.camera);
+  for (const base of operation.bases) {
+    await crawler.ask(operation.surface, requestOf(operation, crawler.token, values, { base }));
+    const claims = { ...values, tenant: otherName, tenant_id: otherName, tenantId: otherName };
+    const claiming = requestOf(operation, crawler.token, claims, { base });
+    const named = { ...claiming, headers: { ...claiming.headers, "x-tenant": otherName, "x-tenant-id": otherName } };
+    await crawler.ask(operation.surface, named, [otherName]);
+  }
+};
+
 export const crawlReads = async (crawler: Crawler, { operations, texts, otherName, share }: Trying): Promise<void> => {
   const isDue = every(share);
   for (const operation of operations.filter(isRead)) {
-    const marked = own(crawler.tenant, "cam");
-    for (const camera of [shared.camera, marked]) {
-      const accepts = ["application/json", ...typesOf(operation).filter((type) => type === CSV && camera === shared.camera)];
+    await askPlainly(crawler, operation, otherName);
+    for (const camera of [shared.camera, own(crawler.tenant, "cam")]) {
+      const accepts = [JSON_TYPE, ...typesOf(operation).filter((type) => type === CSV && camera === shared.camera)];
       const values = presetsOf(operation, camera);
-      for (const accept of accepts) {
-        for (const { name, ...parameter } of operation.parameters) {
-          const due = valuesFor({ name, ...parameter }, texts).filter(isDue);
-          await Promise.all(due.map((value) => tryIn(crawler, operation, values, name, value, accept)));
+      for (const accept of accepts)
+        for (const parameter of operation.parameters) {
+          const due = valuesFor(parameter, texts).filter(isDue);
+          await Promise.all(due.map((value) => tryIn(crawler, operation, values, parameter.name, value, accept)));
         }
-        for (const base of operation.bases) {
-          await crawler.ask(operation.surface, requestOf(operation, crawler.token, values, { base, accept }));
-          const claiming = requestOf(
-            operation,
-            crawler.token,
-            { ...values, tenant: otherName, tenant_id: otherName, tenantId: otherName },
-            { base, accept },
-          );
-          const named = { ...claiming, headers: { ...claiming.headers, "x-tenant": otherName, "x-tenant-id": otherName } };
-          await crawler.ask(operation.surface, named, [otherName]);
-        }
-      }
     }
   }
 };

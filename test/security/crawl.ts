@@ -5,9 +5,9 @@ import { crawlSockets, cursorsOf } from "./crawl-sockets.ts";
 import { crawlWrites } from "./crawl-writes.ts";
 import { Crawler, type Found, nothingFound } from "./crawler.ts";
 import { type Operation, operationsIn, readDocuments } from "./documents.ts";
-import { furnish } from "./furnish.ts";
+import { furnish, positionOf } from "./furnish.ts";
 import type { Guarded } from "./guarded-server.ts";
-import { alpha, BEGIN, beta, neverShown, own, ownIds, ownTexts, type Tenant } from "./mirror.ts";
+import { alpha, BEGIN, beta, framesOf, neverShown, own, ownIds, ownTexts, type Tenant } from "./mirror.ts";
 import { type Given, textsFor } from "./pool.ts";
 import { requestOf } from "./requests.ts";
 import { textOf, wanted, wordsIn } from "./sightings.ts";
@@ -24,8 +24,8 @@ export type Crawled = Found & {
 /** What a tenant is told, of which the other must hear nothing. */
 type Side = { readonly tenant: Tenant; readonly crawler: Crawler; after: string | undefined };
 
-const ROUNDS = { first: 1, second: 2 } as const;
-const AN_HOUR = 3_600_000;
+/** When frames come after the first, from BEGIN on: within what is asked for, and later than all before. */
+const ROUNDS = [60_000, 120_000, 180_000] as const;
 
 const words = async (
   side: Side,
@@ -80,41 +80,39 @@ const plant = async (server: Guarded, crawling: Side, other: Side, operations: r
   return new Set(found.seen.map((sight) => sight.split(" in ")[1])).size;
 };
 
-const from = async (
-  server: Guarded,
-  found: Found,
-  crawling: Side,
-  other: Side,
-  at: { readonly operations: readonly Operation[]; readonly share: number; readonly begin: number },
-): Promise<number> => {
-  const { operations, share } = at;
-  const [mine, others] = [await words(crawling, operations), await words(other, operations)];
-  const given = givenTo(others, mine);
-  const planted = await plant(server, crawling, other, operations, given);
-  const crawler = new Crawler(server, crawling.tenant, found, wanted(other.tenant, given.words));
-  const trying: Trying = {
-    operations,
-    texts: textsFor(crawling.tenant, givenTo(mine, others), other.tenant, given),
-    otherName: other.tenant.name,
-    share,
-  };
+type Told = Awaited<ReturnType<typeof words>>;
+type Direction = {
+  readonly crawling: Side;
+  readonly other: Side;
+  readonly crawler: Crawler;
+  readonly trying: Trying;
+  readonly begin: number;
+};
+
+/** Reads and sockets: they change nothing that is asked for. */
+const look = async ({ crawling, other, crawler, trying, begin }: Direction, othersCursors: readonly string[]): Promise<void> => {
+  const { operations } = trying;
   await crawlReads(crawler, trying);
   await crawlRoot(crawler, operations, other.tenant);
-  await crawlSockets(crawler, other.crawler, { operations, begin: at.begin, othersCursors: others.cursors });
+  await crawlSockets(crawler, other.crawler, { operations, begin, othersCursors });
+  for (const side of [crawling, other]) await stateOf(side.crawler, operations, side.after);
+};
+
+/** Everything is written, changed, removed; what is the other's stays as it was. */
+const change = async ({ crawling, other, crawler, trying }: Direction, found: Found): Promise<void> => {
+  const { operations } = trying;
   const before = await stateOf(other.crawler, operations, other.after);
   const written = await crawlWrites(crawler, { ...trying, foreign: other.tenant });
   // All that was written, and what follows from it, has been through.
   await stateOf(crawler, operations, written);
-  found.faults.push(
-    ...changesBetween(before, await stateOf(other.crawler, operations, other.after)).map(
-      (change) => `${other.tenant.name}'s own, by what ${crawling.tenant.name} wrote: ${change}`,
-    ),
-  );
-  return planted;
+  const changes = changesBetween(before, await stateOf(other.crawler, operations, other.after));
+  found.faults.push(...changes.map((one) => `${other.tenant.name}'s own, by what ${crawling.tenant.name} wrote: ${one}`));
 };
 
-/** `share` of all requests that could be made, from 0 to 1. */
-export const crawl = async (server: Guarded, share: number): Promise<Crawled> => {
+/** `share` of all requests that could be made, from 0 to 1. `directions`: 1 as alpha only, 2 then as beta too. */
+type Extent = { readonly share: number; readonly directions: 1 | 2 };
+
+export const crawl = async (server: Guarded, { share, directions }: Extent): Promise<Crawled> => {
   const found = nothingFound();
   const operations = operationsIn(await readDocuments(server.url));
   const sideOf = (tenant: Tenant): Side => ({ tenant, crawler: new Crawler(server, tenant, found), after: undefined });
@@ -122,22 +120,40 @@ export const crawl = async (server: Guarded, share: number): Promise<Crawled> =>
   a.after = await furnish(a.crawler, operations);
   const alone = await stateOf(a.crawler, operations, a.after);
   b.after = await furnish(b.crawler, operations);
-  await stateOf(b.crawler, operations, b.after);
-  found.faults.push(
-    ...changesBetween(alone, await stateOf(a.crawler, operations, a.after)).map((change) => `alpha's own, since beta is there: ${change}`),
-  );
-  const shownTo = async (side: Side): Promise<number> => {
-    const { text } = await words(side, operations);
-    const texts = [...ownIds(side.tenant), ...ownTexts(side.tenant)].filter((one) => !neverShown(side.tenant).includes(one));
-    for (const missing of texts.filter((one) => !text.includes(one)))
-      found.faults.push(`${missing} is shown to nobody, not even to whose it is`);
-    return texts.length;
+  const toldB = await words(b, operations);
+  const toldA = await words(a, operations);
+  const together = changesBetween(alone, await stateOf(a.crawler, operations, a.after));
+  found.faults.push(...together.map((one) => `alpha's own, since beta is there: ${one}`));
+
+  const shownTo = ({ tenant }: Side, { text }: Told): number => {
+    const texts = [...ownIds(tenant), ...ownTexts(tenant)].filter((one) => !neverShown(tenant).includes(one));
+    const missing = texts.filter((one) => !text.includes(one));
+    found.faults.push(...missing.map((one) => `${one} is shown to nobody, not even to whose it is`));
+    return texts.length - missing.length;
   };
-  const shown = (await shownTo(a)) + (await shownTo(b));
-  let planted = await from(server, found, a, b, { operations, share, begin: BEGIN + ROUNDS.first * AN_HOUR });
-  a.after = await furnish(a.crawler, operations);
-  planted += await from(server, found, b, a, { operations, share, begin: BEGIN + ROUNDS.second * AN_HOUR });
+  const directionOf = (crawling: Side, other: Side, mine: Told, others: Told, round: number): Direction => {
+    const given = givenTo(others, mine);
+    const crawler = new Crawler(server, crawling.tenant, found, wanted(other.tenant, given.words));
+    const texts = textsFor(crawling.tenant, givenTo(mine, others), other.tenant, given);
+    return { crawling, other, crawler, trying: { operations, texts, otherName: other.tenant.name, share }, begin: BEGIN + round };
+  };
+  const asA = directionOf(a, b, toldA, toldB, ROUNDS[0]);
+  const asB = directionOf(b, a, toldB, toldA, ROUNDS[1]);
+  const planted =
+    (await plant(server, a, b, operations, givenTo(toldB, toldA))) + (await plant(server, b, a, operations, givenTo(toldA, toldB)));
+  await look(asA, toldB.cursors);
+  if (directions === 2) await look(asB, toldA.cursors);
+  await change(asA, found);
+  if (directions === 2) {
+    // It has removed what it had: it is to have something again that could be changed.
+    await furnish(a.crawler, operations);
+    const again = framesOf(alpha, BEGIN + ROUNDS[2]);
+    const answer = await a.crawler.ask("emdx", { ...again, headers: { ...again.headers, authorization: `Bearer ${a.crawler.token}` } });
+    a.after = positionOf(answer);
+    await change(asB, found);
+  }
+
   const counts = new Map<string, number>();
   for (const { surface } of operations) counts.set(surface, (counts.get(surface) ?? 0) + 1);
-  return { ...found, operations: counts, shown, planted };
+  return { ...found, operations: counts, shown: shownTo(a, toldA) + shownTo(b, toldB), planted };
 };

@@ -46,7 +46,7 @@ export type Operation = {
 const API = fileURLToPath(new URL("../../api/", import.meta.url));
 
 /** Every folder of api/ is a surface. One whose document is not served makes `readDocuments` throw. */
-export const surfaceNames = (): readonly string[] =>
+const surfaceNames = (): readonly string[] =>
   readdirSync(API, { withFileTypes: true })
     .filter((entry) => entry.isDirectory())
     .map(({ name }) => name)

@@ -5,9 +5,15 @@ import type { Call } from "./guarded-server.ts";
 import * as odd from "./hostile-values.ts";
 import { presetOf } from "./pool.ts";
 import { valuesOf } from "./schema-values.ts";
+import { oddFrames } from "./upgrades.ts";
 
 /** `strays`: its path may lead elsewhere than to the operation. */
-export type Draft = { readonly call: Call; readonly strays: boolean };
+export type Draft = {
+  readonly call: Call;
+  readonly strays: boolean;
+  /** Of a socket: what is sent once it is open. Undefined: no upgrade is asked for. */
+  readonly frame: Buffer | undefined;
+};
 
 export type World = {
   readonly token: string;
@@ -201,10 +207,11 @@ export const draftsOf = (operation: Operation, world: World): fc.Arbitrary<Draft
         { arbitrary: worse(fc.tuple(oneFault(operation))), weight: WEIGHTS.oneFault },
         { arbitrary: worse(fc.array(hostility(operation), { minLength: 1, maxLength: 3 })), weight: WEIGHTS.hostile },
       ),
+      operation.protocols === undefined ? fc.constant(undefined) : fc.option(oddFrames, { nil: undefined }),
     )
-    .map(([base, { path, query, headers, body, strays }]): Draft => {
+    .map(([base, { path, query, headers, body, strays }, frame]): Draft => {
       const asked = query.length === 0 ? "" : `?${query.join("&")}`;
       const target = base + operation.path.replaceAll(/\{(\w+)\}/g, (_, name: string) => path[name] ?? "") + asked;
-      return { call: { method: operation.method, target, headers, body }, strays };
+      return { call: { method: operation.method, target, headers, body }, strays, frame };
     });
 };

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { fromBinary } from "@bufbuild/protobuf";
 import { sizeDelimitedEncode } from "@bufbuild/protobuf/wire";
 import fc from "fast-check";
+import { limits } from "../../domain/limits.ts";
 import { NvFrameSchema } from "../../ingest/formats/nv-protobuf.ts";
 import { nvFrame } from "../support/foreign.ts";
 import { createVerdicts } from "./answers.ts";
@@ -10,9 +11,10 @@ import { Crawler, nothingFound } from "./crawler.ts";
 import { type Operation, operationsIn, readDocuments } from "./documents.ts";
 import { type Draft, draftsOf, type World } from "./drafts.ts";
 import { furnish } from "./furnish.ts";
-import type { Answer, Call, Guarded } from "./guarded-server.ts";
+import type { Call, Guarded } from "./guarded-server.ts";
 import { BEGIN, mirrored, own, ownIds, shared, type Tenant } from "./mirror.ts";
 import { operationAt } from "./requests.ts";
+import { type Upgraded, upgrade } from "./upgrades.ts";
 
 export type Tried = { readonly surface: string; readonly name: string; requests: number; readonly statuses: Map<number, number> };
 export type Fuzzed = {
@@ -77,17 +79,23 @@ const bodiesOf = (operation: Operation, operations: readonly Operation[], tenant
 const kindOf = (fault: string): string => fault.slice(0, 60);
 
 /** A refusal by whoever reads heads ends the connection, maybe while we still write. */
-const answerTo = async (server: Guarded, call: Call): Promise<Answer | undefined> => {
+const answerTo = async (server: Guarded, { call, frame }: Draft): Promise<Upgraded | undefined> => {
   for (let tries = 0; ; tries++) {
     try {
-      return await server.call(call);
+      return frame === undefined ? { answer: await server.call(call), fault: undefined } : await upgrade(server, call, frame);
     } catch (error) {
-      const isLarge = Object.values(call.headers ?? {}).some((value) => value.length > 8192);
+      const isLarge = Object.values(call.headers ?? {}).some((value) => value.length > limits.headBytes / 2);
       if (isLarge) return undefined;
       // A kept connection that the server closes just as it is used again: once, not twice.
       if (tries > 0) throw error;
     }
   }
+};
+
+/** What changes nothing goes first, what removes goes last. */
+const inOrder = (operations: readonly Operation[]): readonly Operation[] => {
+  const rank = ({ method }: Operation): number => (method === "GET" ? 0 : method === "DELETE" ? 2 : 1);
+  return operations.toSorted((a, b) => rank(a) - rank(b));
 };
 
 const IN_VAIN = "What was written is not readable yet";
@@ -101,14 +109,17 @@ export const fuzz = async (server: Guarded, { requests, seed }: { readonly reque
   const tried: Tried[] = [];
   const counts = { waitedInVain: 0, beforeRouting: 0 };
 
-  const faultOf = async (operation: Operation, { call, strays }: Draft, note: Tried): Promise<string | undefined> => {
-    const answer = await answerTo(server, call);
+  const faultOf = async (operation: Operation, draft: Draft, note: Tried): Promise<string | undefined> => {
+    const { call, strays } = draft;
+    const told = await answerTo(server, draft);
+    const answer = told?.answer;
     note.requests++;
     if (answer === undefined) {
       counts.beforeRouting++;
       return undefined;
     }
     const { status, body } = answer;
+    if (told?.fault !== undefined) return told.fault;
     note.statuses.set(status, (note.statuses.get(status) ?? 0) + 1);
     if (status === 503 && /[?&]after=/.test(call.target) && body.includes(IN_VAIN)) {
       counts.waitedInVain++;
@@ -140,7 +151,9 @@ export const fuzz = async (server: Guarded, { requests, seed }: { readonly reque
       const [draft] = told.counterexample ?? [];
       if (draft === undefined || last === undefined) break;
       known.add(kindOf(last));
-      faults.push(`${operation.surface} ${operation.name}: ${last}\n  ${curl(server.url, draft.call)}`);
+      faults.push(
+        `${operation.surface} ${operation.name}: ${last}\n  ${curl(server.url, draft.call)}${draft.frame === undefined ? "" : ` # upgraded, then ${draft.frame.toString("hex").slice(0, SHOWN)}`}`,
+      );
     }
   };
 
@@ -149,9 +162,10 @@ export const fuzz = async (server: Guarded, { requests, seed }: { readonly reque
     const mine = operations.filter((operation) => operation.surface === surface);
     const tenant: Tenant = { name: `fuzz-${surface}`, mark: surface, nobody: "nobody" };
     const crawler = new Crawler(server, tenant, nothingFound());
-    for (const operation of mine) {
+    let position: string | undefined;
+    for (const operation of inOrder(mine)) {
       // What was removed or forbidden by the operations before is there again.
-      const position = await furnish(crawler, operations);
+      if (position === undefined || operation.method !== "GET") position = await furnish(crawler, operations);
       const world: World = {
         token: crawler.token,
         camera: shared.camera,

@@ -10,7 +10,8 @@ export type Value = { readonly text: string; readonly foreign?: { readonly nobod
 
 const HOUR = 3_600_000;
 const at = (ms: number): string => new Date(ms).toISOString();
-export const range = { from: at(BEGIN - HOUR), to: at(BEGIN + HOUR) } as const;
+/** Of the data that is there from the beginning, and of the silence before and after. */
+export const range = { from: at(BEGIN - 60_000), to: at(BEGIN + 5 * 60_000) } as const;
 
 /** An id or a cursor that was never given out: another character in it. */
 const altered = (word: string): string => {

@@ -18,7 +18,10 @@ const print = (what: string, lines: readonly string[]): void => {
 const data = await mkdtemp(join(tmpdir(), "tallywire-crawl-"));
 const server = await startGuarded(data);
 try {
-  const { operations, requests, messages, statuses, seen, faults, shown, planted } = await crawl(server, Number(process.argv[2] ?? 1));
+  const { operations, requests, messages, statuses, seen, faults, shown, planted } = await crawl(server, {
+    share: Number(process.argv[2] ?? 1),
+    directions: 2,
+  });
   for (const [surface, count] of requests)
     console.log(`${surface}: ${operations.get(surface) ?? 0} operations, ${count} requests, ${messages.get(surface) ?? 0} socket messages`);
   const told = [...statuses].sort(([a], [b]) => a - b).map(([status, count]) => `${count} of ${status}`);

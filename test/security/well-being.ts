@@ -5,12 +5,10 @@ import type { Guarded } from "./guarded-server.ts";
 /** Mebibytes by which its memory may have grown: twice what Node gives the young of 64 MiB, and what the logs keep mapped. */
 const MOST_GROWN = 768;
 
-/** A socket's route is answered to who asks for no upgrade: there is nothing that succeeds. */
-const SOCKET_STATUS = 426;
-
+/** A socket succeeds with 101. */
 const neverSucceeded = ({ tried }: Fuzzed): readonly string[] =>
   tried
-    .filter(({ statuses }) => ![...statuses.keys()].some((status) => status < 300) && !statuses.has(SOCKET_STATUS))
+    .filter(({ statuses }) => ![...statuses.keys()].some((status) => status < 300))
     .map(({ surface, name, requests }) => `${surface} ${name}: none of ${requests} requests was let succeed`);
 
 export const faultsAfter = async (server: Guarded, fuzzed: Fuzzed): Promise<readonly string[]> => {
