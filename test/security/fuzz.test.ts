@@ -9,7 +9,7 @@ import { type Guarded, startGuarded } from "./guarded-server.ts";
 import { faultsAfter } from "./well-being.ts";
 
 /** For each document; `npm run fuzz` makes more. */
-const REQUESTS = 400;
+const REQUESTS = 250;
 
 let data: string;
 let server: Guarded;

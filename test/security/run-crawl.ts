@@ -16,6 +16,8 @@ const print = (what: string, lines: readonly string[]): void => {
 };
 
 const data = await mkdtemp(join(tmpdir(), "tallywire-crawl-"));
+// Whoever interrupts us leaves no server behind: it ends when we exit.
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
 const server = await startGuarded(data);
 try {
   const { operations, requests, messages, statuses, seen, faults, shown, planted } = await crawl(server, {

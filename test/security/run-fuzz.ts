@@ -14,6 +14,8 @@ const { values } = parseArgs({
   options: { requests: { type: "string", default: "5000" }, seed: { type: "string", default: "1" } },
 });
 const data = await mkdtemp(join(tmpdir(), "tallywire-fuzz-"));
+// Whoever interrupts us leaves no server behind: it ends when we exit.
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
 const server = await startGuarded(data);
 console.log(`seed ${values.seed}`);
 try {
