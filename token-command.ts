@@ -1,6 +1,6 @@
 /** `tallywire token`: mints a token for development, with the very secret or key the server verifies with. */
 import { SignJWT } from "jose";
-import { scopes } from "./api/surface.ts";
+import { scopes } from "./api/caller.ts";
 import { createTokens } from "./api/tokens.ts";
 import { type Config, ConfigError } from "./config.ts";
 import { limits } from "./domain/limits.ts";

@@ -2,9 +2,10 @@
 import type { IncomingMessage } from "node:http";
 import type { Context } from "hono";
 import type { Role } from "../domain/roles.ts";
+import { type Caller, type Scope, scopes, type Tokens } from "./caller.ts";
+import type { Env } from "./env.ts";
 import { Problem } from "./problem.ts";
 import type { Rates } from "./rates.ts";
-import { type Caller, type Env, type Scope, scopes, type Tokens } from "./surface.ts";
 
 type Asked = {
   readonly authorization: string | undefined;

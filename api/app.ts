@@ -4,16 +4,18 @@ import type { Socket } from "node:net";
 import { Hono } from "hono";
 import { METHODS } from "hono/router";
 import { answerHeaders, calledByLoopback, crossOrigin, mayWrite } from "./browsers.ts";
+import type { Tokens } from "./caller.ts";
 import type { Core } from "./core.ts";
 import { cursors } from "./cursor.ts";
 import { emdx } from "./emdx/routes.ts";
+import type { Env } from "./env.ts";
 import { startLive } from "./live.ts";
 import { myvms } from "./myvms/routes.ts";
 import { opsRoutes } from "./ops.ts";
 import { nothingAt, noUpgrade, Problem, problemOf, problemResponse } from "./problem.ts";
 import { createRates, type RatesAllowed } from "./rates.ts";
 import { createSockets, type SocketOptions } from "./sockets.ts";
-import type { Env, House, Surface, Tokens } from "./surface.ts";
+import type { House, Surface } from "./surface.ts";
 
 export type AppOptions = SocketOptions & {
   /** Whose data emdx shows while tokens are off. */

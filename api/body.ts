@@ -1,8 +1,8 @@
 /** Reads a request's body with a cap, from Node's own request where there is one: no stream is wrapped twice on the way. */
 import type { IncomingMessage } from "node:http";
 import type { Context } from "hono";
+import type { Env } from "./env.ts";
 import { Problem } from "./problem.ts";
-import type { Env } from "./surface.ts";
 
 const tooLarge = (most: number) => new Problem(413, `The body is larger than ${most} bytes.`, { headers: { connection: "close" } });
 

@@ -1,8 +1,8 @@
 /** What keeps a browser from being turned against us: headers of every answer, the name we are called by, other origins. */
 import type { MiddlewareHandler } from "hono";
 import { cors } from "hono/cors";
+import type { Env } from "./env.ts";
 import { Problem } from "./problem.ts";
-import type { Env } from "./surface.ts";
 
 /**
  * Of every answer, unless it says otherwise: nothing here is to be run, framed, guessed at or kept.

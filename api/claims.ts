@@ -1,7 +1,7 @@
 /** What the claims of a verified token say of who calls. */
 import { z } from "zod";
 import { limits } from "../domain/limits.ts";
-import { type Caller, type NotKnown, type Scope, scopes } from "./surface.ts";
+import { type Caller, type NotKnown, type Scope, scopes } from "./caller.ts";
 
 const CONTROL = /\p{Cc}/u;
 /** A text that may stand in keys, rows and lines. Its length is that of the text: zod's own would count code points. */

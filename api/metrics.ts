@@ -2,8 +2,8 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { Context } from "hono";
 import type { Core } from "./core.ts";
+import type { Env } from "./env.ts";
 import { Problem } from "./problem.ts";
-import type { Env } from "./surface.ts";
 
 const loopback = /^(::ffff:)?127\.|^::1$/;
 

@@ -2,9 +2,9 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { WebSocket } from "ws";
 import { keyText } from "../domain/envelope.ts";
+import type { Caller, Tokens } from "./caller.ts";
 import type { Core } from "./core.ts";
 import { tooMany } from "./problem.ts";
-import type { Caller, Tokens } from "./surface.ts";
 
 const TOKEN_CODE = 4401;
 /** Sockets ended, or tokens verified anew, in one turn: twenty thousand at once would keep everybody else waiting. */

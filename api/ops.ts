@@ -1,9 +1,10 @@
 /** /healthz, /readyz, /metrics, /openapi/<surface>.json and the reference pages. */
 import { Hono } from "hono";
 import { CAMERA_PART, type Core } from "./core.ts";
+import type { Env } from "./env.ts";
 import { answerMetrics, isOperator } from "./metrics.ts";
 import { referencePage } from "./reference.ts";
-import type { Env, Surface } from "./surface.ts";
+import type { Surface } from "./surface.ts";
 
 /** `showsCameras`: to everybody, as where tokens are off. */
 export const opsRoutes = (core: Core, surfaces: readonly Surface[], metricsAuth: string | undefined, showsCameras: boolean): Hono<Env> => {

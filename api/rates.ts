@@ -4,8 +4,8 @@ import { keyText } from "../domain/envelope.ts";
 import type { Limits } from "../domain/limits.ts";
 import type { Labels } from "../domain/metrics.ts";
 import type { Meter } from "../domain/ports.ts";
+import type { Caller, Scope } from "./caller.ts";
 import { tooMany } from "./problem.ts";
-import type { Caller, Scope } from "./surface.ts";
 
 /** Requests of one subject in a minute; 0: as many as it likes. Frames are apart: they have back-pressure of their own. */
 export type RatesAllowed = { readonly requests: number; readonly frames: number };

@@ -2,9 +2,11 @@
 import { type OpenAPIHono, type RouteConfig, z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { admit, askedBy } from "./access.ts";
+import type { Caller, Scope } from "./caller.ts";
+import type { Env } from "./env.ts";
 import { type Documented, documentParameters, type Parameters } from "./parameters.ts";
 import { noUpgrade } from "./problem.ts";
-import type { Caller, Env, House, Scope } from "./surface.ts";
+import type { House } from "./surface.ts";
 
 /** Where the routes of a surface are declared. */
 export type Desk = {

@@ -5,8 +5,8 @@ import type { Instant } from "../domain/envelope.ts";
 import type { Limits } from "../domain/limits.ts";
 import { AdapterError } from "../domain/ports.ts";
 import type { TokenKey, TokenKeys } from "../domain/token-keys.ts";
+import type { Caller, NotKnown, Tokens } from "./caller.ts";
 import { callerOf } from "./claims.ts";
-import type { Caller, NotKnown, Tokens } from "./surface.ts";
 import { claimsOf, type Header, headerOf } from "./token-parts.ts";
 
 export type TokenOptions = {

@@ -1,8 +1,9 @@
 /** What the parts of the emdx surface share. */
 import type { OpenAPIHono } from "@hono/zod-openapi";
+import type { Env } from "../env.ts";
 import { Problem } from "../problem.ts";
 import type { Desk } from "../route.ts";
-import type { Env, House } from "../surface.ts";
+import type { House } from "../surface.ts";
 
 export type Emdx = Desk & {
   /** Nothing found is 422, as in the original. */

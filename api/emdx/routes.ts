@@ -47,10 +47,11 @@
  *   surfaces/hostile: "with a cursor ahead of the log, of which an older copy was put back, are told a gap"
  */
 import { OpenAPIHono } from "@hono/zod-openapi";
+import type { Env } from "../env.ts";
 import * as parameter from "../parameters.ts";
 import { problemOf, problemResponse } from "../problem.ts";
 import { declareSecurity, declareSocket } from "../route.ts";
-import type { Env, House, Surface } from "../surface.ts";
+import type { House, Surface } from "../surface.ts";
 import { alertRoutes } from "./alerts.ts";
 import { configRoutes } from "./config.ts";
 import { countRoutes } from "./counts.ts";

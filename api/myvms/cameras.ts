@@ -8,11 +8,12 @@ import { isRefusal, type Refusal } from "../../domain/decider.ts";
 import { AdapterError } from "../../domain/ports.ts";
 import type { Changed, Registered, Said } from "../../domain/registry.ts";
 import { readBody } from "../body.ts";
+import type { Caller } from "../caller.ts";
+import type { Env } from "../env.ts";
 import { checked, readJson } from "../json-body.ts";
 import { idInPath, readIdInPath } from "../path-id.ts";
 import { Problem, refusalProblem, unprocessable } from "../problem.ts";
 import { type Desk, route } from "../route.ts";
-import type { Caller, Env } from "../surface.ts";
 import * as shape from "./camera.ts";
 
 const PATH = "/api/cameras";

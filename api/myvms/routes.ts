@@ -31,10 +31,11 @@
  *   surfaces/myvms: "are answered page by page, newest first"
  */
 import { OpenAPIHono } from "@hono/zod-openapi";
+import type { Env } from "../env.ts";
 import * as parameter from "../parameters.ts";
 import { problemOf, problemResponse } from "../problem.ts";
 import { type Desk, declareSecurity, declareSocket } from "../route.ts";
-import type { Env, House, Surface } from "../surface.ts";
+import type { House, Surface } from "../surface.ts";
 import { cameraRoutes } from "./cameras.ts";
 import { eventRoutes } from "./events.ts";
 import { healthRoutes } from "./health.ts";

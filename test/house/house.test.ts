@@ -46,6 +46,22 @@ describe("the house", () => {
     expect(wrong).toEqual([]);
   });
 
+  it("has no files that import each other in a round in what is said to the outside", () => {
+    const round = (path: string, above: readonly string[]): readonly string[] => {
+      if (above.includes(path)) return [[...above.slice(above.indexOf(path)), path].join(" -> ")];
+      if (passed.has(path)) return [];
+      const rounds = imports(read(path))
+        .map((target) => posix.join(posix.dirname(path), target))
+        .filter((target) => roomOf(target) === "api")
+        .flatMap((target) => round(target, [...above, path]));
+      passed.add(path);
+      return rounds;
+    };
+    const passed = new Set<string>();
+    expect(sources().flatMap((path) => (roomOf(path) === "api" ? round(path, []) : []))).toEqual([]);
+    expect(passed.size).toBeGreaterThan(20);
+  });
+
   it("keeps its pure rooms free of packages, clocks, chance and the platform", () => {
     const wrong: string[] = [];
     for (const path of sources()) {

@@ -1,5 +1,5 @@
 /** Asks as one tenant, and looks in every answer for what is another's. */
-import { scopes } from "../../api/surface.ts";
+import { scopes } from "../../api/caller.ts";
 import type { Operation } from "./documents.ts";
 import { type Answer, type Call, type Guarded, tokenOf } from "./guarded-server.ts";
 import { own, type Tenant } from "./mirror.ts";

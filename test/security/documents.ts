@@ -1,7 +1,7 @@
 /** The OpenAPI documents of a server, as lists of operations: what is to be tried is made from them, so that a new route is tried by itself. */
 import { readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { type Scope, scopes } from "../../api/surface.ts";
+import { type Scope, scopes } from "../../api/caller.ts";
 
 export type Schema = { readonly [keyword: string]: unknown };
 export type OpenParameter = {

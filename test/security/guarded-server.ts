@@ -1,6 +1,6 @@
 /** A real server with tokens on, and who may call it. */
 import { Agent, type OutgoingHttpHeaders, request } from "node:http";
-import { scopes } from "../../api/surface.ts";
+import { scopes } from "../../api/caller.ts";
 import { type RunningServer, startServer } from "../../examples/server.ts";
 import { AUDIENCE, claims, hmac, ISSUER, jws, SECRET } from "../support/tokens.ts";
 

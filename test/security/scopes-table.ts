@@ -1,5 +1,5 @@
 /** docs/scopes.md: every route against every scope, made from the OpenAPI documents. Written by `npm run scopes`; a test compares. */
-import { type Scope, scopes } from "../../api/surface.ts";
+import { type Scope, scopes } from "../../api/caller.ts";
 import type { Operation } from "./documents.ts";
 
 const HEAD = `# Who may call what

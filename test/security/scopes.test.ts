@@ -1,6 +1,6 @@
 import { connect as dial } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { scopes } from "../../api/surface.ts";
+import { scopes } from "../../api/caller.ts";
 import { read } from "../house/sources.ts";
 import { FakeCore } from "../support/core.ts";
 import { FakeTokens } from "../support/fake-tokens.ts";

@@ -1,5 +1,5 @@
 /** A fake of what verifies tokens: those a test has given out, by their text. A test says when keys change and when they cannot be had. */
-import { type Caller, type NotKnown, scopes, type Tokens } from "../../api/surface.ts";
+import { type Caller, type NotKnown, scopes, type Tokens } from "../../api/caller.ts";
 import { AdapterError } from "../../domain/ports.ts";
 
 export class FakeTokens implements Tokens {

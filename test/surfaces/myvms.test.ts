@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { Tokens } from "../../api/surface.ts";
+import type { Tokens } from "../../api/caller.ts";
 import type { Sign } from "../../domain/camera-status.ts";
 import type { Alert } from "../../domain/event.ts";
 import { CANARY } from "../support/canary.ts";

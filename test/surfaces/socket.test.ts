@@ -1,7 +1,7 @@
 import { request } from "node:http";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { WebSocket } from "ws";
-import type { Tokens } from "../../api/surface.ts";
+import type { Tokens } from "../../api/caller.ts";
 import { FakeCore } from "../support/core.ts";
 import { anAlert, connect, type Loose, type Served, serveCore } from "../support/surface.ts";
 
