@@ -5,7 +5,6 @@ import type { Answer } from "./guarded-server.ts";
 import { own, shared } from "./mirror.ts";
 import { presetOf, type Value, valuesFor } from "./pool.ts";
 import { requestOf, type Values } from "./requests.ts";
-import { textOf } from "./sightings.ts";
 
 const isRead = ({ method, protocols, scope }: Operation): boolean => method === "GET" && protocols === undefined && scope !== undefined;
 export const presetsOf = (operation: Operation, camera: string): Values =>
@@ -81,7 +80,7 @@ const tryIn = async (crawler: Crawler, operation: Operation, values: Values, nam
   const toldOfNobody = await ask(nobodys);
   if (likeness(told, [value.text]) !== likeness(toldOfNobody, [nobodys]))
     crawler.found.faults.push(
-      `${operation.name}: ${name}=${value.text} is told otherwise than ${nobodys}: ${textOf(told)} and ${textOf(toldOfNobody)}`,
+      `${operation.name}: ${name}=${value.text} is told otherwise than ${nobodys}: ${told.status} ${told.body} and ${toldOfNobody.status} ${toldOfNobody.body}`,
     );
   expect404(crawler, operation, name, told);
 };

@@ -9,7 +9,6 @@ import { mirrored, own, ownIds, shared } from "./mirror.ts";
 import { type Value, valuesFor } from "./pool.ts";
 import { operationAt, requestOf, type Values } from "./requests.ts";
 import { valuesOf } from "./schema-values.ts";
-import { textOf } from "./sightings.ts";
 
 const JSON_TYPE = "application/json";
 /** Bodies made from a schema, of each operation. */
@@ -100,34 +99,40 @@ export const crawlWrites = async (
     const toldOfNobody = await ask(operation, { ...values, [name]: nobodys }, body, []);
     if (likeness(told, [value.text]) !== likeness(toldOfNobody, [nobodys]))
       crawler.found.faults.push(
-        `${operation.name}: ${name}=${value.text} is told otherwise than ${nobodys}: ${textOf(told)} and ${textOf(toldOfNobody)}`,
+        `${operation.name}: ${name}=${value.text} is told otherwise than ${nobodys}: ${told.status} ${told.body} and ${toldOfNobody.status} ${toldOfNobody.body}`,
       );
     expect404(crawler, operation, name, told);
   };
 
-  for (const operation of inOrder(operations)) {
+  const partsOf = (operation: Operation) => {
     const good = mirrored(crawler.tenant).filter((call) => operationAt(operations, call) === operation);
-    const camera = operation.method === "DELETE" ? own(crawler.tenant, "cam") : shared.camera;
-    const values = presetsOf(operation, camera);
+    const values = presetsOf(operation, operation.method === "DELETE" ? own(crawler.tenant, "cam") : shared.camera);
     // A body may name the sensor; then the query does not.
     const inBody = good.some(({ body }) => String(body).includes('"sensorId"')) ? { ...values, sensorId: undefined } : values;
+    const first = good[0]?.body === undefined ? undefined : String(good[0].body);
+    const nameless = first?.startsWith("{") ? JSON.stringify({ ...JSON.parse(first), sensorId: undefined }) : first;
+    return { good, values, inBody, nameless };
+  };
+  const tryAll = async (operation: Operation, isTried: (value: Value) => boolean): Promise<void> => {
+    const { values, nameless } = partsOf(operation);
+    for (const parameter of operation.parameters)
+      for (const value of valuesFor(parameter, sayable).filter(isTried))
+        if (isDue()) await tryIn(operation, values, parameter.name, value, nameless);
+  };
+
+  const ordered = inOrder(operations);
+  // While no foreign id was written anywhere: from then on there is something of one's own under it.
+  for (const operation of ordered) await tryAll(operation, (value) => value.foreign !== undefined);
+  for (const operation of ordered) {
+    const { good, values, inBody, nameless } = partsOf(operation);
     for (const { text, sent } of bodiesOf(operation, good, { ...trying, foreignIds }))
       if (isDue()) await ask(operation, inBody, text, sent);
-    const [{ body } = { body: undefined }] = good;
-    const withoutSensor = body === undefined ? undefined : JSON.stringify({ ...JSON.parse(String(body)), sensorId: undefined });
-    const sendable = body !== undefined && String(body).startsWith("[") ? String(body) : withoutSensor;
-    for (const parameter of operation.parameters)
-      for (const value of valuesFor(parameter, sayable)) if (isDue()) await tryIn(operation, values, parameter.name, value, sendable);
+    await tryAll(operation, (value) => value.foreign === undefined);
     for (const base of operation.bases) {
-      const claiming = requestOf(
-        operation,
-        crawler.token,
-        { ...values, tenant: otherName, tenant_id: otherName },
-        { base, body: sendable },
-      );
-      const answer = await crawler.ask(operation.surface, { ...claiming, headers: { ...claiming.headers, "x-tenant": otherName } }, [
-        otherName,
-      ]);
+      const claims = { ...values, tenant: otherName, tenant_id: otherName };
+      const claiming = requestOf(operation, crawler.token, claims, { base, body: nameless });
+      const named = { ...claiming, headers: { ...claiming.headers, "x-tenant": otherName } };
+      const answer = await crawler.ask(operation.surface, named, [otherName]);
       last = (answer.status < 300 ? positionOf(answer) : undefined) ?? last;
     }
     if (operation.method === "DELETE") await ask(operation, presetsOf(operation, shared.camera), undefined, []);

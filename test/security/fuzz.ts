@@ -33,6 +33,8 @@ const MOST_FAULTS = 5;
 /** Requests to find a smaller one that fails. */
 const SHRINKING = 100;
 const SHOWN = 400;
+/** Writes after which the data is put back as it was: what is removed cannot be removed again. */
+const BETWEEN = 50;
 
 const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
 const curl = (url: string, { method, target, headers = {}, body }: Call): string => {
@@ -131,9 +133,7 @@ export const fuzz = async (server: Guarded, { requests, seed }: { readonly reque
     return fault && `${status}: ${fault}: ${body.subarray(0, SHOWN)}`;
   };
 
-  const tryOperation = async (operation: Operation, world: World, wanted: number): Promise<void> => {
-    const note: Tried = { surface: operation.surface, name: operation.name, requests: 0, statuses: new Map() };
-    tried.push(note);
+  const tryOperation = async (operation: Operation, world: World, note: Tried, wanted: number): Promise<void> => {
     const known = new Set<string>();
     let last: string | undefined;
     let shrinking = 0;
@@ -144,16 +144,17 @@ export const fuzz = async (server: Guarded, { requests, seed }: { readonly reque
       last = fault;
       throw new Error(fault);
     });
+    // Other draws for each operation, the same for each run.
+    const begun = seed + operations.indexOf(operation) * requests;
     for (let found = 0; note.requests < wanted && found < MOST_FAULTS; found++) {
       last = undefined;
       shrinking = 0;
-      const told = await fc.check(property, { numRuns: wanted - note.requests, seed: seed + note.requests });
+      const told = await fc.check(property, { numRuns: wanted - note.requests, seed: begun + note.requests });
       const [draft] = told.counterexample ?? [];
       if (draft === undefined || last === undefined) break;
       known.add(kindOf(last));
-      faults.push(
-        `${operation.surface} ${operation.name}: ${last}\n  ${curl(server.url, draft.call)}${draft.frame === undefined ? "" : ` # upgraded, then ${draft.frame.toString("hex").slice(0, SHOWN)}`}`,
-      );
+      const after = draft.frame === undefined ? "" : ` # upgraded, then ${draft.frame.toString("hex").slice(0, SHOWN)}`;
+      faults.push(`${operation.surface} ${operation.name}: ${last}\n  ${curl(server.url, draft.call)}${after}`);
     }
   };
 
@@ -164,22 +165,24 @@ export const fuzz = async (server: Guarded, { requests, seed }: { readonly reque
     const crawler = new Crawler(server, tenant, nothingFound());
     let position: string | undefined;
     for (const operation of inOrder(mine)) {
-      // What was removed or forbidden by the operations before is there again.
-      if (position === undefined || operation.method !== "GET") position = await furnish(crawler, operations);
-      const world: World = {
-        token: crawler.token,
-        camera: shared.camera,
-        texts: [
-          ...Object.values(shared),
-          ...ownIds(tenant),
-          own(tenant, "type"),
-          "*",
-          "Europe/Berlin",
-          ...(position === undefined ? [] : [position]),
-        ],
-        bodies: bodiesOf(operation, operations, tenant),
-      };
-      await tryOperation(operation, world, Math.ceil(requests / mine.length));
+      const note: Tried = { surface, name: operation.name, requests: 0, statuses: new Map() };
+      tried.push(note);
+      const wanted = Math.ceil(requests / mine.length);
+      while (note.requests < wanted) {
+        // What was removed or forbidden before is there again.
+        const isRead = operation.method === "GET";
+        if (position === undefined || !isRead) position = await furnish(crawler, operations);
+        const world: World = {
+          token: crawler.token,
+          camera: shared.camera,
+          texts: [...Object.values(shared), ...ownIds(tenant), own(tenant, "type"), "*", "Europe/Berlin", position ?? ""],
+          bodies: bodiesOf(operation, operations, tenant),
+        };
+        const most = isRead ? wanted : Math.min(wanted, note.requests + BETWEEN);
+        const found = faults.length;
+        await tryOperation(operation, world, note, most);
+        if (faults.length - found === MOST_FAULTS) break;
+      }
     }
   }
   return { tried, faults, ...counts, memory: { before, after: rssOf(pid) } };

@@ -2,8 +2,8 @@
 import type { Fuzzed } from "./fuzz.ts";
 import type { Guarded } from "./guarded-server.ts";
 
-/** Mebibytes by which its memory may have grown: twice what Node gives the young of 64 MiB, and what the logs keep mapped. */
-const MOST_GROWN = 768;
+/** Mebibytes by which its memory may have grown: what it may live with (guarded-server.ts), the young beside it, and what the logs keep mapped. */
+const MOST_GROWN = 640;
 
 /** A socket succeeds with 101. */
 const neverSucceeded = ({ tried }: Fuzzed): readonly string[] =>
