@@ -166,7 +166,7 @@ const noRegistry: Core["registry"] = {
   create: notHere,
   change: notHere,
   remove: notHere,
-  settings: notHere,
+  tenant: notHere,
   set: notHere,
 };
 const noAnswers: Core["ask"] = {

@@ -53,11 +53,11 @@ class KurrentStore implements EventStore {
     );
   }
 
-  async read(stream: string): Promise<readonly Decided[]> {
+  async read(stream: string, after: Revision = 0): Promise<readonly Decided[]> {
     this.#open();
     return this.#steadily(async (leftMs) => {
-      const decided = await this.#from(stream, 0, leftMs);
-      this.#know(stream, { revision: decided.length, ids: new Map(decided.map(({ id, revision }) => [id, revision])) });
+      const decided = await this.#from(stream, after, leftMs);
+      if (after === 0) this.#know(stream, { revision: decided.length, ids: new Map(decided.map(({ id, revision }) => [id, revision])) });
       return decided;
     });
   }

@@ -64,11 +64,11 @@ class LmdbStore implements EventStore {
     });
   }
 
-  async read(stream: string): Promise<readonly Decided[]> {
+  async read(stream: string, after: Revision = 0): Promise<readonly Decided[]> {
     const name = digest(stream);
     const head = this.#number(this.#heads.getBinary(`stream/${name}`), `heads/stream/${name}`);
     const all: Decided[] = [];
-    for (let revision = 1; revision <= head; revision++) {
+    for (let revision = after + 1; revision <= head; revision++) {
       const key = revisionKey(name, revision);
       all.push(this.#event(this.#number(this.#streams.getBinary(key), `streams/${key}`)));
     }
@@ -107,12 +107,12 @@ class LmdbStore implements EventStore {
   #put(group: Group, stream: string, name: string, current: Revision, events: readonly Decision[]): Position {
     let place = this.#number(group.get(this.#heads, "end"), "heads/end");
     let revision = current;
-    for (const event of events) {
+    for (const { id, type, data, at, by } of events) {
       revision++;
-      const decided: Decided = { ...event, stream, revision };
+      const decided: Decided = { id, type, data, at, stream, revision, ...(by === undefined ? {} : { by }) };
       group.put(this.#events, place, packJson("decision", decided));
       group.put(this.#streams, revisionKey(name, revision), packJson("state", place));
-      group.put(this.#ids, `${name}/${digest(event.id)}`, packJson("state", revision));
+      group.put(this.#ids, `${name}/${digest(id)}`, packJson("state", revision));
       place++;
     }
     group.put(this.#heads, `stream/${name}`, packJson("state", revision));

@@ -30,7 +30,8 @@ export const openMemoryStore = (): EventStore => {
       const repeat = revisionOfRepeat(stream, expected, events, decided.length, (id) => known.get(id));
       if (repeat !== undefined) return repeat;
       for (const event of events) {
-        const next: Decided = { ...structuredClone(event), stream, revision: decided.length + 1 };
+        const { id, type, data, at, by } = structuredClone(event);
+        const next: Decided = { id, type, data, at, stream, revision: decided.length + 1, ...(by === undefined ? {} : { by }) };
         known.set(next.id, decided.push(next));
         all.push(next);
       }
@@ -39,7 +40,7 @@ export const openMemoryStore = (): EventStore => {
       growth.grown();
       return decided.length;
     },
-    read: async (stream) => structuredClone(streams.get(stream) ?? []),
+    read: async (stream, after = 0) => structuredClone((streams.get(stream) ?? []).slice(after)),
     follow: (from, signal) =>
       followStore(
         {

@@ -44,6 +44,7 @@ export const openVault = (keys: readonly string[]): Vault => {
       const sealed = Buffer.concat([nonce, cipher.update(text, "utf8"), cipher.final(), cipher.getAuthTag()]);
       return `${VERSION}.${newest.name}.${sealed.toString("base64url")}`;
     },
+    isCurrent: (sealed) => newest !== undefined && sealed.startsWith(`${VERSION}.${newest.name}.`),
     open(sealed, about) {
       const [version, name = "", body = "", ...more] = sealed.split(".");
       if (version !== VERSION || more.length > 0) throw corrupt("it is of no form that is known here");

@@ -25,6 +25,7 @@ import { arrowFlaw, type Flaw, pointFlaw, regionFlaw, wireFlaw } from "./geometr
 import { limits } from "./limits.ts";
 import { describe, register } from "./registration-check.ts";
 import { type Check, checkRule, firstOf, identifier, invalid, seconds, text, whole } from "./rule-check.ts";
+import { same } from "./same.ts";
 
 type Decision = readonly CameraEvent[] | Refusal;
 type Of<T extends CameraCommand["type"]> = Extract<CameraCommand, { type: T }>;
@@ -58,15 +59,9 @@ export const cameraDecider: Decider<CameraCommand, Camera, CameraEvent> = {
   evolve: evolveCamera,
 };
 
-/** Equal as definitions: the version does not count, and a field that is absent equals one that is undefined, since JSON cannot tell. */
-const sameValue = (a: unknown, b: unknown): boolean => {
-  if (a === b) return true;
-  if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return false;
-  const [one, other] = [new Map(Object.entries(a)), new Map(Object.entries(b))];
-  return [...new Set([...one.keys(), ...other.keys()])].every((name) => sameValue(one.get(name), other.get(name)));
-};
+/** Equal as definitions: the version does not count. */
 const sameDefinition = <T extends object>(known: (T & { readonly version: number }) | undefined, given: T): boolean =>
-  known !== undefined && sameValue({ ...known, version: 0 }, { ...given, version: 0 });
+  known !== undefined && same({ ...known, version: 0 }, { ...given, version: 0 });
 
 /** The number a rule would carry here: that of the equal rule in force, 0 for any other (a candidate in a backtest). */
 export const versionOf = (camera: Camera, rule: Rule): number => {

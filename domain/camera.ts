@@ -1,6 +1,7 @@
 import { sensorDefaults } from "./defaults.ts";
 import type { Instant } from "./envelope.ts";
 import type { Description, Licence, Registration } from "./registration.ts";
+import { same } from "./same.ts";
 
 export type Analytic = "fov" | "tripwire" | "roi";
 export type Direction = "entry" | "exit";
@@ -201,8 +202,6 @@ const withoutEntry = <V>(map: ReadonlyMap<string, V>, key: string): ReadonlyMap<
 const withEpoch = (camera: Camera, analytic: Analytic, id: string, more: 0 | 1): ReadonlyMap<string, number> =>
   withEntry(camera.epochs, placeKey(analytic, id), epochOf(camera, analytic, id) + more);
 
-const sameTypes = (one: Licence, other: Licence): boolean => String(one) === String(other) && typeof one === typeof other;
-
 type Described = { readonly description: Description; readonly events: Licence };
 type Kept = Omit<Registration, "channel" | "createdAt" | "updatedAt">;
 
@@ -212,7 +211,7 @@ const registeredAs = ({ registered }: Camera, { description, events }: Described
     ...description,
     events,
     enabledVersion: description.enabled === before.enabled ? before.enabledVersion : version,
-    eventsVersion: sameTypes(events, before.events) ? before.eventsVersion : version,
+    eventsVersion: same(events, before.events) ? before.eventsVersion : version,
   };
 };
 

@@ -40,3 +40,6 @@ export const notifyDefaults = {
   cooldown: 60,
   attribute: undefined as NotifyRule["attribute"],
 };
+
+/** A camera that somebody created, where nothing is said of it. */
+export const cameraDefaults = { features: [] as readonly string[], /** Informative. */ fps: 5, enabled: true, record: false };

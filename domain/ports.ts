@@ -99,7 +99,8 @@ export type StoreBatch = { readonly events: readonly Decided[]; readonly next: P
 export interface EventStore {
   /** Throws AdapterError `wrong-revision` when the stream is elsewhere, unless these very ids already stand there. */
   append(stream: string, expected: Expected, events: readonly Decision[]): Promise<Revision>;
-  read(stream: string): Promise<readonly Decided[]>;
+  /** What was decided after the revision; all of it without one. */
+  read(stream: string, after?: Revision): Promise<readonly Decided[]>;
   /** All streams in the order of commitment, from a position on, without end until `signal`. */
   follow(from: Position, signal?: Stop): AsyncIterable<StoreBatch>;
   /** A reader's own position, kept beside the streams; 0 where none was kept. */
@@ -129,6 +130,8 @@ export interface Warehouse {
 export interface Vault {
   /** Undefined where there is no key to seal with. */
   seal(text: string, about: string): string | undefined;
+  /** Whether it was sealed with the key that seals now. */
+  isCurrent(sealed: string): boolean;
   /** Throws AdapterError `corrupt` for what no key of ours opens. */
   open(sealed: string, about: string): string;
 }

@@ -4,6 +4,7 @@ import { type Refusal, refuse } from "./decider.ts";
 import { limits } from "./limits.ts";
 import { type Description, type Licence, licensedOf } from "./registration.ts";
 import { type Check, firstOf, identifier, invalid, text } from "./rule-check.ts";
+import { same } from "./same.ts";
 
 type Decision = readonly CameraEvent[] | Refusal;
 type Of<T extends CameraCommand["type"]> = Extract<CameraCommand, { type: T }>;
@@ -19,7 +20,8 @@ const checkDescription = ({ name, model, features, fps }: Description): Check =>
 
 type Licensed = { readonly description: Description; readonly events: Licence };
 
-const licensed = (asked: Description, licence: Licence): Licensed | Refusal => {
+/** What of it may be, and the types that may become events then. */
+export const licensed = (asked: Description, licence: Licence): Licensed | Refusal => {
   const flaw = checkDescription(asked);
   if (flaw !== undefined) return flaw;
   const features = licensedOf([...new Set(asked.features)], licence);
@@ -27,9 +29,12 @@ const licensed = (asked: Description, licence: Licence): Licensed | Refusal => {
   return { description: { ...asked, features }, events: features.length === 0 ? licence : features };
 };
 
-export const register = ({ channel, description, licence, at }: Of<"register">, { registered }: Camera): Decision => {
-  // The same channel again: the one who gave it out was interrupted, and tries again.
-  if (registered !== undefined) return registered.channel === channel ? [] : refuse("conflict", "id", "there is such a camera");
+export const register = ({ channel, description, licence, at }: Of<"register">, { registered, lastChannel }: Camera): Decision => {
+  // The same channel again: the one who gave it out was interrupted, or another finished it meanwhile.
+  if (registered?.channel === channel) return [];
+  if (registered !== undefined) return refuse("conflict", "id", "there is such a camera");
+  // A channel that has had its time: whoever gave it out was overtaken by who removed the camera.
+  if (channel <= lastChannel) return refuse("conflict", "id", "the camera was removed meanwhile");
   const given = licensed(description, licence);
   return "refused" in given ? given : [{ type: "camera-registered", channel, at, ...given }];
 };
@@ -45,6 +50,5 @@ export const describe = ({ changes, licence, at }: Of<"describe">, { registered 
       ? licensed(after, registered.features.length === 0 ? registered.events : "every")
       : licensed(after, licence);
   if ("refused" in given) return given;
-  const isSame = JSON.stringify(given) === JSON.stringify({ description: before, events: registered.events });
-  return isSame ? [] : [{ type: "camera-described", at, ...given }];
+  return same(given, { description: before, events: registered.events }) ? [] : [{ type: "camera-described", at, ...given }];
 };

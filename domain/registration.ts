@@ -32,17 +32,17 @@ export type Registration = Description & {
   readonly eventsVersion: number;
 };
 
-/** What a camera is by itself. */
-export const describedAs: Omit<Description, "name" | "model" | "url"> = { features: [], fps: 5, enabled: true, record: false };
-
 const folded = (type: string): string => type.toLowerCase();
 
-/** Types are compared without their case: features are written `person` where detectors say `Person`. */
-export const isAmong = (type: string, types: readonly string[]): boolean => types.some((each) => folded(each) === folded(type));
+/** Whether a type is licensed. Types are compared without their case: features are written `person` where detectors say `Person`. */
+export const licenses = (licence: Licence): ((type: string) => boolean) => {
+  if (licence === "every") return () => true;
+  const types = new Set(licence.map(folded));
+  return (type) => types.has(folded(type));
+};
 
 /** Those asked for that are licensed, in their order. */
-export const licensedOf = (features: readonly string[], licence: Licence): readonly string[] =>
-  licence === "every" ? features : features.filter((feature) => isAmong(feature, licence));
+export const licensedOf = (features: readonly string[], licence: Licence): readonly string[] => features.filter(licenses(licence));
 
 /** What of two both allow. */
 export const narrower = (one: Licence, other: Licence): Licence => {

@@ -12,8 +12,11 @@ export type Changed = { readonly camera: Camera; readonly reached: Reached };
 
 export type Registered = { readonly id: string; readonly registration: Registration };
 
-/** What is said of a camera; what is left out stays, or is as a camera is by itself. `rtspUrl` "" is none. */
-export type Said = Partial<Omit<Description, "url">> & { readonly rtspUrl?: string | undefined };
+/** What is said of a camera; what is undefined stays, or is as a camera is by itself. `rtspUrl` and `model` "" are none. */
+export type Said = { readonly [F in Exclude<keyof Description, "url" | "model">]?: Description[F] | undefined } & {
+  readonly model?: string | undefined;
+  readonly rtspUrl?: string | undefined;
+};
 
 /** Who asks, and what their token lowers of what the tenant has. */
 export type Asker = {
@@ -21,6 +24,9 @@ export type Asker = {
   readonly cameraLimit: number | undefined;
   readonly features: readonly string[] | undefined;
 };
+
+/** What a tenant may have, and how many cameras it has. */
+export type Holding = { readonly settings: TenantSettings; readonly cameras: number };
 
 export type Registry = {
   /** By channel. */
@@ -30,8 +36,8 @@ export type Registry = {
   create(key: CameraKey, said: Said, asker: Asker): Promise<Changed | Refusal>;
   change(key: CameraKey, said: Said, asker: Asker): Promise<Changed | Refusal>;
   remove(key: CameraKey, asker: Asker): Promise<Changed | Refusal>;
-  settings(tenant: string): Promise<TenantSettings>;
-  set(tenant: string, settings: TenantSettings, asker: Asker): Promise<TenantSettings | Refusal>;
+  tenant(tenant: string): Promise<Holding>;
+  set(tenant: string, changes: Partial<TenantSettings>, asker: Asker): Promise<Holding | Refusal>;
 };
 
 /** A decision, for who wants to know who changed what. `number`: its place among its tenant's, from 1; it never changes. `camera`: undefined for what concerns the tenant. */

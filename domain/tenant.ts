@@ -6,8 +6,10 @@
 import { type Decider, type Refusal, refuse } from "./decider.ts";
 import type { Instant } from "./envelope.ts";
 import { limits } from "./limits.ts";
-import type { Description, Licence } from "./registration.ts";
+import { type Description, type Licence, narrower } from "./registration.ts";
+import { licensed } from "./registration-check.ts";
 import { firstOf, identifier, whole } from "./rule-check.ts";
+import { same } from "./same.ts";
 
 /** `cameraLimit`: cameras it may have at once. `features`: object types it may have as events. */
 export type TenantSettings = { readonly cameraLimit: number; readonly features: Licence };
@@ -22,23 +24,27 @@ export type Added = {
   readonly by?: string;
 };
 
+/** What the token of who asks lowers of what the tenant has. */
+export type Lowered = { readonly cameraLimit: number | undefined; readonly features: Licence };
+
 export type TenantCommand =
-  /** `limit` and `licence`: what the tenant's settings and the token allow together. */
   | {
       readonly type: "add-camera";
       readonly camera: string;
-      readonly limit: number;
-      readonly added: Omit<Added, "channel">;
+      readonly added: Omit<Added, "channel" | "licence">;
+      readonly lowered: Lowered;
     }
   | { readonly type: "drop-camera"; readonly camera: string; readonly channel: number }
-  | { readonly type: "set-tenant"; readonly settings: TenantSettings };
+  | { readonly type: "set-tenant"; readonly changes: Partial<TenantSettings> };
 
 export type TenantEvent =
   | ({ readonly type: "camera-added"; readonly camera: string } & Added)
   | { readonly type: "camera-dropped"; readonly camera: string; readonly channel: number }
   | { readonly type: "tenant-set"; readonly settings: TenantSettings };
 
-/** `cameras` by id, in the order of their channels. `lastChannel`: the highest number given out. */
+/**
+ * `cameras` by id, in the order of their channels. `lastChannel`: the highest number given out.
+ */
 export type Tenant = {
   readonly settings: TenantSettings;
   readonly cameras: ReadonlyMap<string, Added>;
@@ -55,6 +61,7 @@ type Decision = readonly TenantEvent[] | Refusal;
 
 export const tenantDecider: Decider<TenantCommand, Tenant, TenantEvent> = {
   initial: initialTenant,
+  own: (tenant) => ({ ...tenant, cameras: new Map(tenant.cameras) }),
   decide: (command, tenant): Decision => {
     switch (command.type) {
       case "add-camera":
@@ -64,29 +71,39 @@ export const tenantDecider: Decider<TenantCommand, Tenant, TenantEvent> = {
         return tenant.cameras.get(camera)?.channel === channel ? [{ type: "camera-dropped", camera, channel }] : [];
       }
       case "set-tenant":
-        return setTenant(command.settings, tenant);
+        return setTenant({ ...tenant.settings, ...command.changes }, tenant);
     }
   },
   evolve: (tenant, event) => {
+    const cameras = tenant.cameras as Map<string, Added>;
     switch (event.type) {
       case "camera-added": {
         const { type: _, camera, ...added } = event;
-        return { ...tenant, cameras: new Map(tenant.cameras).set(camera, added), lastChannel: added.channel };
+        // Last in its order, also where a camera of this name was there before.
+        cameras.delete(camera);
+        cameras.set(camera, added);
+        return { ...tenant, lastChannel: added.channel };
       }
       case "camera-dropped":
-        return { ...tenant, cameras: new Map([...tenant.cameras].filter(([camera]) => camera !== event.camera)) };
+        cameras.delete(event.camera);
+        return tenant;
       case "tenant-set":
         return { ...tenant, settings: event.settings };
     }
   },
 };
 
-const addCamera = (command: Extract<TenantCommand, { type: "add-camera" }>, { cameras, lastChannel }: Tenant): Decision => {
-  const { camera, limit, added } = command;
+const addCamera = (command: Extract<TenantCommand, { type: "add-camera" }>, { cameras, lastChannel, settings }: Tenant): Decision => {
+  const { camera, added, lowered } = command;
   if (cameras.has(camera)) return refuse("conflict", "id", "there is such a camera");
+  const licence = narrower(settings.features, lowered.features);
+  // Only what is certain to be registered then takes a place.
+  const given = licensed(added.description, licence);
+  if ("refused" in given) return given;
+  const limit = Math.min(settings.cameraLimit, lowered.cameraLimit ?? settings.cameraLimit);
   if (cameras.size >= limit) return refuse("conflict", "", `the camera limit of ${limit} is reached`);
   if (lastChannel >= limits.channels) return refuse("conflict", "", "all channel numbers have been given out");
-  return [{ type: "camera-added", camera, channel: lastChannel + 1, ...added }];
+  return [{ type: "camera-added", camera, channel: lastChannel + 1, licence, ...added }];
 };
 
 const setTenant = (settings: TenantSettings, tenant: Tenant): Decision => {
@@ -99,5 +116,5 @@ const setTenant = (settings: TenantSettings, tenant: Tenant): Decision => {
         ? refuse("too-many", "features", `must have ${limits.featuresPerCamera} entries or fewer`)
         : firstOf(features, (feature, i) => identifier(`features[${i}]`, feature)));
   if (flaw !== undefined) return flaw;
-  return JSON.stringify(settings) === JSON.stringify(tenant.settings) ? [] : [{ type: "tenant-set", settings }];
+  return same(settings, tenant.settings) ? [] : [{ type: "tenant-set", settings }];
 };

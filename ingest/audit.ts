@@ -37,10 +37,12 @@ export const createAudit = (store: Pick<EventStore, "read">): Audit => {
       const place = ofTenant[i - 1] as Place;
       if (camera === undefined || place.camera === camera) chosen.push({ ...place, number: i });
     }
+    // Of each stream from the oldest that is shown: the newest come first.
+    const oldest = new Map(chosen.map(({ stream, revision }) => [stream, revision]));
     const streams = new Map<string, readonly Decided[]>();
-    for (const { stream } of chosen) if (!streams.has(stream)) streams.set(stream, await store.read(stream));
+    for (const [stream, revision] of oldest) streams.set(stream, await store.read(stream, revision - 1));
     return chosen.map(({ stream, camera: of, revision, number }) => {
-      const decided = streams.get(stream)?.[revision - 1];
+      const decided = streams.get(stream)?.[revision - (oldest.get(stream) as number)];
       if (decided === undefined) throw new Error(`${stream} has no revision ${revision}`);
       const { id, at, by, type, data } = decided;
       return { number, id, at, by, type, camera: of, revision, data: withoutSecrets(data) };

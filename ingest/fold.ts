@@ -19,15 +19,14 @@ export type Folding = {
   readonly clock: Clock;
   /** A new UUID. */
   readonly ids: () => string;
-  /** Streams kept folded. */
-  readonly capacity?: number;
 };
 
 const ATTEMPTS = 8;
+/** Streams kept folded. */
 const CAPACITY = 10_000;
 
 export const createStreams = <C, S, E extends { readonly type: string }>(
-  { store, revision: newest, clock, ids, capacity = CAPACITY }: Folding,
+  { store, revision: newest, clock, ids }: Folding,
   decider: Decider<C, S, E>,
 ): Streams<C, S> => {
   const folded = new Map<string, Folded<S>>();
@@ -36,22 +35,24 @@ export const createStreams = <C, S, E extends { readonly type: string }>(
   const keep = (stream: string, fold: Folded<S>): Folded<S> => {
     folded.delete(stream);
     folded.set(stream, fold);
-    if (folded.size > capacity) for (const oldest of folded.keys()) if (folded.delete(oldest)) break;
+    if (folded.size > CAPACITY) for (const oldest of folded.keys()) if (folded.delete(oldest)) break;
     return fold;
   };
 
-  const evolved = (state: S, events: readonly E[]): S => events.reduce((so, event) => decider.evolve(so, event), state);
+  const evolved = (state: S, events: readonly E[]): S =>
+    events.reduce((so, event) => decider.evolve(so, event), decider.own?.(state) ?? state);
 
   const load = async (stream: string): Promise<Folded<S>> => {
     const known = folded.get(stream);
     if (known !== undefined && known.revision >= newest(stream)) return known;
-    const events = await store.read(stream);
+    // Another process decided: only that is read.
+    const events = await store.read(stream, known?.revision);
     // What the store holds are the decider's own events, as JSON: it wrote them.
     const state = evolved(
-      decider.initial(),
+      known?.state ?? decider.initial(),
       events.map(({ data }) => data as unknown as E),
     );
-    return keep(stream, { revision: events.at(-1)?.revision ?? 0, state });
+    return keep(stream, { revision: events.at(-1)?.revision ?? known?.revision ?? 0, state });
   };
 
   const attempt = async (stream: string, command: C, by?: string): Promise<Folded<S> | Refusal> => {

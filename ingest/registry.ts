@@ -3,15 +3,14 @@
  * decided, and registered in its own stream then; removed the other way round. Whoever was interrupted between the two left one that is half
  * done: it is finished by the next who looks, from what stands in the tenant's stream.
  */
-import { initialCamera } from "../domain/camera.ts";
-import { cameraDecider } from "../domain/camera-decider.ts";
 import { isRefusal, type Refusal, refuse } from "../domain/decider.ts";
+import { cameraDefaults } from "../domain/defaults.ts";
 import type { CameraKey } from "../domain/envelope.ts";
 import { limits } from "../domain/limits.ts";
-import { describedAs, type Licence, narrower, type Registration } from "../domain/registration.ts";
-import type { Asker, Registered, Registry } from "../domain/registry.ts";
+import { narrower, type Registration } from "../domain/registration.ts";
+import type { Holding, Registered, Registry } from "../domain/registry.ts";
 import { tenantStream } from "../domain/streams.ts";
-import { type Added, type Tenant, tenantDecider } from "../domain/tenant.ts";
+import { type Added, type Lowered, type Tenant, tenantDecider } from "../domain/tenant.ts";
 import { keepUrl, type Urls } from "./camera-url.ts";
 import type { Cameras } from "./decide.ts";
 import { createStreams, type Folding } from "./fold.ts";
@@ -23,6 +22,9 @@ type World = Omit<Folding, "revision"> & {
   readonly cameras: Cameras;
   readonly urls: Urls;
 };
+
+/** Cameras whose streams are read at once. */
+const AT_ONCE = 64;
 
 const noSuch = refuse("unknown-camera", "id", "there is no such camera");
 
@@ -44,16 +46,19 @@ export const createRegistry = ({ relay, cameras, urls, ...folding }: World): Reg
   };
 
   /** Finishes what is half done. Undefined where there is no such camera any more. */
-  const settled = async (key: CameraKey, added: Added): Promise<Registration | undefined> => {
+  const settled = async (key: CameraKey, { by, ...added }: Added): Promise<Registration | undefined> => {
+    const { channel } = added;
     const { registered, lastChannel } = await cameras.camera(key);
-    if (registered?.channel === added.channel) return registered;
-    if (lastChannel >= added.channel) {
-      await decided(key.tenant, { type: "drop-camera", camera: key.camera, channel: added.channel }, undefined);
+    if (registered?.channel === channel) return registered;
+    if (lastChannel >= channel) {
+      await decided(key.tenant, { type: "drop-camera", camera: key.camera, channel }, undefined);
       return undefined;
     }
-    const { by, ...registration } = added;
-    const done = await cameras.change(key, { type: "register", ...registration }, by);
-    return isRefusal(done) ? undefined : done.camera.registered;
+    const done = await cameras.change(key, { type: "register", ...added }, by);
+    if (!isRefusal(done)) return done.camera.registered;
+    // Removed meanwhile, or changed by many at once: the next look finishes it. Whatever else was seen to before it took its place.
+    if (done.refused === "conflict") return undefined;
+    throw new Error(`camera ${key.camera} was added and cannot be registered: ${done.path}: ${done.detail}`);
   };
 
   const get = async (key: CameraKey): Promise<Registered | undefined> => {
@@ -62,39 +67,31 @@ export const createRegistry = ({ relay, cameras, urls, ...folding }: World): Reg
     return registration && { id: key.camera, registration };
   };
 
-  const licenceFor = ({ settings }: Tenant, { features }: Asker): Licence => narrower(settings.features, features ?? "every");
-
-  const create: Registry["create"] = async (key, { rtspUrl, ...said }, asker) => {
+  const create: Registry["create"] = async (key, { rtspUrl, model, ...said }, { subject, cameraLimit, features }) => {
     const { tenant: of, camera } = key;
     const problem = sensorProblem(camera, limits);
     if (problem !== undefined) return refuse("invalid", "id", problem);
     if ((await get(key)) !== undefined) return refuse("conflict", "id", "there is such a camera");
     const kept = await keepUrl(urls, key, rtspUrl ?? "", undefined);
     if (isRefusal(kept)) return kept;
-    const before = await tenantOf(of);
-    const licence = licenceFor(before, asker);
-    const description = { ...describedAs, model: undefined, name: camera, ...given(said), url: kept.url };
-    const at = clock.now();
-    // Refused before it takes a place: only what is certain to follow is added.
-    const flaw = cameraDecider.decide({ type: "register", channel: 1, description, licence, at }, initialCamera());
-    if (isRefusal(flaw)) return flaw;
-    const limit = Math.min(before.settings.cameraLimit, asker.cameraLimit ?? Number.POSITIVE_INFINITY);
-    const { subject } = asker;
-    const by = subject === undefined ? {} : { by: subject };
-    const added = await decided(of, { type: "add-camera", camera, limit, added: { description, licence, at, ...by } }, subject);
-    if (isRefusal(added)) return added;
-    const { channel } = added.cameras.get(camera) as Added;
-    return cameras.change(key, { type: "register", channel, description, licence, at }, subject);
+    const description = { ...cameraDefaults, name: camera, ...given(said), model: model || undefined, url: kept.url };
+    const added = { description, at: clock.now(), ...(subject === undefined ? {} : { by: subject }) };
+    const lowered: Lowered = { cameraLimit, features: features ?? "every" };
+    const tenant = await decided(of, { type: "add-camera", camera, added, lowered }, subject);
+    if (isRefusal(tenant)) return tenant;
+    const { by: _, ...register } = tenant.cameras.get(camera) as Added;
+    return cameras.change(key, { type: "register", ...register }, subject);
   };
 
-  const change: Registry["change"] = async (key, { rtspUrl, ...said }, asker) => {
+  const change: Registry["change"] = async (key, { rtspUrl, model, ...said }, { subject, features }) => {
     const known = await get(key);
     if (known === undefined) return noSuch;
     const kept = rtspUrl === undefined ? undefined : await keepUrl(urls, key, rtspUrl, known.registration.url);
     if (kept !== undefined && isRefusal(kept)) return kept;
-    const changes = { ...given(said), ...(kept && { url: kept.url }) };
-    const licence = licenceFor(await tenantOf(key.tenant), asker);
-    return cameras.change(key, { type: "describe", changes, licence, at: clock.now() }, asker.subject);
+    const changes = { ...given(said), ...(model === undefined ? {} : { model: model || undefined }), ...(kept && { url: kept.url }) };
+    const { settings } = await tenantOf(key.tenant);
+    const licence = narrower(settings.features, features ?? "every");
+    return cameras.change(key, { type: "describe", changes, licence, at: clock.now() }, subject);
   };
 
   const remove: Registry["remove"] = async (key, { subject }) => {
@@ -109,13 +106,12 @@ export const createRegistry = ({ relay, cameras, urls, ...folding }: World): Reg
 
   const list: Registry["list"] = async (tenant) => {
     const { cameras: added } = await tenantOf(tenant);
-    const all = await Promise.all(
-      [...added].map(async ([id, one]) => {
-        const registration = await settled({ tenant, camera: id }, one);
-        return registration && { id, registration };
-      }),
-    );
-    return all.filter((one) => one !== undefined);
+    const all: Registered[] = [];
+    for (const some of chunks([...added], AT_ONCE)) {
+      const found = await Promise.all(some.map(async ([id, one]) => ({ id, registration: await settled({ tenant, camera: id }, one) })));
+      for (const { id, registration } of found) if (registration !== undefined) all.push({ id, registration });
+    }
+    return all;
   };
 
   return {
@@ -124,14 +120,19 @@ export const createRegistry = ({ relay, cameras, urls, ...folding }: World): Reg
     create,
     change,
     remove,
-    settings: async (tenant) => (await tenantOf(tenant)).settings,
-    set: async (tenant, settings, { subject }) => {
-      const done = await decided(tenant, { type: "set-tenant", settings }, subject);
-      return isRefusal(done) ? done : done.settings;
+    tenant: async (tenant) => holdingOf(await tenantOf(tenant)),
+    set: async (tenant, changes, { subject }) => {
+      const done = await decided(tenant, { type: "set-tenant", changes }, subject);
+      return isRefusal(done) ? done : holdingOf(done);
     },
   };
 };
 
+const holdingOf = ({ settings, cameras }: Tenant): Holding => ({ settings, cameras: cameras.size });
+
+const chunks = <T>(all: readonly T[], size: number): readonly (readonly T[])[] =>
+  Array.from({ length: Math.ceil(all.length / size) }, (_, i) => all.slice(i * size, (i + 1) * size));
+
 /** What is said, without what is left out: an undefined would overwrite. */
-const given = <T extends object>(said: T): { [K in keyof T]: Exclude<T[K], undefined> } =>
-  Object.fromEntries(Object.entries(said).filter(([, value]) => value !== undefined)) as never;
+const given = <T extends object>(said: T): { [K in keyof T]?: Exclude<T[K], undefined> } =>
+  Object.fromEntries(Object.entries(said).filter(([, value]) => value !== undefined)) as { [K in keyof T]?: Exclude<T[K], undefined> };

@@ -83,6 +83,3 @@ export const readRtspUrl = (text: string): RtspUrl | RtspFlaw => {
   if ([...user.secrets, ...rest.secrets].includes(MASK)) return { flaw: `holds ${MASK} where a secret belongs: give the secret itself` };
   return new RtspUrl(parts, user.text, rest.text);
 };
-
-/** Whether a text that was written back is the masked form that was shown: then nothing was changed. */
-export const isMaskOf = (given: string, masked: string): boolean => given === masked;

@@ -2,7 +2,6 @@
 import { randomUUID } from "node:crypto";
 import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
-import type { Camera } from "../../domain/camera.ts";
 import { statusOf } from "../../domain/camera-status.ts";
 import { isRefusal, type Refusal } from "../../domain/decider.ts";
 import { AdapterError } from "../../domain/ports.ts";
@@ -29,7 +28,7 @@ const saidIn = ({ name, rtsp_url, features, fps, enabled, record, model }: Sent)
   enabled,
   record,
   rtspUrl: rtsp_url === null ? "" : rtsp_url,
-  ...(model === undefined ? {} : { model: model ?? undefined }),
+  model: model === null ? "" : model,
 });
 
 const noSuch = (): Problem => new Problem(404, "There is no such camera.");
@@ -43,18 +42,20 @@ export const cameraRoutes = (desk: Desk): void => {
   const read = async <S extends z.ZodType>(c: Context<Env>, schema: S): Promise<z.output<S>> =>
     checked(schema, readJson(await readBody(c, limits.configBytes), NO_FIELDS));
 
-  const shown = async (tenant: string, cameras: readonly Registered[]): Promise<z.infer<typeof shape.camera>[]> => {
-    const signs = await core.ask.signs(
-      tenant,
-      cameras.map(({ id }) => id),
-    );
+  /** `asked`: undefined for all there are, whose names would be too long to ask by. */
+  const shown = async (
+    tenant: string,
+    cameras: readonly Registered[],
+    asked?: readonly string[],
+  ): Promise<z.infer<typeof shape.camera>[]> => {
+    const signs = await core.ask.signs(tenant, asked);
     return cameras.map((camera) => shape.cameraBody(tenant, camera, statusOf(signs.get(camera.id), core.now())));
   };
 
   /** It is done, and must be told: whether the camera is online can be asked again. */
   const shownAfterWrite = async (tenant: string, camera: Registered): Promise<z.infer<typeof shape.camera>> => {
     try {
-      return (await shown(tenant, [camera]))[0] as z.infer<typeof shape.camera>;
+      return (await shown(tenant, [camera], [camera.id]))[0] as z.infer<typeof shape.camera>;
     } catch (error) {
       if (!(error instanceof AdapterError)) throw error;
       core.journal.warn({ err: error }, "the status of a camera could not be asked for");
@@ -64,8 +65,8 @@ export const cameraRoutes = (desk: Desk): void => {
 
   const written = async (c: Context<Env>, caller: Caller, id: string, sent: Sent, done: Changed | Refusal, status: 200 | 201) => {
     if (isRefusal(done)) throw refusalProblem(done);
-    const { registered } = done.camera as Camera;
-    if (registered === undefined) throw noSuch();
+    const { registered } = done.camera;
+    if (registered === undefined) throw new Error(`camera ${id} was written and is not there`);
     const features = new Set(registered.features);
     const dropped = [...new Set(sent.features ?? [])].filter((feature) => !features.has(feature));
     c.header("tallywire-position", cursors.position(caller.tenant, done.reached));
@@ -125,7 +126,7 @@ export const cameraRoutes = (desk: Desk): void => {
     async (c, { tenant }) => {
       const found = await registry.get({ tenant, camera: readIdInPath(c.req.url, -1, limits.idLength) });
       if (found === undefined) throw noSuch();
-      return c.json((await shown(tenant, [found]))[0]);
+      return c.json((await shown(tenant, [found], [found.id]))[0]);
     },
   );
 

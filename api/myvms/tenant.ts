@@ -2,7 +2,7 @@
 import { z } from "@hono/zod-openapi";
 import { isRefusal } from "../../domain/decider.ts";
 import { limits } from "../../domain/limits.ts";
-import type { Audited } from "../../domain/registry.ts";
+import type { Audited, Holding } from "../../domain/registry.ts";
 import type { TenantSettings } from "../../domain/tenant.ts";
 import { cursorFault } from "../after.ts";
 import { readBody } from "../body.ts";
@@ -87,14 +87,11 @@ export const tenantRoutes = (desk: Desk): void => {
     },
   );
 
-  const body = async (
-    tenant: string,
-    { cameraLimit: limit, features: licensed }: TenantSettings,
-  ): Promise<z.infer<typeof tenantAnswer>> => ({
+  const body = (tenant: string, { settings, cameras }: Holding): z.infer<typeof tenantAnswer> => ({
     tenant_id: tenant,
-    camera_limit: limit,
-    features: licensed === "every" ? [EVERY] : [...licensed],
-    cameras: (await registry.list(tenant)).length,
+    camera_limit: settings.cameraLimit,
+    features: settings.features === "every" ? [EVERY] : [...settings.features],
+    cameras,
   });
 
   route(
@@ -107,7 +104,7 @@ export const tenantRoutes = (desk: Desk): void => {
       responses: { 200: { description: "In force.", content: json(tenantAnswer) } },
       refusals: [],
     },
-    async (c, { tenant }) => c.json(await body(tenant, await registry.settings(tenant))),
+    async (c, { tenant }) => c.json(body(tenant, await registry.tenant(tenant))),
   );
 
   route(
@@ -122,16 +119,14 @@ export const tenantRoutes = (desk: Desk): void => {
       refusals: [400, 409, 413, 422],
     },
     async (c, caller) => {
-      const { tenant } = caller;
-      const sent = checked(tenantChanges, readJson(await readBody(c, core.limits.configBytes), new Set()));
-      const before = await registry.settings(tenant);
-      const after: TenantSettings = {
-        cameraLimit: sent.camera_limit ?? before.cameraLimit,
-        features: sent.features === undefined ? before.features : sent.features.includes(EVERY) ? "every" : sent.features,
+      const { camera_limit, features: sent } = checked(tenantChanges, readJson(await readBody(c, core.limits.configBytes), new Set()));
+      const changes: Partial<TenantSettings> = {
+        ...(camera_limit === undefined ? {} : { cameraLimit: camera_limit }),
+        ...(sent === undefined ? {} : { features: sent.includes(EVERY) ? "every" : sent }),
       };
-      const done = await registry.set(tenant, after, caller);
+      const done = await registry.set(caller.tenant, changes, caller);
       if (isRefusal(done)) throw refusalProblem(done);
-      return c.json(await body(tenant, done));
+      return c.json(body(caller.tenant, done));
     },
   );
 };

@@ -10,7 +10,7 @@
  */
 import type { NotifyRule } from "../camera.ts";
 import type { Sighting } from "../event.ts";
-import { isAmong, type Licence } from "../registration.ts";
+import { type Licence, licenses } from "../registration.ts";
 import { copyOf, nothing, type RuleLogic } from "./conclusion.ts";
 import { selects } from "./selection.ts";
 
@@ -19,7 +19,8 @@ type Told = Set<string>;
 
 export const notify = (rule: NotifyRule, events: Licence): RuleLogic<Told> => {
   const chosen = selects(rule);
-  const selected = (object: Sighting): boolean => chosen(object) && (events === "every" || isAmong(object.type, events));
+  const isEvent = licenses(events);
+  const selected = (object: Sighting): boolean => chosen(object) && isEvent(object.type);
   const { attribute } = rule;
   const has = ({ info }: Sighting): boolean =>
     attribute === undefined || (info ?? []).some(([name, value]) => name === attribute.name && value === attribute.value);

@@ -53,6 +53,27 @@ export const storeSuite = (name: string, make: () => Promise<StoreUnderTest>, ex
         expect(await (await open()).read("nobody")).toEqual([]);
       });
 
+      test("what was decided after a revision is read by itself, also where that is nothing", async () => {
+        const store = await open();
+        const events = decisions(5);
+        await store.append("s", 0, events);
+        const all = asDecided("s", events);
+        for (const after of [0, 1, 4, 5]) expect(await store.read("s", after)).toEqual(all.slice(after));
+        // As much is known of it as of one that was read whole.
+        expect(await store.append("s", 5, decisions(1))).toBe(6);
+        expect(await store.append("s", "any", events)).toBe(5);
+      });
+
+      test("who wanted a decision is kept with it", async () => {
+        const store = await open();
+        const [one, two] = decisions(2) as [Decision, Decision];
+        await store.append("s", 0, [{ ...one, by: "somebody@example" }, two]);
+        expect((await store.read("s")).map((event) => ("by" in event ? event.by : "nobody said"))).toEqual([
+          "somebody@example",
+          "nobody said",
+        ]);
+      });
+
       test("streams do not see each other, whatever their names", async () => {
         const store = await open();
         const names = ["a", "a/1", "", "\ud800", "é", "x".repeat(5000), "a\u0000b", "__proto__"];

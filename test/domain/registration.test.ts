@@ -5,15 +5,15 @@ import { type Camera, type CameraCommand, type CameraEvent, initialCamera, type 
 import { cameraDecider } from "../../domain/camera-decider.ts";
 import { loadCameraDefinition, saveCameraDefinition } from "../../domain/camera-saving.ts";
 import { isRefusal } from "../../domain/decider.ts";
-import { incrementDefaults, notifyDefaults } from "../../domain/defaults.ts";
+import { cameraDefaults, incrementDefaults, notifyDefaults } from "../../domain/defaults.ts";
 import type { Alert, Definition, Derived, Fact, Presence } from "../../domain/event.ts";
 import { limits } from "../../domain/limits.ts";
-import { type Description, describedAs, isAmong, licensedOf, narrower } from "../../domain/registration.ts";
+import { type Description, licensedOf, licenses, narrower } from "../../domain/registration.ts";
 import { frames, seen } from "../support/given.ts";
 import { hall } from "../support/rule-inputs.ts";
 
 const at = Date.parse("2026-04-30T10:00:00Z");
-const front: Description = { ...describedAs, name: "Front gate", model: undefined, url: undefined };
+const front: Description = { ...cameraDefaults, name: "Front gate", model: undefined, url: undefined };
 const register = (more: Partial<Description> = {}, licence: readonly string[] | "every" = "every"): CameraCommand => ({
   type: "register",
   channel: 1,
@@ -73,6 +73,9 @@ describe("A camera", () => {
     expect([...camera.rois, ...camera.rules]).toEqual([]);
     expect([...camera.epochs]).toEqual([[`roi/${hall.id}`, 1]]);
     expect(decided(camera, { type: "unregister", channel: 1 })).toEqual([]);
+    // Who gave the channel out was overtaken: it has had its time.
+    expect(refusal(register(), camera)).toBe("conflict id");
+    expect(decided(camera, { ...register(), channel: 2 } as CameraCommand)).toMatchObject([{ channel: 2 }]);
   });
 
   it.each([
@@ -101,7 +104,8 @@ describe("A camera", () => {
 
 describe("Features", () => {
   it("are compared without their case, and are those that are licensed", () => {
-    expect(isAmong("Person", ["person"])).toBe(true);
+    expect(licenses(["person"])("Person")).toBe(true);
+    expect(licenses("every")("anything")).toBe(true);
     expect(licensedOf(["person", "Knife", "vehicle"], ["knife", "PERSON"])).toEqual(["person", "Knife"]);
     expect(narrower("every", ["a"])).toEqual(["a"]);
     expect(narrower(["a"], "every")).toEqual(["a"]);
@@ -115,6 +119,11 @@ describe("Features", () => {
     });
     expect(refusal(register({ features: ["knife"] }, ["person"]))).toBe("invalid features");
     expect(refusal(register({ features: ["knife"] }, []))).toBe("invalid features");
+  });
+
+  it("are others where their list is, whatever their names would be as one text", () => {
+    const camera = having(register({ features: ["a,b"] }), describeIt({ features: ["a", "b"] }));
+    expect(camera.registered?.eventsVersion).toBe(2);
   });
 
   it("that nobody named are all that are licensed", () => {

@@ -1,15 +1,15 @@
 import { describe, expect, it } from "vitest";
 import { isRefusal } from "../../domain/decider.ts";
+import { cameraDefaults } from "../../domain/defaults.ts";
 import { limits } from "../../domain/limits.ts";
-import { describedAs } from "../../domain/registration.ts";
 import { initialTenant, type Tenant, type TenantCommand, tenantDecider } from "../../domain/tenant.ts";
 
-const description = { ...describedAs, name: "Gate", model: undefined, url: undefined };
-const add = (camera: string, limit = 10): TenantCommand => ({
+const description = { ...cameraDefaults, name: "Gate", model: undefined, url: undefined };
+const add = (camera: string, limit = 10, features: readonly string[] | "every" = "every"): TenantCommand => ({
   type: "add-camera",
   camera,
-  limit,
-  added: { description, licence: "every", at: 1 },
+  added: { description, at: 1 },
+  lowered: { cameraLimit: limit, features },
 });
 const having = (...commands: readonly TenantCommand[]): Tenant =>
   commands.reduce((tenant, command) => {
@@ -40,6 +40,28 @@ describe("A tenant", () => {
     expect(channels(having(add("a", 1), { type: "drop-camera", camera: "a", channel: 1 }, add("b", 1)))).toEqual([["b", 2]]);
   });
 
+  it("allows what it has itself where a token allows more, and what the token does where that is less", () => {
+    const few = having({ type: "set-tenant", changes: { cameraLimit: 1, features: ["person", "knife"] } });
+    expect(refusal(add("a", 99, ["knife", "bear"]), few)).toMatchObject([{ camera: "a", licence: ["knife"] }]);
+    const one = tenantDecider.decide(add("a", 99), few);
+    if (isRefusal(one)) throw new Error(one.detail);
+    expect(refusal(add("b", 99), one.reduce(tenantDecider.evolve, few))).toBe("conflict  the camera limit of 1 is reached");
+  });
+
+  it("refuses a camera that could not be registered then, before it takes a place", () => {
+    const named = (name: string, features: readonly string[]): TenantCommand => ({
+      ...(add("a", 10, ["person"]) as Extract<TenantCommand, { type: "add-camera" }>),
+      added: { description: { ...description, name, features }, at: 1 },
+    });
+    expect(refusal(named("", []), initialTenant())).toBe("invalid name must not be empty");
+    expect(refusal(named("x", ["knife"]), initialTenant())).toBe("invalid features none of them is licensed");
+  });
+
+  it("is changed in what is given only", () => {
+    const tenant = having({ type: "set-tenant", changes: { cameraLimit: 5 } }, { type: "set-tenant", changes: { features: ["a"] } });
+    expect(tenant.settings).toEqual({ cameraLimit: 5, features: ["a"] });
+  });
+
   it("gives out channels up to the last, then none", () => {
     const full = { ...initialTenant(), lastChannel: limits.channels };
     expect(refusal(add("a"), full)).toBe("conflict  all channel numbers have been given out");
@@ -54,7 +76,7 @@ describe("A tenant", () => {
   it("is told what it may have, and what it may not be told", () => {
     const set = (cameraLimit: number, features: readonly string[] | "every"): TenantCommand => ({
       type: "set-tenant",
-      settings: { cameraLimit, features },
+      changes: { cameraLimit, features },
     });
     expect(having(set(3, ["person"])).settings).toEqual({ cameraLimit: 3, features: ["person"] });
     expect(refusal(set(3, ["person"]), having(set(3, ["person"])))).toEqual([]);

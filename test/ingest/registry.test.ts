@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { openCameraNetwork } from "../../adapters/camera-network.ts";
 import { systemClock } from "../../adapters/clock.ts";
 import { openMemoryLogs } from "../../adapters/log-memory.ts";
@@ -18,7 +18,7 @@ import { tenantStream } from "../../domain/streams.ts";
 import { type Audit, createAudit } from "../../ingest/audit.ts";
 import { type Cameras, createCameras } from "../../ingest/decide.ts";
 import { createRegistry } from "../../ingest/registry.ts";
-import { createRelay } from "../../ingest/relay.ts";
+import { createRelay, type Relay } from "../../ingest/relay.ts";
 import { CANARY } from "../support/canary.ts";
 import { factsOf, silent } from "../support/frames.ts";
 
@@ -33,9 +33,21 @@ afterEach(async () => {
   for (const end of ends.splice(0).reverse()) await end();
 });
 
-const house = (store: EventStore, { facts } = openMemoryLogs({ partitions: 4 }), sealing = vault): House => {
+const house = (
+  store: EventStore,
+  { facts } = openMemoryLogs({ partitions: 4 }),
+  sealing = vault,
+  meanwhile = async (): Promise<void> => undefined,
+): House => {
   const audit = createAudit(store);
-  const relay = createRelay({ store, facts, clock: systemClock, journal: silent, tell: audit.note });
+  const relaying = createRelay({ store, facts, clock: systemClock, journal: silent, tell: audit.note });
+  const relay: Relay = {
+    ...relaying,
+    heard: async (stream, revision) => {
+      await relaying.heard(stream, revision);
+      await meanwhile();
+    },
+  };
   const stopping = new AbortController();
   const ran = relay.run(stopping.signal).catch(() => undefined);
   const folding = { store, relay, clock: systemClock, ids: randomUUID };
@@ -174,6 +186,39 @@ describe("The registry", () => {
   });
 });
 
+describe("Two at once", () => {
+  it("one who finishes a camera and removes it, while its creator waits, leave nothing behind", async () => {
+    const store = openMemoryStore();
+    const logs = openMemoryLogs({ partitions: 4 });
+    const quick = house(store, logs);
+    // Its relay is asked for the first time once the other has come and gone.
+    let first = true;
+    const slow = house(store, logs, vault, async () => {
+      if (!first) return;
+      first = false;
+      await vi.waitFor(async () => expect(await ids(quick)).toEqual(["1 front"]));
+      await done(quick.registry.remove(key, me));
+    });
+    expect(await slow.registry.create(key, {}, me)).toMatchObject({ refused: "conflict", detail: "the camera was removed meanwhile" });
+    for (const one of [quick, slow]) expect(await vi.waitFor(() => ids(one))).toEqual([]);
+    await done(slow.registry.create(key, {}, me));
+    expect(await ids(slow)).toEqual(["2 front"]);
+  });
+
+  it("one who sets the limit and one who creates, each elsewhere, go by what was set", async () => {
+    const store = openMemoryStore();
+    const logs = openMemoryLogs({ partitions: 4 });
+    const [one, other] = [house(store, logs), house(store, logs)];
+    await done(other.registry.create({ ...key, camera: "a" }, {}, me));
+    await one.registry.set("acme", { cameraLimit: 2 }, me);
+    await other.registry.set("acme", { features: ["person"] }, me);
+    expect(await other.registry.create(key, { features: ["knife"] }, me)).toMatchObject({ refused: "invalid", path: "features" });
+    await done(one.registry.create(key, { features: ["person", "knife"] }, me));
+    expect(await other.registry.create({ ...key, camera: "c" }, {}, me)).toMatchObject({ refused: "conflict" });
+    expect(await one.registry.tenant("acme")).toEqual({ settings: { cameraLimit: 2, features: ["person"] }, cameras: 2 });
+  });
+});
+
 describe("An address", () => {
   it("is kept sealed, shown masked, and left as it was where the masked form is written back", async () => {
     const store = openMemoryStore();
@@ -189,6 +234,29 @@ describe("An address", () => {
     expect(JSON.stringify(await factsOf(logs.facts))).not.toContain(kept?.sealed);
     await done(registry.change(key, { rtspUrl: "" }, me));
     expect((await registry.get(key))?.registration.url).toBeUndefined();
+  });
+
+  it("is sealed anew with a new key when it is written in full, one without a password too", async () => {
+    const store = openMemoryStore();
+    const logs = openMemoryLogs({ partitions: 4 });
+    const [old, newer] = ["the old key has thirty-two bytes or more", "the new key has thirty-two bytes or more"] as const;
+    const bare = "rtsp://10.1.2.3/stream";
+    const sealedBy = async (keys: readonly string[], rtspUrl: string) => {
+      const { registry, stop } = house(store, logs, openVault(keys));
+      if ((await registry.get(key)) === undefined) await done(registry.create(key, { rtspUrl }, me));
+      else await done(registry.change(key, { rtspUrl }, me));
+      const sealed = (await registry.get(key))?.registration.url?.sealed ?? "";
+      await stop();
+      return sealed;
+    };
+    const first = await sealedBy([old], bare);
+    expect(await sealedBy([old], bare)).toBe(first);
+    const again = await sealedBy([newer, old], bare);
+    expect(openVault([newer]).open(again, keyText("acme", "front"))).toBe(bare);
+    // And where the old key was lost.
+    expect(openVault([newer]).open(await sealedBy([newer], bare), keyText("acme", "front"))).toBe(bare);
+    const lost = await sealedBy(["a third key, which has thirty-two bytes or more"], bare);
+    expect(lost).not.toBe(again);
   });
 
   it.each([

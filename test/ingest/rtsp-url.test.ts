@@ -2,7 +2,7 @@ import { inspect } from "node:util";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { limits } from "../../domain/limits.ts";
-import { isMaskOf, RtspUrl, readRtspUrl } from "../../ingest/rtsp-url.ts";
+import { RtspUrl, readRtspUrl } from "../../ingest/rtsp-url.ts";
 import { CANARY, canaryUrls } from "../support/canary.ts";
 
 const read = (text: string): RtspUrl => {
@@ -124,8 +124,8 @@ describe("the address of a camera", () => {
 
   it("is told from its masked form, and that form with another host is refused rather than kept as the password", () => {
     for (const text of ["rtsp://u:secret@h/", "rtsp://secret@h/", "rtsp://h/?key=secret", "rtsp://h/password=secret_channel=1"]) {
-      expect(isMaskOf(masked(text), masked(text))).toBe(true);
-      expect(isMaskOf(text, masked(text))).toBe(false);
+      // So a mask that is written back cannot be taken for an address.
+      expect(flaw(masked(text))).toMatch(/secret itself/);
       expect(flaw(masked(text).replace("h/", "other/"))).toMatch(/secret itself/);
     }
   });

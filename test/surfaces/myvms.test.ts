@@ -84,6 +84,12 @@ describe("A camera", () => {
     for (const rtsp_url of ["", null, undefined]) expect((await call("POST", "/api/cameras", { rtsp_url })).body.rtsp_url).toBe("");
   });
 
+  it("has a model until it is taken away", async () => {
+    await call("POST", "/api/cameras", { id: "a", model: "AXIS P1" });
+    expect((await call("PATCH", "/api/cameras/a", { name: "A" })).body.model).toBe("AXIS P1");
+    expect((await call("PATCH", "/api/cameras/a", { model: null })).body.model).toBeNull();
+  });
+
   it("takes back what it answered, and leaves what is masked as it was", async () => {
     const { body: created } = await call("POST", "/api/cameras", front);
     const { status, body } = await call("PATCH", `/api/cameras/${front.id}`, { ...created, name: "Renamed" });
