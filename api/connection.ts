@@ -17,8 +17,10 @@ import type { Arrived, House } from "./surface.ts";
 import type { Wanted } from "./wants.ts";
 
 export const V1 = "tallywire.v1";
-/** Codes of a close. `refused`: what was sent, or asked for, cannot be. */
-export const CLOSE = { refused: 4400, noFilter: 4408, tooSlow: 4008 } as const;
+/** Codes of a close. `refused`: what was sent, or asked for, cannot be. `token`: it holds no longer. `failed`: a defect of ours. */
+export const CLOSE = { refused: 4400, token: 4401, noFilter: 4408, tooSlow: 4008, failed: 1011 } as const;
+/** All that is told of a defect. */
+export const FAILED = "internal error";
 /** What a close frame has room for. */
 const REASON_BYTES = 123;
 /** Milliseconds of reading messages after which a socket rests, and for how many times what it took: it has a fifth of the loop at most. */
@@ -160,7 +162,7 @@ export class Connection {
       },
       failed: (error) => {
         this.#core.journal.error({ err: error }, "a socket could not be caught up");
-        this.#socket.close(1011, "internal error");
+        this.#socket.close(CLOSE.failed, FAILED);
       },
     });
   }

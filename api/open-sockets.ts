@@ -2,15 +2,20 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { WebSocket } from "ws";
 import { keyText } from "../domain/envelope.ts";
+import { AdapterError } from "../domain/ports.ts";
 import type { Caller, Tokens } from "./caller.ts";
+import { CLOSE, FAILED } from "./connection.ts";
 import type { Core } from "./core.ts";
 import { tooMany } from "./problem.ts";
 
-const TOKEN_CODE = 4401;
 /** Sockets ended, or tokens verified anew, in one turn: twenty thousand at once would keep everybody else waiting. */
 const A_TURN = 64;
 /** setTimeout holds 24.8 days at most; a token that lives longer is looked at again. */
 const LONGEST_MS = 2 ** 31 - 1;
+
+type End = { readonly code: number; readonly reason: string };
+const tokenOver = (reason: string): End => ({ code: CLOSE.token, reason });
+const failed: End = { code: CLOSE.failed, reason: FAILED };
 
 type Open = { readonly socket: WebSocket; readonly token: string; expiry: NodeJS.Timeout | undefined };
 
@@ -20,10 +25,12 @@ class Tally {
   of(name: string): number {
     return this.#counts.get(name) ?? 0;
   }
-  add(name: string, more: 1 | -1): void {
+  /** Returns how many there are then. */
+  add(name: string, more: 1 | -1): number {
     const count = this.of(name) + more;
     if (count === 0) this.#counts.delete(name);
     else this.#counts.set(name, count);
+    return count;
   }
 }
 
@@ -39,7 +46,7 @@ const firstOf = <T>(all: Iterable<T>): readonly T[] => {
 
 const subjectOf = ({ tenant, subject }: Caller): string => keyText(tenant, subject ?? "");
 
-/** With tokens off everybody is one caller, whose sockets neither end nor are counted here. */
+/** With tokens off everybody is one caller, whose sockets have no bound of their own and do not end. */
 export class OpenSockets {
   readonly #core: Core;
   readonly #tokens: Tokens | undefined;
@@ -48,7 +55,7 @@ export class OpenSockets {
   readonly #subjects = new Tally();
   /** Those whose tokens are to be verified anew. */
   readonly #doubted = new Set<Open>();
-  readonly #ending = new Map<Open, string>();
+  readonly #ending = new Map<Open, End>();
   #isVerifying = false;
   #isEnding = false;
   #again: NodeJS.Timeout | undefined;
@@ -75,16 +82,16 @@ export class OpenSockets {
 
   /** The token's text is kept as long as the socket is open, to be verified anew when keys change. */
   add(socket: WebSocket, caller: Caller, token: string | undefined): void {
+    this.#count(caller, 1);
+    socket.once("close", () => this.#count(caller, -1));
     if (this.#tokens === undefined || token === undefined) return;
     const open: Open = { socket, token, expiry: undefined };
     this.#open.add(open);
-    this.#count(caller, 1);
     socket.once("close", () => {
       clearTimeout(open.expiry);
       this.#open.delete(open);
       this.#doubted.delete(open);
       this.#ending.delete(open);
-      this.#count(caller, -1);
     });
     if (caller.expiresAt !== undefined) this.#endAt(open, caller.expiresAt);
   }
@@ -96,27 +103,28 @@ export class OpenSockets {
   }
 
   #count(caller: Caller, more: 1 | -1): void {
-    this.#tenants.add(caller.tenant, more);
+    const { tenant } = caller;
+    this.#core.meter.set("tallywire_sockets", this.#tenants.add(tenant, more), { tenant });
     this.#subjects.add(subjectOf(caller), more);
   }
 
   #endAt(open: Open, at: number): void {
     const wait = at - this.#core.now();
-    if (wait <= 0) this.#end(open, "The token has expired.");
+    if (wait <= 0) this.#end(open, tokenOver("The token has expired."));
     else open.expiry = setTimeout(() => this.#endAt(open, at), Math.min(wait, LONGEST_MS));
   }
 
-  #end(open: Open, reason: string): void {
-    this.#ending.set(open, reason);
+  #end(open: Open, end: End): void {
+    this.#ending.set(open, end);
     if (!this.#isEnding) void this.#endAll();
   }
 
   async #endAll(): Promise<void> {
     this.#isEnding = true;
     while (this.#ending.size > 0) {
-      for (const [open, reason] of firstOf(this.#ending)) {
+      for (const [open, { code, reason }] of firstOf(this.#ending)) {
         this.#ending.delete(open);
-        open.socket.close(TOKEN_CODE, reason);
+        open.socket.close(code, reason);
       }
       await nextTurn();
     }
@@ -142,15 +150,20 @@ export class OpenSockets {
     if (unsure.length > 0) this.#askAgain(unsure);
   }
 
-  /** True: nobody can say at the moment. Such a socket stays. */
+  /** True: nobody can say at the moment. Such a socket stays; one of which a defect keeps us from saying does not. */
   async #verify(open: Open): Promise<boolean> {
     const tokens = this.#tokens as Tokens;
     try {
       const caller = tokens.known(open.token) ?? (await tokens.verify(open.token));
       // It may have gone meanwhile.
-      if ("unauthenticated" in caller && this.#open.has(open)) this.#end(open, "The token is not valid any more.");
+      if ("unauthenticated" in caller && this.#open.has(open)) this.#end(open, tokenOver("The token is not valid any more."));
       return false;
     } catch (error) {
+      if (!(error instanceof AdapterError)) {
+        this.#core.journal.error({ err: error }, "the token of an open socket could not be looked at: the socket is closed");
+        if (this.#open.has(open)) this.#end(open, failed);
+        return false;
+      }
       this.#core.journal.debug({ err: error }, "the token of an open socket could not be verified anew");
       return true;
     }

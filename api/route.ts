@@ -3,10 +3,11 @@ import { type OpenAPIHono, type RouteConfig, z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { admit, askedBy } from "./access.ts";
 import type { Caller, Scope } from "./caller.ts";
+import { V1 } from "./connection.ts";
 import type { Env } from "./env.ts";
 import { type Documented, documentParameters, type Parameters } from "./parameters.ts";
 import { noUpgrade } from "./problem.ts";
-import type { House } from "./surface.ts";
+import type { House, SocketRoute } from "./surface.ts";
 
 /** Where the routes of a surface are declared. */
 export type Desk = {
@@ -46,7 +47,9 @@ export const problem = z
   })
   .openapi("Problem");
 
-const ANYWHERE = [401, 403, 421, 429, 500, 503];
+/** What a route may refuse that asks nobody who he is: it may be called by a name that is not ours, or fail. */
+const ANYWHERE_OPEN = [421, 500];
+const ANYWHERE = [...ANYWHERE_OPEN, 401, 403, 429, 503];
 
 export const refusing = (statuses: readonly number[]): RouteConfig["responses"] =>
   Object.fromEntries(
@@ -100,37 +103,62 @@ export const route = (
 /** A route that asks for no scope. `guard`: what it asks for instead. */
 export const openRoute = (
   { routes }: Desk,
-  { path, summary, responses, guard }: Pick<Declared, "path" | "summary" | "responses"> & { readonly guard?: typeof BASIC },
+  {
+    path,
+    summary,
+    responses,
+    refusals,
+    guard,
+  }: Pick<Declared, "path" | "summary" | "responses" | "refusals"> & { readonly guard?: typeof BASIC },
   answer: (c: Context<Env>) => Promise<Response>,
 ): void => {
-  routes.openAPIRegistry.registerPath({ method: "get", path, summary, security: guard === undefined ? [] : [{ [guard]: [] }], responses });
+  routes.openAPIRegistry.registerPath({
+    method: "get",
+    path,
+    summary,
+    security: guard === undefined ? [] : [{ [guard]: [] }],
+    responses: { ...responses, ...refusing([...refusals, ...ANYWHERE_OPEN]) },
+  });
   routes.get(path, answer);
 };
 
+/** A kind of message, under its name in the document. */
+type Message = { readonly name: string; readonly schema: z.ZodType };
+
+export type DeclaredSocket = Pick<Declared, "path" | "scope" | "summary" | "parameters"> & {
+  /** Under which the path stands. */
+  readonly bases: readonly string[];
+  /** What it says: to a plain client, and with the subprotocol. */
+  readonly says: { readonly plain: Message; readonly v1: Message };
+  /** What it is told in text, where it listens. */
+  readonly hears?: Message;
+  readonly take: SocketRoute["take"];
+};
+
 /** A socket, as a document can say it: a GET that is answered 101, or 426 where no upgrade is asked for. */
-export const declareSocket = (
-  { house, routes, tenant }: Desk,
-  {
-    path,
-    scope,
-    summary,
-    protocols,
-    parameters = {},
-  }: Pick<Declared, "path" | "scope" | "summary" | "parameters"> & {
-    readonly protocols: readonly string[];
-  },
-): void => {
+export const declareSocket = ({ house, routes, tenant }: Desk, declared: DeclaredSocket): SocketRoute => {
+  const { path, scope, summary, parameters = {}, bases, says, hears, take } = declared;
+  const named = ({ name, schema }: Message) => {
+    routes.openAPIRegistry.register(name, schema);
+    return { $ref: `#/components/schemas/${name}` };
+  };
+  const protocols = [V1];
   routes.openAPIRegistry.registerPath({
     method: "get",
     path,
     summary,
     security: [{ [SECURITY]: [scope] }],
     parameters: documentParameters(parameters),
-    "x-websocket": { protocols },
+    "x-websocket": {
+      protocols,
+      says: { plain: named(says.plain), [V1]: named(says.v1) },
+      ...(hears && { hears: named(hears) }),
+    },
     responses: { 101: { description: "The socket is open." }, ...refusing([400, 426, ...ANYWHERE]) },
   } as RouteConfig);
   routes.get(path, async (c) => {
     await admit(house.access, askedBy(c), scope, tenant);
     throw noUpgrade();
   });
+  return { paths: bases.map((base) => `${base}${path}`), protocols, scope, tenant, take };
 };

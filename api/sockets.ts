@@ -44,27 +44,15 @@ export const createSockets = (core: Core, routes: readonly SocketRoute[], access
   }, core.limits.pingMs / TURNS);
   pinging.unref();
 
-  const tenants = new Map<string, number>();
-  const count = (tenant: string, by: 1 | -1): void => {
-    const open = (tenants.get(tenant) ?? 0) + by;
-    if (open === 0) tenants.delete(tenant);
-    else tenants.set(tenant, open);
-    core.meter.set("tallywire_sockets", open, { tenant });
-  };
-
-  const keep = (socket: WebSocket, tenant: string): void => {
+  const keep = (socket: WebSocket): void => {
     const mine = turns[(turn + TURNS - 1) % TURNS];
     mine?.add(socket);
     answered.add(socket);
-    count(tenant, 1);
     socket.on("pong", () => answered.add(socket));
     socket.on("message", () => answered.add(socket));
     // A broken connection or a message that is too large: `ws` closes it by itself; there is nobody to tell.
     socket.on("error", (error) => core.journal.debug({ err: error }, "a socket failed"));
-    socket.on("close", () => {
-      mine?.delete(socket);
-      count(tenant, -1);
-    });
+    socket.on("close", () => mine?.delete(socket));
   };
 
   const upgrade = async (request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> => {
@@ -82,7 +70,7 @@ export const createSockets = (core: Core, routes: readonly SocketRoute[], access
     if (closing) throw unavailable("The server is stopping.");
     open.roomFor(caller);
     server.handleUpgrade(request, socket, head, (accepted) => {
-      keep(accepted, caller.tenant);
+      keep(accepted);
       open.add(accepted, caller, tokenShown(asked));
       route.take({ socket: accepted, request, query: url.searchParams, caller });
     });

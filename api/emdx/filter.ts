@@ -12,11 +12,12 @@ export type Filter = { readonly entries: number; readonly wants: readonly Want[]
 
 const id = z
   .union([z.string().min(1), z.int().transform(String)])
-  .refine((value) => !value.includes("\0") && value.isWellFormed(), { error: "contains NUL or half a character" });
+  .refine((value) => !value.includes("\0") && value.isWellFormed(), { error: "contains NUL or half a character" })
+  .openapi({ type: ["string", "integer"], description: "A string or a whole number; `*` is any." });
 const lineTypes = z.array(z.enum(["*", "increment", "flowrate"]));
 const areaTypes = z.array(z.enum(["*", "increment", "occupancy", "occupancy_threshold_switch", "notify"]));
 
-const filter = z.array(
+export const filter = z.array(
   z.strictObject({
     sensorId: id,
     tripwires: z.array(z.strictObject({ tripwireId: id, alertRuleTypes: lineTypes })).default([]),

@@ -56,12 +56,15 @@ import { alertRoutes } from "./alerts.ts";
 import { configRoutes } from "./config.ts";
 import { countRoutes } from "./counts.ts";
 import { createEmdx } from "./emdx.ts";
+import { filter } from "./filter.ts";
 import { ingestRoutes } from "./ingest.ts";
 import { recordRoutes } from "./records.ts";
+import { plainMessage, v1Message } from "./schemas.ts";
 import { alertSocket } from "./socket.ts";
 
 const bases = ["/api/v2", "/emdx/api/v2"];
-const socketPaths = [...bases, "/ws-emdx/api/v2"].map((base) => `${base}/alerts/ws`);
+/** Of the socket beside them: where it stood before. */
+const oldBases = ["/ws-emdx/api/v2"];
 
 export const emdx = (house: House, options: { readonly tenant: string; readonly strict: boolean }): Surface => {
   const routes = new OpenAPIHono<Env>();
@@ -73,19 +76,22 @@ export const emdx = (house: House, options: { readonly tenant: string; readonly 
   recordRoutes(surface);
   configRoutes(surface);
   ingestRoutes(surface);
-  declareSocket(surface, {
+  const socket = declareSocket(surface, {
+    bases: [...bases, ...oldBases],
     path: "/alerts/ws",
     scope: "events:read",
     summary: "Alerts as they are raised, to whom their filter concerns.",
-    protocols: ["tallywire.v1"],
     parameters: { filter: parameter.filter, since: parameter.since, token: parameter.token },
+    says: { plain: { name: "AlertMessage", schema: plainMessage }, v1: { name: "AlertMessageV1", schema: v1Message } },
+    hears: { name: "AlertFilter", schema: filter },
+    take: alertSocket(house),
   });
   let document: object | undefined;
   return {
     name: "emdx",
     bases,
     routes,
-    sockets: [alertSocket(house, socketPaths, options)],
+    sockets: [socket],
     document: () => {
       document ??= routes.getOpenAPI31Document({
         openapi: "3.1.0",

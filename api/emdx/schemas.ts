@@ -31,6 +31,20 @@ export const alert = z
   })
   .openapi("Alert");
 
+const cursor = z.string().openapi({ description: "From where ?since= goes on." });
+/** A message of the socket: to a plain client, and with tallywire.v1. */
+export const plainMessage = z.strictObject({ alerts: z.array(alert) });
+export const v1Message = z.union([
+  z.strictObject({ alerts: z.array(alert), cursor }),
+  z.strictObject({
+    ack: z.strictObject({ filters: count }).openapi({ description: "The filter holds: so many entries." }),
+    cursor,
+  }),
+  z.strictObject({ heartbeat: instant, cursor }),
+  z.strictObject({ gap: z.strictObject({ from: z.string(), to: z.string() }), cursor }),
+  z.strictObject({ error: z.strictObject({ path: z.string(), detail: z.string() }) }),
+]);
+
 export const alerts = z.strictObject({ alerts: z.array(alert) }).openapi("Alerts");
 
 export const alertCounts = z

@@ -7,7 +7,7 @@
  */
 import type { Alert } from "../../domain/event.ts";
 import type { Limits } from "../../domain/limits.ts";
-import { CLOSE, Connection, type Dialects, V1 } from "../connection.ts";
+import { CLOSE, Connection, type Dialects } from "../connection.ts";
 import type { Arrived, House, SocketRoute } from "../surface.ts";
 import { compileWants } from "../wants.ts";
 import { readFilter } from "./filter.ts";
@@ -26,15 +26,9 @@ const dialectsOf = ({ core, cursors }: House): Dialects => ({
   envelope: {},
 });
 
-export const alertSocket = (house: House, paths: readonly string[], options: { readonly tenant: string }): SocketRoute => {
+export const alertSocket = (house: House): SocketRoute["take"] => {
   const dialects = dialectsOf(house);
-  return {
-    paths,
-    protocols: [V1],
-    scope: "events:read",
-    tenant: options.tenant,
-    take: (arrived) => filtered(new Connection(house, dialects, arrived), arrived, house.core.limits),
-  };
+  return (arrived) => filtered(new Connection(house, dialects, arrived), arrived, house.core.limits);
 };
 
 const filtered = (connection: Connection, { socket, query, caller }: Arrived, limits: Limits): void => {

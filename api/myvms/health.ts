@@ -1,7 +1,7 @@
 /** GET /health, /health/ready, /metrics. */
 import { z } from "@hono/zod-openapi";
 import { answerMetrics } from "../metrics.ts";
-import { BASIC, type Desk, openRoute, refusing } from "../route.ts";
+import { BASIC, type Desk, openRoute } from "../route.ts";
 
 const check = z.enum(["ok", "error"]);
 const health = z.strictObject({ status: z.literal("ok") }).openapi("Health");
@@ -18,6 +18,7 @@ export const healthRoutes = (desk: Desk, metricsAuth: string | undefined): void 
       path: "/health",
       summary: "Whether the process is alive.",
       responses: { 200: { description: "It is.", content: { "application/json": { schema: health } } } },
+      refusals: [],
     },
     async (c) => c.json({ status: "ok" }),
   );
@@ -28,6 +29,7 @@ export const healthRoutes = (desk: Desk, metricsAuth: string | undefined): void 
       path: "/health/ready",
       summary: "Whether the log and the warehouse can be worked with.",
       responses: { 200: { description: "They can.", ...answer }, 503: { description: "One cannot.", ...answer } },
+      refusals: [],
     },
     async (c) => {
       const parts = await core.ready();
@@ -44,10 +46,8 @@ export const healthRoutes = (desk: Desk, metricsAuth: string | undefined): void 
       path: "/metrics",
       summary: "The metrics, for Prometheus.",
       guard: BASIC,
-      responses: {
-        200: { description: "Its text format.", content: { "text/plain": { schema: { type: "string" } } } },
-        ...refusing([401, 403]),
-      },
+      responses: { 200: { description: "Its text format.", content: { "text/plain": { schema: { type: "string" } } } } },
+      refusals: [401, 403],
     },
     (c) => answerMetrics(c, core, metricsAuth),
   );

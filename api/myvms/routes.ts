@@ -37,6 +37,7 @@ import { problemOf, problemResponse } from "../problem.ts";
 import { type Desk, declareSecurity, declareSocket } from "../route.ts";
 import type { House, Surface } from "../surface.ts";
 import { cameraRoutes } from "./cameras.ts";
+import { plainMessage, v1Message } from "./event-schema.ts";
 import { eventRoutes } from "./events.ts";
 import { healthRoutes } from "./health.ts";
 import { eventSocket } from "./socket.ts";
@@ -56,24 +57,26 @@ export const myvms = (house: House, { metricsAuth }: { readonly metricsAuth: str
   cameraRoutes(desk);
   eventRoutes(desk);
   tenantRoutes(desk);
-  declareSocket(desk, {
+  const socket = declareSocket(desk, {
+    bases: [BASE],
     path: SOCKET,
     scope: "events:read",
     summary: "The tenant's events as they happen.",
-    protocols: ["tallywire.v1"],
     parameters: {
       camera_id: parameter.ids("Which cameras; all when left out."),
       type: parameter.ids("Which types; all when left out."),
       since: parameter.since,
       token: parameter.token,
     },
+    says: { plain: { name: "EventMessage", schema: plainMessage }, v1: { name: "EventMessageV1", schema: v1Message } },
+    take: eventSocket(house),
   });
   let document: object | undefined;
   return {
     name: "myvms",
     bases: [BASE],
     routes,
-    sockets: [eventSocket(house, [`${BASE}${SOCKET}`], { tenant: TENANT })],
+    sockets: [socket],
     document: () => {
       document ??= routes.getOpenAPI31Document({
         openapi: "3.1.0",

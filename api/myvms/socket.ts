@@ -8,7 +8,7 @@ import type { Analytic } from "../../domain/camera.ts";
 import type { Alert } from "../../domain/event.ts";
 import { eventTypeOf } from "../../domain/event-type.ts";
 import type { Limits } from "../../domain/limits.ts";
-import { CLOSE, Connection, type Dialects, V1 } from "../connection.ts";
+import { CLOSE, Connection, type Dialects } from "../connection.ts";
 import type { Arrived, House, SocketRoute } from "../surface.ts";
 import { compileWants, type Wanted } from "../wants.ts";
 import { eventBody } from "./event.ts";
@@ -24,15 +24,9 @@ const dialectsOf = ({ cursors }: House): Dialects => ({
   envelope: { v: 2 },
 });
 
-export const eventSocket = (house: House, paths: readonly string[], options: { readonly tenant: string }): SocketRoute => {
+export const eventSocket = (house: House): SocketRoute["take"] => {
   const dialects = dialectsOf(house);
-  return {
-    paths,
-    protocols: [V1],
-    scope: "events:read",
-    tenant: options.tenant,
-    take: (arrived) => begin(new Connection(house, dialects, arrived), arrived, house.core.limits),
-  };
+  return (arrived) => begin(new Connection(house, dialects, arrived), arrived, house.core.limits);
 };
 
 const begin = (connection: Connection, { socket, query, caller }: Arrived, limits: Limits): void => {

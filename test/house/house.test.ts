@@ -51,6 +51,7 @@ describe("the house", () => {
       if (above.includes(path)) return [[...above.slice(above.indexOf(path)), path].join(" -> ")];
       if (passed.has(path)) return [];
       const rounds = imports(read(path))
+        .filter((target) => target.startsWith("."))
         .map((target) => posix.join(posix.dirname(path), target))
         .filter((target) => roomOf(target) === "api")
         .flatMap((target) => round(target, [...above, path]));

@@ -7,6 +7,8 @@ export class FakeTokens implements Tokens {
   /** Texts that were verified, in order. */
   readonly verified: string[] = [];
   away = false;
+  /** What verifying throws of some text: a defect of ours. */
+  readonly defects = new Map<string, Error>();
   /** Verifications under way, and the most there were at once. */
   underWay = 0;
   most = 0;
@@ -37,6 +39,8 @@ export class FakeTokens implements Tokens {
     await new Promise((resolve) => setImmediate(resolve));
     this.underWay--;
     if (this.away) throw new AdapterError("unavailable", "The keys cannot be had.", { retryable: true });
+    const defect = this.defects.get(token);
+    if (defect !== undefined) throw defect;
     const caller = this.good.get(token);
     if (caller === undefined) return { unauthenticated: "No such token." };
     this.#known.add(token);

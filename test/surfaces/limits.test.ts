@@ -248,6 +248,18 @@ describe("a socket's token", () => {
     expect(tokens.verified).toHaveLength(length);
   });
 
+  it("ends it where a defect keeps us from looking at it, which is told; others stay", async () => {
+    await start({ keysPauseMs: 50 });
+    const [one, other] = [await openSocket(tokens.give("one")), await openSocket(tokens.give("other"))];
+    tokens.defects.set("one", new TypeError("not a function"));
+    tokens.changeKeys();
+    expect(await one.closed).toEqual({ code: 1011, reason: "internal error" });
+    expect(core.lines).toEqual(["the token of an open socket could not be looked at: the socket is closed"]);
+    await sleep(100);
+    expect(other.socket.readyState).toBe(WebSocket.OPEN);
+    expect(core.lines).toHaveLength(1);
+  });
+
   it("is looked at anew a few at a time, and again where keys change meanwhile", async () => {
     await start();
     const peers = await Promise.all(Array.from({ length: 300 }, (_, i) => openSocket(tokens.give(`t${i}`))));

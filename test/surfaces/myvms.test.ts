@@ -1,3 +1,5 @@
+import { get } from "node:http";
+import { text } from "node:stream/consumers";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Tokens } from "../../api/caller.ts";
 import type { Sign } from "../../domain/camera-status.ts";
@@ -29,6 +31,19 @@ const call = async (method: string, path: string, body?: unknown, headers: Recor
   const { body: answer, fault } = await declared(document, method, operationOf(new URL(response.url).pathname.slice(3)), response);
   expect(fault).toBeUndefined();
   return { status: response.status, body: answer, headers: response.headers };
+};
+
+/** By another name than ours: fetch would not say it. */
+const callAs = async (host: string, path: string) => {
+  const response = await new Promise<Response>((resolve, reject) =>
+    get(`${served.url}/v2${path}`, { headers: { host } }, async (answer) => {
+      const headers = { "content-type": answer.headers["content-type"] ?? "" };
+      resolve(new Response(await text(answer), { status: answer.statusCode ?? 0, headers }));
+    }).once("error", reject),
+  );
+  const { body, fault } = await declared(document, "GET", path, response);
+  expect(fault).toBeUndefined();
+  return { status: response.status, body };
 };
 
 const front = { id: "cam-front-01", name: "Front gate", rtsp_url: `rtsp://user:${CANARY}@192.168.1.20:554/stream` };
@@ -317,6 +332,19 @@ describe("Health", () => {
       status: 503,
       body: { status: "error", checks: { log: "ok", warehouse: "error" } },
     });
+  });
+
+  it.each(["/health", "/health/ready", "/metrics"])("refuses as the document says: %s", async (path) => {
+    await served.close();
+    served = await serveCore(core, { loopbackOnly: true });
+    const { status, body } = await callAs("elsewhere.example", path);
+    expect([status, body.status]).toEqual([421, 421]);
+    const failing = (): never => {
+      throw new TypeError("not a function");
+    };
+    core.ready = failing;
+    core.metrics = failing;
+    if (path !== "/health") expect((await call("GET", path)).status).toBe(500);
   });
 
   it("shows metrics to this machine, and to nobody who was forwarded", async () => {
