@@ -18,7 +18,7 @@ describe("two tenants with the same data and the same ids", () => {
     data = await mkdtemp(join(tmpdir(), "tallywire-crawl-"));
     server = await startGuarded(data);
     crawled = await crawl(server, { share: SHARE, directions: 1 });
-  }, 180_000);
+  }, 300_000);
   afterAll(async () => {
     await server.stop();
     await rm(data, { recursive: true, force: true });
