@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { type Access, halfSaid } from "./domain/access.ts";
 import { type Role, roles } from "./domain/roles.ts";
+import type { KeySource } from "./domain/token-keys.ts";
 import { type Config, LOOPBACK, type Name, settings } from "./settings.ts";
 
 export type { Config } from "./settings.ts";
@@ -94,9 +95,7 @@ const tokenFaults = (config: Config): readonly string[] => {
 };
 
 /** Where the keys of tokens come from. Undefined while tokens are off. */
-export const keySourceOf = (
-  config: Config,
-): { readonly secret: string } | { readonly file: string } | { readonly url: string } | undefined => {
+export const keySourceOf = (config: Config): KeySource | undefined => {
   if (config.TOKENS === "off") return undefined;
   if (config.JWT_SECRET !== "") return { secret: config.JWT_SECRET };
   return config.JWT_KEY === "" ? { url: config.JWKS_URL } : { file: config.JWT_KEY };

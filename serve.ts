@@ -59,7 +59,9 @@ export const serve = async (config: Config, openers?: Openers): Promise<void> =>
   const server = createServer(app.serverOptions, getRequestListener(app.fetch));
   app.attach(server);
   // Heard from the start: one that comes before the doors are open would end the process without its word.
-  const defect = house.defect.catch((error: unknown) => ({ error }));
+  const defect = new Promise<{ readonly error: unknown }>((resolve) => {
+    for (const part of [house.defect, keys?.done]) part?.catch((error: unknown) => resolve({ error }));
+  });
   try {
     await listen(server, config.PORT, config.HOST);
   } catch (error) {

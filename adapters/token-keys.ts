@@ -1,13 +1,10 @@
 /** Where the keys of tokens come from: a secret, a file, or a server that publishes them. */
 import { AdapterError, type Clock, type Journal } from "../domain/ports.ts";
-import type { TokenKey, TokenKeys } from "../domain/token-keys.ts";
+import type { KeySource, TokenKey, TokenKeys } from "../domain/token-keys.ts";
 import { fetchBounded, readBounded } from "./keys/bounded.ts";
 import { keysInFile, keysPublished, signingKeyIn } from "./keys/key-text.ts";
 import type { Unusable } from "./keys/one-key.ts";
 import { type Found, type KeyLimits, watchKeys } from "./keys/watch.ts";
-
-/** `file` is a path, `url` the address of a JWK Set. */
-export type KeySource = { readonly secret: string } | { readonly file: string } | { readonly url: string };
 
 /** The secret is taken as it is written, its UTF-8 bytes. */
 const secretKey = (secret: string): TokenKey => ({
@@ -38,7 +35,8 @@ export const openTokenKeys = async (source: KeySource, ports: Ports): Promise<To
   const { limits } = ports;
   if ("secret" in source) {
     const keys = [secretKey(source.secret)];
-    return { current: () => keys, look: () => Promise.resolve(), onChanged: () => undefined, close: () => undefined };
+    const nothing = Promise.resolve();
+    return { current: () => keys, look: () => nothing, onChanged: () => undefined, done: nothing, close: () => undefined };
   }
   if ("url" in source) {
     const { url } = source;

@@ -15,7 +15,7 @@ type Asked = {
   readonly remote: string | undefined;
 };
 
-/** Decides who may pass. One for HTTP, sockets and playlists. */
+/** Decides who may pass. One for HTTP and sockets. */
 export type Access = {
   readonly tokens: Tokens | undefined;
   /** Heeded while tokens are on. */

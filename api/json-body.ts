@@ -3,8 +3,10 @@ import type { z } from "@hono/zod-openapi";
 import { camelFields, type Path, pathText } from "./naming.ts";
 import { unprocessable } from "./problem.ts";
 
-/** JSON in UTF-8, the known fields in camelCase. Throws Problem 422. */
-export const readJson = (body: Uint8Array, known: ReadonlySet<string>): unknown => {
+const NONE: ReadonlySet<string> = new Set();
+
+/** JSON in UTF-8, the known fields in camelCase; without any as it was sent. Throws Problem 422. */
+export const readJson = (body: Uint8Array, known = NONE): unknown => {
   try {
     return camelFields(JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body)), known);
   } catch (error) {

@@ -1,3 +1,5 @@
+/** Names as they stand in the text of an object. What JSON.parse makes of it no longer says that one stood there twice. */
+
 const TOKEN = /"[^"\\]*(?:\\.[^"\\]*)*"|[{}[\]:]/g;
 
 /**

@@ -38,7 +38,7 @@ export const headerOf = (token: string): Header | undefined => {
   return { alg, kid };
 };
 
-/** The claims of a token whose signature holds. */
+/** The claims of a token whose signature holds. What jose hands over has lost a name that stood twice: two readers could take two claims from it. */
 export const claimsOf = (token: string): object | undefined => objectIn(token.split(".")[1] as string);
 
 const own = (object: object, name: string): unknown => (Object.hasOwn(object, name) ? Reflect.get(object, name) : undefined);

@@ -77,12 +77,12 @@ export const watchKeys = ({ place, read, first, limits, clock, journal }: Watche
       await look();
     }
   };
-  void goOn();
 
   return {
     current: () => keys,
     look,
     onChanged: (listener) => void listeners.add(listener),
+    done: goOn(),
     close: () => closing.abort(),
   };
 };

@@ -112,7 +112,7 @@ const stateRoute = (emdx: Emdx): void => {
   route(emdx, declared, async (c, { tenant }) => {
     const camera = readIdInPath(c.req.url, -2, core.limits.idLength);
     // Not camelCased: the vendor's fields are snake_case, and others may stand beside them.
-    const sent = readJson(await readBody(c, core.limits.configBytes), new Set());
+    const sent = readJson(await readBody(c, core.limits.configBytes));
     const isVendor = typeof sent === "object" && sent !== null && "alert_type" in sent;
     const told = isVendor ? readVendor(checked(vendor, sent), core.now()) : readOwn(checked(own, sent));
     const answer = await core.receiveState({ tenant, camera }, told);

@@ -9,9 +9,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, afterEach, describe, expect, it } from "vitest";
-import { type KeySource, openTokenKeys } from "../../adapters/token-keys.ts";
+import { openTokenKeys } from "../../adapters/token-keys.ts";
 import { type Limits, limits } from "../../domain/limits.ts";
-import type { TokenKeys } from "../../domain/token-keys.ts";
+import type { KeySource, TokenKeys } from "../../domain/token-keys.ts";
 import { fakeClock } from "../support/fake-clock.ts";
 import { jwks, type KeyServer, startKeyServer } from "../support/key-server.ts";
 import { claims, jws, NOW, type Pair, pairs, SECRET, signer, token, tokenKey, tokensWith } from "../support/tokens.ts";
@@ -290,6 +290,22 @@ describe("keys in a file", () => {
   };
   const one = { ...first.jwk, kid: "one" };
   const two = { ...second.jwk, kid: "two" };
+
+  it("that change tell of a defect of who hears of it, and close without one", async () => {
+    const { path, put } = await written(one);
+    const { clock, keys } = await world({ file: path });
+    const defect = new TypeError("not a function");
+    keys.onChanged(() => {
+      throw defect;
+    });
+    const told = expect(keys.done).rejects.toBe(defect);
+    await put(two);
+    await clock.pass(keysLookMs, keysLookMs);
+    await told;
+    const closed = await world({ file: path });
+    closed.keys.close();
+    await closed.keys.done;
+  });
 
   it("are looked at again: a new one counts, one that is gone counts no more", async () => {
     const { path, put } = await written(one);

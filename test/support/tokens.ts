@@ -49,6 +49,7 @@ export class FakeKeys implements TokenKeys {
     for (const listener of this.#listeners) listener();
   }
   onChanged = (listener: () => void) => void this.#listeners.push(listener);
+  readonly done = Promise.resolve();
   close = () => undefined;
 }
 
