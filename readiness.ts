@@ -1,6 +1,6 @@
 /** What `/readyz` says and the lag: how the log takes what is written, and how far this process has come with what it has. */
 import type { Driven } from "./analytics/drive.ts";
-import { CAMERA_PART, type Readiness } from "./api/core.ts";
+import type { Readiness } from "./api/core.ts";
 import type { EventStore, Position } from "./domain/ports.ts";
 import type { Role } from "./domain/roles.ts";
 import { bookmarkFor } from "./ingest/relay.ts";
@@ -70,7 +70,7 @@ export const createReadiness = (world: World, having: Having): Ready => {
     if (driven !== undefined) for (const part of engineParts(world, models, driven, log)) add(of("engine"), part);
     if (models !== undefined) add(of("projector", "api"), warehousePart(models));
     if (told !== undefined && "failed" in told)
-      add(of("api"), { part: "progress", ready: false, detail: `how far the engine is cannot be read: ${told.failed}` });
+      add(of("api"), { kind: "warehouse", part: "progress", ready: false, detail: `how far the engine is cannot be read: ${told.failed}` });
     if (models !== undefined && shares !== undefined) add(of("projector"), projectorPart(world, models, shares(), log));
     return parts;
   };
@@ -85,11 +85,12 @@ export const createReadiness = (world: World, having: Having): Ready => {
 
 const logPart = (refused: string | undefined, log: Look<Ends>): Part => {
   const wrong = [...(refused === undefined ? [] : [`refused the last write: ${refused}`]), ...("failed" in log ? [log.failed] : [])];
-  return { part: "log", ready: wrong.length === 0, detail: wrong.length === 0 ? "takes facts" : wrong.join("; ") };
+  return { kind: "log", part: "log", ready: wrong.length === 0, detail: wrong.length === 0 ? "takes facts" : wrong.join("; ") };
 };
 
 /** It stays ready: only definitions need it, and who is not ready is sent no frames either. */
 const storePart = (decisions: Look<Position>): Part => ({
+  kind: "log",
   part: "store",
   ready: true,
   detail: "failed" in decisions ? `definitions cannot be read or changed: ${decisions.failed}` : "answers",
@@ -122,12 +123,15 @@ const engineParts = (
   const restored = [...driven.values()].every(({ caughtUp }) => caughtUp);
   const said = [has(driven.size, logs.facts.partitions), ...(restored ? [] : [`${behind ?? "an unknown number of"} records behind`])];
   return [
-    { part: "engine", ready: restored, detail: said.join(", ") },
-    ...stopped.map((camera) => ({ part: `${CAMERA_PART}${camera}`, ready: true, detail: "stopped by a defect until it is redefined" })),
+    { kind: "log", part: "engine", ready: restored, detail: said.join(", ") },
+    ...stopped.map(
+      (camera): Part => ({ kind: "camera", part: `camera ${camera}`, ready: true, detail: "stopped by a defect until it is redefined" }),
+    ),
   ];
 };
 
 const warehousePart = ({ state: { warehouse, opened, damaged } }: Models): Part => ({
+  kind: "warehouse",
   part: "warehouse",
   ready: opened,
   // It stays ready: frames are taken in, alerts are raised, and most questions are answered.
@@ -156,5 +160,5 @@ const projectorPart = ({ logs, meter }: World, { progress, state }: Models, shar
     ...(state.warehouse === undefined ? ["waits for the warehouse"] : progress.held()),
     ...(behind > UNDER_WAY ? [`catching up, ${behind} records behind`] : []),
   ];
-  return { part: "projector", ready, detail: said.join("; ") };
+  return { kind: "warehouse", part: "projector", ready, detail: said.join("; ") };
 };

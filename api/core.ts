@@ -17,11 +17,14 @@ export type { Changed } from "../domain/registry.ts";
 /** An alert as it stands in the derived log. */
 export type Delivered = { readonly alert: Alert; readonly partition: number; readonly position: Position };
 
-/** `roles`: those of this process that work with the part. */
-export type Readiness = { readonly part: string; readonly roles: readonly Role[]; readonly ready: boolean; readonly detail: string };
-
-/** How parts begin that tell of one camera. */
-export const CAMERA_PART = "camera ";
+/** `kind`: what it is of; the part is its name. `roles`: those of this process that work with it. */
+export type Readiness = {
+  readonly kind: "log" | "warehouse" | "camera";
+  readonly part: string;
+  readonly roles: readonly Role[];
+  readonly ready: boolean;
+  readonly detail: string;
+};
 
 /** From where a tail goes on: one position a partition of the derived log. */
 export type Tail = readonly Position[];

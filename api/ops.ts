@@ -1,6 +1,6 @@
 /** /healthz, /readyz, /metrics, /openapi/<surface>.json and the reference pages. */
 import { Hono } from "hono";
-import { CAMERA_PART, type Core } from "./core.ts";
+import type { Core } from "./core.ts";
 import type { Env } from "./env.ts";
 import { answerMetrics, isOperator } from "./metrics.ts";
 import { referencePage } from "./reference.ts";
@@ -19,7 +19,8 @@ export const opsRoutes = (core: Core, surfaces: readonly Surface[], metricsAuth:
     const all = await core.ready();
     const ready = all.every((part) => part.ready);
     // Cameras are their tenant's business, and this path is open to all.
-    const parts = showsCameras || isOperator(c, metricsAuth) ? all : all.filter(({ part }) => !part.startsWith(CAMERA_PART));
+    const shown = showsCameras || isOperator(c, metricsAuth) ? all : all.filter(({ kind }) => kind !== "camera");
+    const parts = shown.map(({ kind: _, ...part }) => part);
     return c.json({ status: ready ? "ok" : "error", roles: core.roles, parts }, ready ? 200 : 503);
   });
 

@@ -1,14 +1,12 @@
 /** GET /health, /health/ready, /metrics. */
 import { z } from "@hono/zod-openapi";
+import type { Readiness } from "../core.ts";
 import { answerMetrics } from "../metrics.ts";
 import { BASIC, type Desk, openRoute } from "../route.ts";
 
 const check = z.enum(["ok", "error"]);
 const health = z.strictObject({ status: z.literal("ok") }).openapi("Health");
 const ready = z.strictObject({ status: check, checks: z.strictObject({ log: check, warehouse: check }) }).openapi("Ready");
-
-/** What /readyz looks at in parts; the rest of them work with the log. */
-const OF_WAREHOUSE: ReadonlySet<string> = new Set(["warehouse", "projector", "progress"]);
 
 export const healthRoutes = (desk: Desk, metricsAuth: string | undefined): void => {
   const { core } = desk.house;
@@ -33,9 +31,10 @@ export const healthRoutes = (desk: Desk, metricsAuth: string | undefined): void 
     },
     async (c) => {
       const parts = await core.ready();
-      const checkOf = (isOfWarehouse: boolean) =>
-        parts.every(({ part, ready: isReady }) => isReady || OF_WAREHOUSE.has(part) !== isOfWarehouse) ? "ok" : "error";
-      const checks = { log: checkOf(false), warehouse: checkOf(true) } as const;
+      const checkOf = (isOf: (kind: Readiness["kind"]) => boolean) =>
+        parts.every(({ kind, ready: isReady }) => isReady || !isOf(kind)) ? "ok" : "error";
+      // Whoever works with a camera works with the log.
+      const checks = { log: checkOf((kind) => kind !== "warehouse"), warehouse: checkOf((kind) => kind === "warehouse") } as const;
       const isReady = parts.every((part) => part.ready);
       return c.json({ status: isReady ? "ok" : "error", checks }, isReady ? 200 : 503);
     },

@@ -6,7 +6,7 @@ import { randomUUID } from "node:crypto";
 import { openCameraNetwork } from "../../adapters/camera-network.ts";
 import { openMemoryStore } from "../../adapters/store-memory.ts";
 import { openVault } from "../../adapters/vault.ts";
-import type { Changed, Core, Delivered, Incoming, NotReceived, Received, Tail } from "../../api/core.ts";
+import type { Changed, Core, Delivered, Incoming, NotReceived, Readiness, Received, Tail } from "../../api/core.ts";
 import { type Camera, type CameraCommand, initialCamera } from "../../domain/camera.ts";
 import { cameraDecider } from "../../domain/camera-decider.ts";
 import { isRefusal, type Refusal } from "../../domain/decider.ts";
@@ -153,7 +153,9 @@ export class FakeCore implements Core {
     }
   }
 
-  ready = async () => [{ part: "warehouse", roles: this.roles, ready: this.isReady, detail: "" }];
+  ready = async (): Promise<readonly Readiness[]> => [
+    { kind: "warehouse", part: "warehouse", roles: this.roles, ready: this.isReady, detail: "" },
+  ];
   metrics = async () => "# TYPE tallywire_frames_total counter\n";
 
   /** What the questions answer; a test replaces what it needs. */

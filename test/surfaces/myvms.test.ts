@@ -2,10 +2,12 @@ import { get } from "node:http";
 import { text } from "node:stream/consumers";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Tokens } from "../../api/caller.ts";
+import type { Readiness } from "../../api/core.ts";
 import type { Sign } from "../../domain/camera-status.ts";
 import type { Alert } from "../../domain/event.ts";
 import { CANARY } from "../support/canary.ts";
 import { FakeCore } from "../support/core.ts";
+import { FakeTokens } from "../support/fake-tokens.ts";
 import { anAlert, declared, json, type Loose, type Served, serveCore } from "../support/surface.ts";
 
 let core: FakeCore;
@@ -332,6 +334,31 @@ describe("Health", () => {
       status: 503,
       body: { status: "error", checks: { log: "ok", warehouse: "error" } },
     });
+  });
+
+  it.each<readonly [Readiness["kind"], object]>([
+    ["log", { log: "error", warehouse: "ok" }],
+    ["camera", { log: "error", warehouse: "ok" }],
+    ["warehouse", { log: "ok", warehouse: "error" }],
+  ])("counts a part by its kind, whatever its name: %s", async (kind, checks) => {
+    core.ready = async () => [
+      { kind, part: "a part of another name", roles: [], ready: false, detail: "" },
+      { kind: "log", part: "warehouse", roles: [], ready: true, detail: "" },
+    ];
+    expect(await call("GET", "/health/ready")).toMatchObject({ status: 503, body: { status: "error", checks } });
+    const { parts } = await json(await fetch(`${served.url}/readyz`));
+    expect(parts[0]).toEqual({ part: "a part of another name", roles: [], ready: false, detail: "" });
+  });
+
+  it("leaves cameras out of what everybody is told while tokens are on, whatever their part is called", async () => {
+    await served.close();
+    served = await serveCore(core, { tokens: new FakeTokens(), metricsAuth: "prometheus:pass word" });
+    core.ready = async () => [
+      { kind: "camera", part: "of acme's front door", roles: [], ready: true, detail: "" },
+      { kind: "log", part: "camera log", roles: [], ready: true, detail: "" },
+    ];
+    const { parts } = await json(await fetch(`${served.url}/readyz`));
+    expect(parts).toEqual([{ part: "camera log", roles: [], ready: true, detail: "" }]);
   });
 
   it.each(["/health", "/health/ready", "/metrics"])("refuses as the document says: %s", async (path) => {
