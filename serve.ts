@@ -10,8 +10,7 @@ import { createTokens } from "./api/tokens.ts";
 import { compose, type Openers } from "./compose.ts";
 import { type Config, isLoopbackOnly, keySourceOf } from "./config.ts";
 import { limits } from "./domain/limits.ts";
-import { AdapterError, type Journal } from "./domain/ports.ts";
-import type { TokenKeys } from "./domain/token-keys.ts";
+import { AdapterError, type Journal, type TokenKeys } from "./domain/ports.ts";
 
 /** Throws AdapterError `in-use`, `unavailable`: a port that is taken, an address this machine does not have. */
 const listen = (server: Server, port: number, host: string): Promise<void> =>

@@ -4,8 +4,8 @@ import { scopes } from "./api/caller.ts";
 import { createTokens } from "./api/tokens.ts";
 import { type Config, ConfigError } from "./config.ts";
 import { limits } from "./domain/limits.ts";
-import type { Clock } from "./domain/ports.ts";
-import type { TokenKey, TokenKeys } from "./domain/token-keys.ts";
+import type { Clock, TokenKeys } from "./domain/ports.ts";
+import type { TokenKey } from "./domain/token-keys.ts";
 
 /** What may be said of a token on the command line. `expires`: `90s`, `30m`, `1h`, `7d`. */
 export type Wanted = {

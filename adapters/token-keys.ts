@@ -1,6 +1,6 @@
 /** Where the keys of tokens come from: a secret, a file, or a server that publishes them. */
-import { AdapterError, type Clock, type Journal } from "../domain/ports.ts";
-import type { KeySource, TokenKey, TokenKeys } from "../domain/token-keys.ts";
+import { AdapterError, type Clock, type Journal, type TokenKeys } from "../domain/ports.ts";
+import type { KeySource, TokenKey } from "../domain/token-keys.ts";
 import { fetchBounded, readBounded } from "./keys/bounded.ts";
 import { keysInFile, keysPublished, signingKeyIn } from "./keys/key-text.ts";
 import type { Unusable } from "./keys/one-key.ts";

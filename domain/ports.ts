@@ -1,7 +1,8 @@
-/** What the core asks of the world: interfaces only. One suite a port in test/conformance, run on every adapter. */
+/** What the core asks of the world: interfaces only. One suite a port in test/conformance, run on every adapter; test/conformance/ports.test.ts says which have none, and why. */
 import type { CameraKey, Instant, Json } from "./envelope.ts";
 import type { Derived, Fact } from "./event.ts";
 import type { Counter, Gauge, Histogram, Labels } from "./metrics.ts";
+import type { TokenKey } from "./token-keys.ts";
 
 /** The part of an AbortSignal the core needs; it has no DOM types. */
 export interface Stop {
@@ -132,17 +133,34 @@ export interface Vault {
   seal(text: string, about: string): string | undefined;
   /** Whether it was sealed with the key that seals now. */
   isCurrent(sealed: string): boolean;
-  /** Throws AdapterError `corrupt` for what no key of ours opens. */
+  /** For whoever connects to a camera, which nothing does in this version. Throws AdapterError `corrupt` for what no key of ours opens. */
   open(sealed: string, about: string): string;
 }
 
 /** Why a camera's address may not be connected to: in words for who named it, nothing of the inside in them. */
 export type Unreachable = { readonly unreachable: string };
 
-/** Where cameras may be: asked before an address is kept, and again before each connection, since names may come to mean another. */
+/**
+ * Where cameras may be: asked before an address is kept. Nothing connects to a camera in this version; whoever will has to ask again before
+ * each connection, since names may come to mean another, and connect to the addresses that were answered.
+ */
 export interface CameraNetwork {
   /** `url` is rtsp or rtsps. The addresses its host stands for now, all of them allowed. */
   addresses(url: string): Promise<readonly string[] | Unreachable>;
+}
+
+/** The keys that tokens are verified with, wherever they come from. */
+export interface TokenKeys {
+  /** Those in use now; another array only where one is gone or new. Undefined while none could be had, or not for too long. */
+  current(): readonly TokenKey[] | undefined;
+  /** Looks where they come from, unless that was done a moment ago. `current` tells what came of it; rejects with a defect only. */
+  look(): Promise<void>;
+  /** What a listener throws is a defect. */
+  onChanged(listener: () => void): void;
+  /** Looking by itself: ends when closed, rejects with a defect. */
+  readonly done: Promise<void>;
+  /** Ends looking. */
+  close(): void;
 }
 
 export interface Clock {

@@ -1,7 +1,7 @@
 /** Looks again and again where keys come from, and keeps the last ones through an outage, for a while. */
 import type { Limits } from "../../domain/limits.ts";
-import type { Clock, Journal } from "../../domain/ports.ts";
-import type { TokenKey, TokenKeys } from "../../domain/token-keys.ts";
+import type { Clock, Journal, TokenKeys } from "../../domain/ports.ts";
+import type { TokenKey } from "../../domain/token-keys.ts";
 import type { Unusable } from "./one-key.ts";
 
 export type KeyLimits = Pick<Limits, "keysBytes" | "keysMs" | "keysLookMs" | "keysPauseMs" | "keysKeptMs" | "tokenKeys">;

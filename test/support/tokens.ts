@@ -2,7 +2,8 @@
 import { createHmac, generateKeyPairSync, type KeyObject, sign as signWith } from "node:crypto";
 import { createTokens, type TokenOptions } from "../../api/tokens.ts";
 import { limits } from "../../domain/limits.ts";
-import type { TokenAlgorithm, TokenKey, TokenKeys } from "../../domain/token-keys.ts";
+import type { TokenKeys } from "../../domain/ports.ts";
+import type { TokenAlgorithm, TokenKey } from "../../domain/token-keys.ts";
 
 export const ISSUER = "https://issuer.example/";
 export const AUDIENCE = "tallywire";
