@@ -2,8 +2,9 @@
 import type { Analytic, Direction, RuleType, Severity } from "../domain/camera.ts";
 import type { Alert, Derived } from "../domain/event.ts";
 import { eventTypeOf } from "../domain/event-type.ts";
+import { listLatest, ofNames } from "./latest.ts";
 import { FIRST, KEPT, LAST, monthOf, type Projection, WHENCE } from "./projection.ts";
-import type { AlertCount, Page, PageKey, Questions, Scope } from "./questions.ts";
+import type { AlertCount, Page, Questions, Scope } from "./questions.ts";
 import type { Reader } from "./reader.ts";
 import { isMaybe, maybe, OF_CAMERA, OF_EPOCH, rangeParams, scopeParams } from "./scope.ts";
 import { CAUSE, CAUSE_COLUMNS, type CauseRow, causeOf, causeRow, sightingJson, sightingsOfJson } from "./sighting.ts";
@@ -12,6 +13,9 @@ import { CAUSE, CAUSE_COLUMNS, type CauseRow, causeOf, causeRow, sightingJson, s
  * `byEnd` and `byTenantEnd`, the engine's own second orders of the rows, find the latest alerts of a camera and of a tenant without
  * reading the others; `newest` keeps the newest end of each camera.
  * The month of the end stands in the partition too: so a part knows its least and greatest end, and most parts need not be opened.
+ * The DEFAULT of `eventType` says `eventTypeOf` once more, in SQL: rows that are older than the log reaches are carried over from a table
+ * without the column when it is built anew (rebuild.ts), and nothing but SQL sees them. A test compares the two; all other rows bear what
+ * `eventTypeOf` says.
  */
 export const alerts: Projection<"derived"> = {
   name: "alerts",
@@ -117,12 +121,8 @@ export const alertOf = (row: AlertRow): Alert => ({
 export const COLUMNS = `tenant, camera, id, revision, retracted, ruleId, ruleName, ruleType, ruleVersion, severity, analytic, placeId, placeEpoch, placeName,
   direction, count, start, endTimestamp, raisedAt, description, objects, ${CAUSE_COLUMNS}, receivedAt`;
 
-/** The rows of names have one start with them: so the range of the starts bounds what is looked through. */
-export const ofNames = (starts: string): string => `start >= arrayMin(${starts}) AND start <= arrayMax(${starts})`;
-
 /**
  * First the names of the rows that come next by their end, from `byEnd` alone; then, of those ids only, the newest revision.
- * Only rows no further than the last name may be shown: a newer revision can lie further down, behind names not read yet.
  * Opening a part costs more than reading it, so the search looks back from the newest end a `window` at a time.
  */
 const LATEST = `
@@ -143,50 +143,25 @@ WHERE ${OF_CAMERA} AND ${ofNames("tupleElement(names, 1)")}
 ORDER BY start, id, revision DESC, position
 LIMIT 1 BY start, id`;
 
-export const DAY_MS = 86_400_000;
-/** Windows grow eightfold; one beyond this many milliseconds reaches back to the beginning. */
-export const WIDEST_MS = 8 ** 4 * DAY_MS;
 type Named = AlertRow & { readonly found: number; readonly lastAt: number; readonly lastId: string };
 
-export const isAfter = (row: { readonly endTimestamp: number; readonly id: string }, at: number, id: string): boolean =>
-  row.endTimestamp < at || (row.endTimestamp === at && row.id < id);
-export const latestFirst = (a: AlertRow, b: AlertRow): number => (isAfter(a, b.endTimestamp, b.id) ? 1 : -1);
-
-/** Text is ordered by its bytes there and by UTF-16 here; ids are UUIDs, where both agree. */
 export const listAlerts = async (reader: Reader, scope: Scope, asked: Parameters<Questions["alerts"]>[1]): Promise<Page<Alert>> => {
   const { from = FIRST, to = LAST, limit } = asked;
   const names = limit + 1;
-  const rows: AlertRow[] = [];
-  let after: PageKey = asked.after ?? { at: LAST, id: "" };
-  let window = DAY_MS;
-  while (rows.length <= limit) {
-    const isWhole = window > WIDEST_MS;
-    const { at, id } = after;
-    const found = await reader.select<Named>(LATEST, {
+  const page = await listLatest<Named>({ from, to, limit, after: asked.after }, async ({ after, window }) => {
+    const rows = await reader.select<Named>(LATEST, {
       ...scopeParams(scope),
       ...maybe("analytic", asked.analytic),
       from,
       to,
-      at,
-      id,
-      window: isWhole ? LAST : window,
+      ...after,
+      window,
       names,
     });
-    const [first] = found;
-    if (first !== undefined) {
-      const isHere = (row: Named): boolean => isAfter(row, at, id) && !isAfter(row, first.lastAt, first.lastId);
-      const fits = found.filter((row) => !row.retracted && row.endTimestamp > from && row.endTimestamp <= to && isHere(row));
-      rows.push(...fits.sort(latestFirst));
-      after = { at: first.lastAt, id: first.lastId };
-    }
-    if (first?.found === names) continue;
-    // Nothing more in this window: the next one is wider, until it has covered what was asked for.
-    if (isWhole || Math.min(at, to) - window <= from) break;
-    window *= 8;
-  }
-  const shown = rows.slice(0, limit);
-  const last = shown.at(-1);
-  return { rows: shown.map(alertOf), more: rows.length > limit && last !== undefined ? { at: last.endTimestamp, id: last.id } : undefined };
+    const [first] = rows;
+    return { rows, last: first && { endTimestamp: first.lastAt, id: first.lastId }, isMore: first?.found === names };
+  });
+  return { ...page, rows: page.rows.map(alertOf) };
 };
 
 const ONE = `SELECT ${COLUMNS} FROM alerts WHERE tenant = {tenant:String} AND id = {id:String} ORDER BY revision DESC, position LIMIT 1`;

@@ -1,9 +1,10 @@
 /** The latest alerts of a tenant, over all its cameras. The table is that of alerts.ts. */
 import type { Alert } from "../domain/event.ts";
 import type { Param } from "../domain/ports.ts";
-import { type AlertRow, alertOf, COLUMNS, DAY_MS, isAfter, latestFirst, ofNames, WIDEST_MS } from "./alerts.ts";
+import { type AlertRow, alertOf, COLUMNS } from "./alerts.ts";
+import { listLatest, ofNames } from "./latest.ts";
 import { FIRST, LAST } from "./projection.ts";
-import type { Page, PageKey, Questions } from "./questions.ts";
+import type { Page, Questions } from "./questions.ts";
 import type { Reader } from "./reader.ts";
 import { isMaybe, maybe, OF_CAMERA, OF_TENANT } from "./scope.ts";
 
@@ -66,62 +67,41 @@ const createEpochs = (epochsOf: Asked["epochsOf"]) => {
   };
 };
 
-/** As with the alerts of a camera, only what lies no further than the last name may be shown. */
 export const listEvents = async (reader: Reader, asked: Asked): Promise<Page<Alert>> => {
   const { since, camera, type, limit } = asked;
   const from = since === undefined ? FIRST : since - 1;
   const epochs = createEpochs(asked.epochsOf);
   if (camera !== undefined) await epochs.meet([camera]);
 
-  const newest = async (names: readonly Name[], before: PageKey, last: PageKey): Promise<readonly AlertRow[]> => {
+  const newest = async (names: readonly Name[]): Promise<readonly AlertRow[]> => {
     if (names.length === 0) return [];
     const rows = await reader.select<AlertRow & { readonly eventType: string }>(NEWEST, {
       cameras: names.map((name) => name.camera),
       starts: names.map(({ start }) => start),
       ids: names.map(({ id }) => id),
     });
-    const isHere = (row: AlertRow): boolean => isAfter(row, before.at, before.id) && !isAfter(row, last.at, last.id);
-    return rows.filter((row) => !row.retracted && row.endTimestamp > from && (type === undefined || row.eventType === type) && isHere(row));
+    return rows.filter((row) => type === undefined || row.eventType === type);
   };
 
-  const rows: AlertRow[] = [];
-  let after: PageKey = asked.after ?? { at: LAST, id: "" };
-  let window = DAY_MS;
   let most = limit + 1;
-  while (rows.length <= limit) {
-    const isWhole = window > WIDEST_MS;
-    const { at, id } = after;
+  const page = await listLatest<AlertRow>({ from, to: LAST, limit, after: asked.after }, async ({ after, window, room }) => {
     const found = await reader.select<Name>(camera === undefined ? NAMES_OF_TENANT : NAMES_OF_CAMERA, {
       ...(camera === undefined ? {} : { camera }),
       ...maybe("type", type),
       ...epochs.params(),
       from,
-      at,
-      id,
-      window: isWhole ? LAST : window,
+      ...after,
+      window,
       names: most,
     });
     await epochs.meet(found.map((name) => name.camera));
-    const room = limit + 1 - rows.length;
     const kept = found.filter(epochs.isCurrent);
     const names = kept.slice(0, room);
     // Those that there is no room for are read again, if they are wanted at all.
-    const last = kept.length > room ? names.at(-1) : found.at(-1);
-    if (last !== undefined) {
-      const until = { at: last.endTimestamp, id: last.id };
-      rows.push(...(await newest(names, after, until)).toSorted(latestFirst));
-      after = until;
-    }
-    if (kept.length > room) continue;
-    if (found.length === most) {
-      most = Math.min(MORE * most, Math.max(MOST_NAMES, limit + 1));
-      continue;
-    }
-    // Nothing more in this window: the next one is wider, until it has covered what was asked for.
-    if (isWhole || at - window <= from) break;
-    window *= 8;
-  }
-  const shown = rows.slice(0, limit);
-  const end = shown.at(-1);
-  return { rows: shown.map(alertOf), more: rows.length > limit && end !== undefined ? { at: end.endTimestamp, id: end.id } : undefined };
+    const isCut = kept.length > room;
+    const isFull = found.length === most;
+    if (isFull && !isCut) most = Math.min(MORE * most, Math.max(MOST_NAMES, limit + 1));
+    return { rows: await newest(names), last: isCut ? names.at(-1) : found.at(-1), isMore: isCut || isFull };
+  });
+  return { ...page, rows: page.rows.map(alertOf) };
 };

@@ -297,8 +297,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: "a range that is wider than loopback opens it",
     file: "adapters/camera-network.ts",
-    find: "holds(loopback, range)",
-    replace: "holds(loopback, range) || holds(range, loopback)",
+    find: "split(allowed, isLoopback)",
+    replace: "split(allowed, (range) => isLoopback(range) || range.length === 0)",
     tests: ["test/adapters/camera-network.test.ts"],
   },
   {
@@ -351,10 +351,10 @@ export const mutants: readonly Mutant[] = [
     tests: ["test/conformance/tenancy.test.ts"],
   },
   {
-    name: "a tenant's events end where a page's last name lies, not where the window does",
-    file: "projections/events.ts",
-    find: "if (isWhole || at - window <= from) break;",
-    replace: "if (isWhole || after.at - window <= from) break;",
+    name: "alerts and events end where a page's last name lies, not where the window does",
+    file: "projections/latest.ts",
+    find: "if (isWhole || Math.min(at, to) - window <= from) break;",
+    replace: "if (isWhole || Math.min(after.at, to) - window <= from) break;",
     tests: ["test/conformance/questions.test.ts"],
   },
 ];
