@@ -1,9 +1,10 @@
 /**
- * The warehouse with many alerts: what /alerts, /alerts/count and the events of a tenant cost, the first two beside the simplest SQL that gives the same rows, sent through the same client.
+ * The warehouse with many alerts: what /alerts, /alerts/count, the events of a tenant and the newest signs of its cameras cost, the first two beside the simplest SQL that gives the same rows, sent through the same client.
  *
  *   node bench/warehouse.ts [--rows 10000000] [--runs 31] [--keep <folder>]
  *
- * A year of alerts of 100 cameras; one in ten has a closing revision, one in fifty a retraction. Rows are made inside the engine.
+ * A year of alerts of 100 cameras; one in ten has a closing revision, one in fifty a retraction. As many frames, and a
+ * hundredth as many words of the cameras. Rows are made inside the engine.
  */
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -14,7 +15,9 @@ import { openChdb } from "../adapters/warehouse-clickhouse.ts";
 import type { Clock, Journal } from "../domain/ports.ts";
 import { alerts } from "../projections/alerts.ts";
 import { ask } from "../projections/ask.ts";
+import { frames } from "../projections/frames.ts";
 import type { Scope } from "../projections/questions.ts";
+import { states } from "../projections/states.ts";
 import { median } from "../test/support/figures.ts";
 
 const { values } = parseArgs({ options: { rows: { type: "string" }, runs: { type: "string" }, keep: { type: "string" } } });
@@ -56,6 +59,12 @@ FROM (
   FROM numbers(${from}, ${to - from})
 )`;
 
+/** In the order of time, the cameras in turn. Every other word is that the camera is gone. */
+const signs = (table: string, columns: string, values: string, rows: number): string => `
+INSERT INTO ${table} (tenant, camera, ${columns}, receivedAt, epoch, partition, position)
+SELECT 'default', concat('camera-', toString(n % ${CAMERAS})), ${values}, begun, 'bench', n % 4, n * 4
+FROM (SELECT number AS n, toInt64(${BEGIN}) + intDiv(number * ${YEAR}, ${rows}) AS begun FROM numbers(${rows}))`;
+
 const one = async (sql: string): Promise<number> => (await warehouse.select<{ n: number }>(sql, {}))[0]?.n ?? 0;
 const memory = (): { readonly now: string; readonly most: string } => {
   const status = readFileSync(`/proc/${warehouse.pid()}/status`, "utf8");
@@ -68,8 +77,15 @@ const fill = async (): Promise<void> => {
   if ((await one("SELECT count() AS n FROM alerts")) > 0) return;
   const since = performance.now();
   for (let from = 0; from < ROWS; from += CHUNK) await warehouse.define([made(from, Math.min(from + CHUNK, ROWS))]);
+  const words = Math.max(CAMERAS, Math.floor(ROWS / 100));
+  await warehouse.define([
+    frames.ddl("frames"),
+    states.ddl("states"),
+    signs("frames", "timestamp, id", "begun, concat('f', toString(n))", ROWS),
+    signs("states", "at, state", `begun, if(intDiv(n, ${CAMERAS}) % 2 = 0, 'online', 'offline')`, words),
+  ]);
   const seconds = (performance.now() - since) / 1000;
-  console.log(`${ROWS} alerts made in ${seconds.toFixed(1)} s`);
+  console.log(`${ROWS} alerts, as many frames and ${words} words of cameras made in ${seconds.toFixed(1)} s`);
   // Merges go on after the last insert; a figure taken meanwhile would be theirs.
   while ((await one("SELECT count() AS n FROM system.merges")) > 0) await clock.sleep(500);
 };
@@ -123,6 +139,8 @@ const measure = async (name: keyof typeof RANGES): Promise<void> => {
   );
 };
 
+const p99 = (times: readonly number[]): number => times.toSorted((a, b) => a - b)[Math.ceil(times.length * 0.99) - 1] as number;
+
 const EVENTS = 50;
 /** The same page by the shortest SQL: an alert ends less than two minutes after its start, so the starts need not be read from the beginning. */
 const BARE_EVENTS = `SELECT id FROM (
@@ -150,19 +168,44 @@ const measureEvents = async (): Promise<void> => {
       if (page.rows.map(({ id }) => id).join() !== bare.map(({ id }) => id).join())
         throw new Error(`events differ from the SQL (${name}, run ${run})`);
     }
-    const sorted = times.toSorted((a, b) => a - b);
-    const p99 = sorted[Math.ceil(sorted.length * 0.99) - 1] as number;
-    console.log(`events ${name.padEnd(6)} first page of ${EVENTS}: p50 ${median(times).toFixed(1)} ms, p99 ${p99.toFixed(1)} ms`);
+    console.log(`events ${name.padEnd(6)} first page of ${EVENTS}: p50 ${median(times).toFixed(1)} ms, p99 ${p99(times).toFixed(1)} ms`);
+  }
+};
+
+/** Of all cameras, and of as many as a page of them has. */
+const measureSigns = async (): Promise<void> => {
+  const asks = { all: undefined, page: Array.from({ length: EVENTS }, (_, i) => `camera-${i}`) };
+  const bare = await warehouse.select<{ camera: string; last: number; word: string; at: number }>(
+    `SELECT camera, last, word, stated AS at FROM (SELECT camera, argMax(state, at) AS word, max(at) AS stated FROM states GROUP BY camera) AS s
+JOIN (SELECT camera, max(timestamp) AS last FROM frames GROUP BY camera) AS f ON f.camera = s.camera`,
+    {},
+  );
+  for (const [name, cameras] of Object.entries(asks)) {
+    const times: number[] = [];
+    for (let run = 0; run < RUNS; run++) {
+      const found = await timed(times, () => questions.signs("default", cameras));
+      const expected = bare.filter(({ camera }) => cameras?.includes(camera) ?? true);
+      if (found.size !== expected.length) throw new Error(`signs differ from the SQL (${name}, run ${run})`);
+      for (const { camera, last, word, at } of expected) {
+        const sign = found.get(camera);
+        if (sign?.lastFrame !== last || sign.state !== word || sign.stateAt !== at)
+          throw new Error(`the sign of ${camera} differs from the SQL`);
+      }
+    }
+    console.log(
+      `signs of ${name === "all" ? CAMERAS : EVENTS} cameras: p50 ${median(times).toFixed(1)} ms, p99 ${p99(times).toFixed(1)} ms`,
+    );
   }
 };
 
 try {
   await fill();
   console.log(
-    `${await one("SELECT count() AS n FROM alerts")} rows, ${Math.round((await one("SELECT sum(bytes_on_disk) AS n FROM system.parts WHERE active")) / 1e6)} MB on disk`,
+    `${await one("SELECT count() AS n FROM alerts")} rows, ${Math.round((await one("SELECT sum(bytes_on_disk) AS n FROM system.parts WHERE active AND table = 'alerts'")) / 1e6)} MB on disk`,
   );
   for (const name of Object.keys(RANGES) as (keyof typeof RANGES)[]) await measure(name);
   await measureEvents();
+  await measureSigns();
   console.log(`the engine's memory: ${memory().now} now, ${memory().most} at most`);
 } finally {
   await warehouse.close();
