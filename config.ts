@@ -1,9 +1,10 @@
 /** From the environment, a file and the command line to one frozen Config; the only reader of the environment. */
 import { readFileSync } from "node:fs";
 import { type Access, halfSaid } from "./domain/access.ts";
+import { isLoopbackHost } from "./domain/address.ts";
 import { type Role, roles } from "./domain/roles.ts";
 import type { KeySource } from "./domain/token-keys.ts";
-import { type Config, LOOPBACK, type Name, settings } from "./settings.ts";
+import { type Config, type Name, settings } from "./settings.ts";
 
 export type { Config } from "./settings.ts";
 
@@ -122,11 +123,11 @@ export const portsOf = (config: Config): readonly number[] => {
 };
 
 /** Whoever reaches this process is to be on this machine: no page from elsewhere may pass for that. */
-export const isLoopbackOnly = (config: Config): boolean => config.TOKENS === "off" && LOOPBACK.test(config.HOST) && !config.INSECURE_BIND;
+export const isLoopbackOnly = (config: Config): boolean => config.TOKENS === "off" && isLoopbackHost(config.HOST) && !config.INSECURE_BIND;
 
 const contradictions = (config: Config): readonly string[] => {
   const faults = [...undivided(config), ...tokenFaults(config)];
-  if (config.TOKENS === "off" && !LOOPBACK.test(config.HOST) && !config.INSECURE_BIND)
+  if (config.TOKENS === "off" && !isLoopbackHost(config.HOST) && !config.INSECURE_BIND)
     faults.push(
       `${PREFIX}HOST: ${config.HOST} is not loopback and tokens are off: anyone could read and write. Set ${PREFIX}INSECURE_BIND=true to allow it`,
     );

@@ -1,7 +1,7 @@
 /** Every setting there is: its name, what it may be, what it is where nobody says. */
 import { z } from "zod";
 import { mechanisms } from "./domain/access.ts";
-import { readRange } from "./domain/address.ts";
+import { isLoopbackHost, readRange } from "./domain/address.ts";
 import { limits } from "./domain/limits.ts";
 import { type Role, roles } from "./domain/roles.ts";
 
@@ -29,14 +29,13 @@ const url = (...schemes: readonly string[]) =>
     );
 /** As long as the hash it keys (RFC 7518, section 3.2). */
 const SECRET_BYTES = 32;
-export const LOOPBACK = /^(127(\.\d{1,3}){3}|::1|localhost)$/;
 /** Whoever stands between could say which keys are right: nobody may, except on this machine. */
 const keysUrl = z.string().superRefine((text, context) => {
   if (text === "") return;
   const fault = (message: string): void => context.addIssue({ code: "custom", message });
   const parsed = URL.parse(text);
   if (parsed === null) return fault("must be a URL");
-  if (parsed.protocol !== "https:" && !(parsed.protocol === "http:" && LOOPBACK.test(parsed.hostname.replace(/^\[|\]$/g, ""))))
+  if (parsed.protocol !== "https:" && !(parsed.protocol === "http:" && isLoopbackHost(parsed.hostname.replace(/^\[|\]$/g, ""))))
     fault("must begin with https: (http: on loopback only)");
   if (parsed.username !== "" || parsed.password !== "") fault("may hold no user and no password");
   if (parsed.hash !== "") fault("may have no fragment");

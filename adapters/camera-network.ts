@@ -2,7 +2,7 @@
 import { lookup as systemLookup } from "node:dns/promises";
 import { networkInterfaces } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Address, endsInNumber, holds, type Range, rangeOf, readAddress, spell, v4Within } from "../domain/address.ts";
+import { type Address, endsInNumber, holds, isLoopback, rangeOf, readAddress, spell, unmapped, v4Within } from "../domain/address.ts";
 import { limits } from "../domain/limits.ts";
 import type { CameraNetwork, Unreachable } from "../domain/ports.ts";
 import { type RtspParts, readRtsp } from "../domain/rtsp.ts";
@@ -21,7 +21,6 @@ export type CameraNetworkSettings = {
   readonly timeoutMs?: number;
 };
 
-const LOOPBACK = ["127.0.0.0/8", "::1"].map(rangeOf);
 /** No camera is there, whatever is allowed. */
 const NEVER = [
   "0.0.0.0/8", // this machine, where nobody is named
@@ -56,7 +55,7 @@ const lookUp: Lookup = async (host) => (await systemLookup(host, { all: true, or
 const meaningOf = (address: Address): Address => v4Within(address) ?? address;
 
 const isOfThisMachine = (address: Address): boolean =>
-  LOOPBACK.some((range) => holds(range, address)) ||
+  isLoopback(address) ||
   Object.values(networkInterfaces())
     .flatMap((all) => all ?? [])
     .map((one) => readAddress(one.address))
@@ -67,13 +66,13 @@ export const openCameraNetwork = (settings: CameraNetworkSettings): CameraNetwor
   const { ownPorts, lookup = lookUp, timeoutMs = limits.cameraLookupMs } = settings;
   const allowed = settings.allow.map(rangeOf);
   // Loopback is opened by who names it and nothing else: 0.0.0.0/0 is said by people who think of the outside.
-  const [local, outside] = split(allowed, (range) => LOOPBACK.some((loopback) => holds(loopback, range)));
+  const [local, outside] = split(allowed, isLoopback);
   const atOnce = inTurn(limits.cameraLookups);
 
   const isAllowed = (address: Address, port: number): boolean => {
     const meaning = meaningOf(address);
     if (NEVER.some((range) => holds(range, meaning))) return false;
-    const ranges = LOOPBACK.some((range) => holds(range, meaning)) ? local : outside;
+    const ranges = isLoopback(meaning) ? local : outside;
     return ranges.some((range) => holds(range, meaning)) && !(ownPorts().includes(port) && isOfThisMachine(meaning));
   };
 
@@ -113,9 +112,8 @@ export const openCameraNetwork = (settings: CameraNetworkSettings): CameraNetwor
   };
 };
 
-const MAPPED: Range = { family: 6, value: 0xffffn << 32n, length: 96 };
 /** A mapped address is connected to as what it stands for. */
-const plain = (address: Address): string => spell(holds(MAPPED, address) ? meaningOf(address) : address);
+const plain = (address: Address): string => spell(unmapped(address));
 
 const split = <T>(all: readonly T[], is: (one: T) => boolean): readonly [readonly T[], readonly T[]] => [
   all.filter(is),

@@ -1,6 +1,7 @@
 /** What keeps a browser from being turned against us: headers of every answer, the name we are called by, other origins. */
 import type { MiddlewareHandler } from "hono";
 import { cors } from "hono/cors";
+import { isLoopbackHost } from "../domain/address.ts";
 import type { Env } from "./env.ts";
 import { Problem } from "./problem.ts";
 
@@ -16,12 +17,16 @@ export const answerHeaders: Readonly<Record<string, string>> = {
   "x-frame-options": "DENY",
 };
 
-/** With the port, as a Host header has it. */
-const LOOPBACK_NAME = /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?$/i;
+/** As a Host header has it: an IPv6 address in brackets, a port that may be left out. */
+const HOST = /^(?:\[([^\]]*:[^\]]*)\]|([^:]+))(?::\d+)?$/;
+const isOwnName = (host: string): boolean => {
+  const [, address, name] = HOST.exec(host) ?? [];
+  return isLoopbackHost(address ?? name ?? "");
+};
 
 /** Throws Problem 421 for another name than loopback's: a page elsewhere had its name point here, to be let in as this machine's own. */
 export const calledByLoopback = (host: string | undefined): void => {
-  if (host === undefined || LOOPBACK_NAME.test(host)) return;
+  if (host === undefined || isOwnName(host)) return;
   throw new Problem(421, "While tokens are off this is reached as localhost only. TALLYWIRE_INSECURE_BIND=true allows other names.");
 };
 

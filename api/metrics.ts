@@ -1,17 +1,16 @@
 /** The metrics, wherever they are asked for: guarded by a user and a password, or answered to this machine only. */
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { Context } from "hono";
+import { isLoopbackHost } from "../domain/address.ts";
 import type { Core } from "./core.ts";
 import type { Env } from "./env.ts";
 import { Problem } from "./problem.ts";
-
-const loopback = /^(::ffff:)?127\.|^::1$/;
 
 /** Through a proxy on this machine everybody comes from here: whoever was forwarded is not taken for this machine. */
 const isLocal = (c: Context<Env>): boolean => {
   const address = c.env?.incoming?.socket.remoteAddress;
   const isForwarded = c.req.header("x-forwarded-for") !== undefined || c.req.header("forwarded") !== undefined;
-  return address !== undefined && loopback.test(address) && !isForwarded;
+  return address !== undefined && isLoopbackHost(address) && !isForwarded;
 };
 
 const hash = (text: string) => createHash("sha256").update(text).digest();

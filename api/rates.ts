@@ -1,5 +1,6 @@
 /** How often one may ask in a minute: a subject of a tenant with a good token, a remote address with bad ones. */
 import { RateLimiterMemory, type RateLimiterRes } from "rate-limiter-flexible";
+import { cut, readAddress, spell, unmapped } from "../domain/address.ts";
 import { keyText } from "../domain/envelope.ts";
 import type { Limits } from "../domain/limits.ts";
 import type { Labels } from "../domain/metrics.ts";
@@ -66,12 +67,13 @@ export const createRates = (allowed: RatesAllowed, limits: Pick<Limits, "failedL
   };
 };
 
+const ALL_OF_IPV4 = 32;
+const HALF_OF_IPV6 = 64;
 /** Of IPv6 the first half: whoever has one address has the other 2^64 as well. */
-const networkOf = (address = ""): string => {
-  // IPv4, also as `::ffff:10.0.0.1`.
-  if (!address.includes(":") || address.includes(".")) return address;
-  const [head = "", tail] = address.split("::");
-  const groups = head.split(":");
-  if (tail !== undefined) while (groups.length + tail.split(":").length < 8) groups.push("0");
-  return groups.slice(0, 4).join(":");
+const networkOf = (text = ""): string => {
+  // The zone says by which way it came to this machine.
+  const address = readAddress(text.replace(/%.*/, ""));
+  if (address === undefined) return text;
+  const meant = unmapped(address);
+  return spell(cut(meant, meant.family === 4 ? ALL_OF_IPV4 : HALF_OF_IPV6));
 };

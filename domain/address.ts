@@ -87,7 +87,8 @@ export const readRange = (text: string): Range | { readonly flaw: string } => {
   return { ...address, length };
 };
 
-const cut = ({ family, value }: Address, length: number): Address => {
+/** The first `length` bits of an address; the rest 0. */
+export const cut = ({ family, value }: Address, length: number): Address => {
   const rest = BigInt(bitsOf(family) - length);
   return { family, value: (value >> rest) << rest };
 };
@@ -105,9 +106,10 @@ export const rangeOf = (text: string): Range => {
   return range;
 };
 
+const MAPPED: Range = { family: 6, value: 0xffffn << 32n, length: 96 };
 /** Forms of IPv6 that lead to an IPv4 address: the first groups they begin with, and how far from the end the address stands. */
 const CARRIERS: readonly (readonly [first: bigint, length: number, shift: number, flip?: true])[] = [
-  [0xffffn << 32n, 96, 0], // mapped, ::ffff:0:0/96
+  [MAPPED.value, MAPPED.length, 0], // mapped, ::ffff:0:0/96
   [0xffffn << 48n, 96, 0], // translated, ::ffff:0:0:0/96
   [0x64_ff9bn << 96n, 96, 0], // NAT64, 64:ff9b::/96
   [0x2002n << 112n, 16, 80], // 6to4, 2002::/16
@@ -125,4 +127,18 @@ export const v4Within = ({ family, value }: Address): Address | undefined => {
     }
   // Compatible, ::/96: `::` and `::1` stand there too and are themselves.
   return value > LOCAL && value <= 0xffff_ffffn ? { family: 4, value } : undefined;
+};
+
+const LOOPBACK = ["127.0.0.0/8", "::1"].map(rangeOf);
+/** Whether an address, or a whole range, is this machine's for itself. */
+export const isLoopback = (one: Address | Range): boolean => LOOPBACK.some((range) => holds(range, one));
+
+/** `::ffff:10.0.0.1` is how a socket of IPv6 says 10.0.0.1: it is that address. */
+export const unmapped = (address: Address): Address =>
+  holds(MAPPED, address) ? { family: 4, value: address.value & 0xffff_ffffn } : address;
+
+/** Whether a host, without brackets and port, is this machine under a name that nobody else can have. */
+export const isLoopbackHost = (host: string): boolean => {
+  const address = readAddress(host);
+  return address === undefined ? host.toLowerCase() === "localhost" : isLoopback(unmapped(address));
 };

@@ -1,5 +1,5 @@
 /** The address of a camera as somebody wrote it: checked, and with what is secret in it masked. Text only: who may be connected to is the network's to say. */
-import { isIPv6 } from "node:net";
+import { readAddress } from "../domain/address.ts";
 import { limits } from "../domain/limits.ts";
 import { type RtspFlaw, type RtspParts, readRtsp } from "../domain/rtsp.ts";
 
@@ -78,7 +78,7 @@ export const readRtspUrl = (text: string): RtspUrl | RtspFlaw => {
   if (text.length > limits.textLength) return { flaw: `is longer than ${limits.textLength} characters` };
   const parts = readRtsp(text);
   if ("flaw" in parts) return parts;
-  if (parts.isBracketed && !isIPv6(parts.host)) return { flaw: "has a host in brackets that is no IPv6 address" };
+  if (parts.isBracketed && readAddress(parts.host)?.family !== 6) return { flaw: "has a host in brackets that is no IPv6 address" };
   const [user, rest] = [maskUser(parts.userinfo), maskRest(parts.rest)];
   if ([...user.secrets, ...rest.secrets].includes(MASK)) return { flaw: `holds ${MASK} where a secret belongs: give the secret itself` };
   return new RtspUrl(parts, user.text, rest.text);

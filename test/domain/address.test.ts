@@ -1,7 +1,19 @@
 import { BlockList, isIP } from "node:net";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { endsInNumber, holds, rangeOf, readAddress, readRange, spell, v4Within } from "../../domain/address.ts";
+import {
+  cut,
+  endsInNumber,
+  holds,
+  isLoopback,
+  isLoopbackHost,
+  rangeOf,
+  readAddress,
+  readRange,
+  spell,
+  unmapped,
+  v4Within,
+} from "../../domain/address.ts";
 
 const spelt = (text: string): string | undefined => {
   const address = readAddress(text);
@@ -166,5 +178,55 @@ describe("a range of addresses", () => {
   ])("is refused: %s", (text, why) => {
     expect(readRange(text)).toEqual({ flaw: expect.stringMatching(why) });
     expect(() => rangeOf(text)).toThrow(why);
+  });
+});
+
+describe("loopback", () => {
+  it.each([
+    "127.0.0.1",
+    "127.255.255.255",
+    "127.1",
+    "0x7f000001",
+    "::1",
+    "0:0::0:1",
+    "::ffff:127.0.0.1",
+    "::ffff:7f00:1",
+    "localhost",
+    "LocalHost",
+  ])("has the host %j", (host) => expect(isLoopbackHost(host)).toBe(true));
+  // Forms that lead to an IPv4 address by way of somebody else are not this machine's.
+  it.each([
+    "128.0.0.1",
+    "126.255.255.255",
+    "::",
+    "::2",
+    "0.0.0.0",
+    "2002:7f00:1::",
+    "64:ff9b::7f00:1",
+    "::7f00:1",
+    "::ffff:128.0.0.1",
+    "localhost.",
+    "127.0.0.256",
+    "127.0.0.1.example",
+    "",
+    "[::1]",
+  ])("has not the host %j", (host) => expect(isLoopbackHost(host)).toBe(false));
+
+  it("has the ranges that are wholly in it, no wider ones", () => {
+    expect(["127.0.0.0/8", "127.1.0.0/16", "::1/128"].map(rangeOf).map(isLoopback)).toEqual([true, true, true]);
+    expect(["0.0.0.0/0", "126.0.0.0/7", "::/0", "::/127", "10.0.0.0/8"].map(rangeOf).map(isLoopback)).toEqual(Array(5).fill(false));
+  });
+});
+
+describe("an address", () => {
+  const read = (text: string) => readAddress(text) as NonNullable<ReturnType<typeof readAddress>>;
+  it("that is mapped is the one it stands for; no other is", () => {
+    expect(unmapped(read("::ffff:10.0.0.1"))).toEqual(read("10.0.0.1"));
+    for (const text of ["10.0.0.1", "::1", "2002:a00:1::", "::a00:1", "::1:ffff:0:1"]) expect(unmapped(read(text))).toEqual(read(text));
+  });
+
+  it("is cut to its first bits", () => {
+    expect(spell(cut(read("2001:db8:0:1:2:3:4:5"), 64))).toBe("2001:db8:0:1:0:0:0:0");
+    expect(spell(cut(read("10.1.2.3"), 9))).toBe("10.0.0.0");
   });
 });

@@ -42,9 +42,13 @@ describe("tokens on", () => {
     expect(faults(() => on(all))).toHaveLength(1);
   });
 
-  it.each(["0.0.0.0", "::", "192.168.1.5", "example.org"])("may be listened for at %s", (HOST) => {
+  it.each(["0.0.0.0", "::", "192.168.1.5", "example.org", "127.0.0.256"])("may be listened for at %s", (HOST) => {
     expect(on({ JWT_SECRET: SECRET, HOST }).HOST).toBe(HOST);
     expect(faults(() => readConfig(named({ HOST })))[0]).toMatch(/is not loopback and tokens are off/);
+  });
+
+  it.each(["127.0.0.1", "127.9.8.7", "::1", "0:0:0:0:0:0:0:1", "::ffff:127.0.0.1", "localhost"])("need not be on at %s", (HOST) => {
+    expect(readConfig(named({ HOST })).HOST).toBe(HOST);
   });
 
   it("are on or off", () => {

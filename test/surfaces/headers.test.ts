@@ -177,11 +177,13 @@ describe("while tokens are off and the address is loopback", () => {
     ["127.0.0.1:8080", true],
     ["127.1.2.3", true],
     ["[::1]:8080", true],
+    ["[::ffff:7f00:1]", true],
     ["evil.example.com", false],
     ["localhost.evil.example.com", false],
     ["127.0.0.1.evil.example.com", false],
     ["evil.example.com:8080", false],
     ["[::2]", false],
+    ["[2002:7f00:1::]", false],
   ];
 
   it("another name than loopback's is 421, for requests, metrics, pages and sockets", async () => {
