@@ -44,11 +44,9 @@ export const describe = ({ changes, licence, at }: Of<"describe">, { registered 
   const { name, model, url, fps, enabled, record } = registered;
   const before: Description = { name, model, url, features: registered.features, fps, enabled, record };
   const after = { ...before, ...changes };
-  // What was licensed when it was decided stays so until it is decided again.
-  const given =
-    changes.features === undefined
-      ? licensed(after, registered.features.length === 0 ? registered.events : "every")
-      : licensed(after, licence);
+  // What was licensed when it was decided stays so until something else is wanted: who sends back what was shown wants nothing else.
+  const isKept = changes.features === undefined || (after.features.length > 0 && same(after.features, registered.features));
+  const given = licensed(after, !isKept ? licence : after.features.length === 0 ? registered.events : "every");
   if ("refused" in given) return given;
   return same(given, { description: before, events: registered.events }) ? [] : [{ type: "camera-described", at, ...given }];
 };

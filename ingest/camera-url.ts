@@ -9,19 +9,22 @@ export type Urls = { readonly vault: Vault; readonly network: CameraNetwork };
 
 const FIELD = "rtsp_url";
 
-/** `given` "" is none. The masked form of what is kept leaves it as it is. No refusal quotes what was given: it may hold a password. */
+/**
+ * `given` "" is none. "kept": it is what is kept, or its masked form, and nothing is to be written: another may have written meanwhile. No
+ * refusal quotes what was given: it may hold a password.
+ */
 export const keepUrl = async (
   { vault, network }: Urls,
   key: CameraKey,
   given: string,
   kept: CameraUrl | undefined,
-): Promise<{ readonly url: CameraUrl | undefined } | Refusal> => {
+): Promise<{ readonly url: CameraUrl | undefined } | "kept" | Refusal> => {
   if (given === "") return { url: undefined };
   const read = readRtspUrl(given);
   // A masked password is a flaw, so this is the mask of one; an address that has nothing secret is its own mask, and is read as any other.
-  if ("flaw" in read) return kept !== undefined && given === kept.masked ? { url: kept } : refuse("invalid", FIELD, read.flaw);
+  if ("flaw" in read) return kept !== undefined && given === kept.masked ? "kept" : refuse("invalid", FIELD, read.flaw);
   const about = keyText(key.tenant, key.camera);
-  if (kept !== undefined && isSame({ vault, about, kept }, read.url)) return { url: kept };
+  if (kept !== undefined && isSame({ vault, about, kept }, read.url)) return "kept";
   const reached = await network.addresses(read.url);
   if ("unreachable" in reached) return refuse("invalid", FIELD, reached.unreachable);
   const sealed = vault.seal(read.url, about);

@@ -8,6 +8,8 @@ export type Folded<S> = { readonly revision: Revision; readonly state: S };
 
 export type Streams<C, S> = {
   load(stream: string): Promise<Folded<S>>;
+  /** The same, and the store is asked whatever is known. */
+  refresh(stream: string): Promise<Folded<S>>;
   /** `by`: who wants it, for the audit. */
   decide(stream: string, command: C, by?: string): Promise<Folded<S> | Refusal>;
 };
@@ -44,8 +46,12 @@ export const createStreams = <C, S, E extends { readonly type: string }>(
 
   const load = async (stream: string): Promise<Folded<S>> => {
     const known = folded.get(stream);
-    if (known !== undefined && known.revision >= newest(stream)) return known;
-    // Another process decided: only that is read.
+    return known !== undefined && known.revision >= newest(stream) ? known : refresh(stream);
+  };
+
+  const refresh = async (stream: string): Promise<Folded<S>> => {
+    const known = folded.get(stream);
+    // What others decided is read, and no more.
     const events = await store.read(stream, known?.revision);
     // What the store holds are the decider's own events, as JSON: it wrote them.
     const state = evolved(
@@ -94,5 +100,5 @@ export const createStreams = <C, S, E extends { readonly type: string }>(
     }
   };
 
-  return { load, decide };
+  return { load, refresh, decide };
 };

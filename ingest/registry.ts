@@ -62,7 +62,9 @@ export const createRegistry = ({ relay, cameras, urls, ...folding }: World): Reg
   };
 
   const get = async (key: CameraKey): Promise<Registered | undefined> => {
-    const added = (await tenantOf(key.tenant)).cameras.get(key.camera);
+    const known = (await tenantOf(key.tenant)).cameras.get(key.camera);
+    // It may have been added at another process a moment ago, and its adder have been told so.
+    const added = known ?? (await streams.refresh(tenantStream(key.tenant))).state.cameras.get(key.camera);
     const registration = added && (await settled(key, added));
     return registration && { id: key.camera, registration };
   };
@@ -71,10 +73,13 @@ export const createRegistry = ({ relay, cameras, urls, ...folding }: World): Reg
     const { tenant: of, camera } = key;
     const problem = sensorProblem(camera, limits);
     if (problem !== undefined) return refuse("invalid", "id", problem);
+    // As parts of an address they are resolved before anybody can ask for them.
+    if (camera === "." || camera === "..") return refuse("invalid", "id", "must not be . or ..");
     if ((await get(key)) !== undefined) return refuse("conflict", "id", "there is such a camera");
-    const kept = await keepUrl(urls, key, rtspUrl ?? "", undefined);
-    if (isRefusal(kept)) return kept;
-    const description = { ...cameraDefaults, name: camera, ...given(said), model: model || undefined, url: kept.url };
+    const address = await keepUrl(urls, key, rtspUrl ?? "", undefined);
+    if (address === "kept") throw new Error("nothing was kept yet");
+    if (isRefusal(address)) return address;
+    const description = { ...cameraDefaults, name: camera, ...given(said), model: model || undefined, url: address.url };
     const added = { description, at: clock.now(), ...(subject === undefined ? {} : { by: subject }) };
     const lowered: Lowered = { cameraLimit, features: features ?? "every" };
     const tenant = await decided(of, { type: "add-camera", camera, added, lowered }, subject);
@@ -86,9 +91,13 @@ export const createRegistry = ({ relay, cameras, urls, ...folding }: World): Reg
   const change: Registry["change"] = async (key, { rtspUrl, model, ...said }, { subject, features }) => {
     const known = await get(key);
     if (known === undefined) return noSuch;
-    const kept = rtspUrl === undefined ? undefined : await keepUrl(urls, key, rtspUrl, known.registration.url);
-    if (kept !== undefined && isRefusal(kept)) return kept;
-    const changes = { ...given(said), ...(model === undefined ? {} : { model: model || undefined }), ...(kept && { url: kept.url }) };
+    const address = rtspUrl === undefined ? "kept" : await keepUrl(urls, key, rtspUrl, known.registration.url);
+    if (address !== "kept" && isRefusal(address)) return address;
+    const changes = {
+      ...given(said),
+      ...(model === undefined ? {} : { model: model || undefined }),
+      ...(address === "kept" ? {} : { url: address.url }),
+    };
     const { settings } = await tenantOf(key.tenant);
     const licence = narrower(settings.features, features ?? "every");
     return cameras.change(key, { type: "describe", changes, licence, at: clock.now() }, subject);

@@ -2,14 +2,17 @@
 import { randomUUID } from "node:crypto";
 import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
-import { statusOf } from "../../domain/camera-status.ts";
+import { type Sign, statusOf } from "../../domain/camera-status.ts";
 import { isRefusal, type Refusal } from "../../domain/decider.ts";
 import { AdapterError } from "../../domain/ports.ts";
 import type { Changed, Registered, Said } from "../../domain/registry.ts";
+import { settle } from "../after.ts";
 import { readBody } from "../body.ts";
 import type { Caller } from "../caller.ts";
 import type { Env } from "../env.ts";
 import { checked, readJson } from "../json-body.ts";
+import * as parameter from "../parameters.ts";
+import { readParameters } from "../parameters.ts";
 import { idInPath, readIdInPath } from "../path-id.ts";
 import { Problem, refusalProblem, unprocessable } from "../problem.ts";
 import { type Desk, route } from "../route.ts";
@@ -42,26 +45,35 @@ export const cameraRoutes = (desk: Desk): void => {
   const read = async <S extends z.ZodType>(c: Context<Env>, schema: S): Promise<z.output<S>> =>
     checked(schema, readJson(await readBody(c, limits.configBytes), NO_FIELDS));
 
-  /** `asked`: undefined for all there are, whose names would be too long to ask by. */
-  const shown = async (
-    tenant: string,
-    cameras: readonly Registered[],
-    asked?: readonly string[],
-  ): Promise<z.infer<typeof shape.camera>[]> => {
-    const signs = await core.ask.signs(tenant, asked);
-    return cameras.map((camera) => shape.cameraBody(tenant, camera, statusOf(signs.get(camera.id), core.now())));
-  };
-
-  /** It is done, and must be told: whether the camera is online can be asked again. */
-  const shownAfterWrite = async (tenant: string, camera: Registered): Promise<z.infer<typeof shape.camera>> => {
+  /** Without a warehouse cameras are there all the same, and what was written was written: whether they are online is unknown then. */
+  const signsOf = async (tenant: string, asked: readonly string[] | undefined): Promise<ReadonlyMap<string, Sign>> => {
     try {
-      return (await shown(tenant, [camera], [camera.id]))[0] as z.infer<typeof shape.camera>;
+      return await core.ask.signs(tenant, asked);
     } catch (error) {
       if (!(error instanceof AdapterError)) throw error;
-      core.journal.warn({ err: error }, "the status of a camera could not be asked for");
-      return shape.cameraBody(tenant, camera, "unknown");
+      core.journal.warn({ err: error }, "the status of cameras could not be asked for");
+      return new Map();
     }
   };
+
+  /** `asked`: undefined for all there are, whose names would be too long to ask by. */
+  const shown = async (tenant: string, cameras: readonly Registered[], asked?: readonly string[]) => {
+    const signs = await signsOf(tenant, asked);
+    return cameras.map((camera) => {
+      const sign = signs.get(camera.id);
+      // What was said of a camera of this name before it was created was said of another.
+      const isOlder = sign?.stateAt !== undefined && sign.stateAt < camera.registration.createdAt;
+      const own = sign && isOlder ? { ...sign, state: undefined, stateAt: undefined } : sign;
+      return shape.cameraBody(tenant, camera, statusOf(own, core.now()));
+    });
+  };
+  const shownOne = async (tenant: string, camera: Registered) =>
+    (await shown(tenant, [camera], [camera.id]))[0] as z.infer<typeof shape.camera>;
+
+  /** What was told of a camera can be waited for. */
+  const reading = { after: parameter.after };
+  const settled = (c: Context<Env>, tenant: string): Promise<void> =>
+    settle(desk.house, tenant, readParameters(reading, new URL(c.req.url).searchParams, limits).after, "frames");
 
   const written = async (c: Context<Env>, caller: Caller, id: string, sent: Sent, done: Changed | Refusal, status: 200 | 201) => {
     if (isRefusal(done)) throw refusalProblem(done);
@@ -71,7 +83,7 @@ export const cameraRoutes = (desk: Desk): void => {
     const dropped = [...new Set(sent.features ?? [])].filter((feature) => !features.has(feature));
     c.header("tallywire-position", cursors.position(caller.tenant, done.reached));
     if (status === 201) c.header("location", `/v2${PATH}/${encodeURIComponent(id)}`);
-    const body = await shownAfterWrite(caller.tenant, { id, registration: registered });
+    const body = await shownOne(caller.tenant, { id, registration: registered });
     return c.json({ ...body, dropped_features: dropped }, status);
   };
 
@@ -86,10 +98,14 @@ export const cameraRoutes = (desk: Desk): void => {
       path: PATH,
       scope: "cameras:read",
       summary: "The tenant's cameras, by channel.",
+      parameters: reading,
       responses: { 200: { description: "All of them.", content: json(z.array(shape.camera)) } },
-      refusals: [],
+      refusals: [422],
     },
-    async (c, { tenant }) => c.json(await shown(tenant, await registry.list(tenant))),
+    async (c, { tenant }) => {
+      await settled(c, tenant);
+      return c.json(await shown(tenant, await registry.list(tenant)));
+    },
   );
 
   route(
@@ -119,14 +135,16 @@ export const cameraRoutes = (desk: Desk): void => {
       path: ONE,
       scope: "cameras:read",
       summary: "One camera.",
+      parameters: reading,
       more: [idInPath],
       responses: { 200: { description: "It.", content: json(shape.camera) } },
       refusals: [404, 422],
     },
     async (c, { tenant }) => {
+      await settled(c, tenant);
       const found = await registry.get({ tenant, camera: readIdInPath(c.req.url, -1, limits.idLength) });
       if (found === undefined) throw noSuch();
-      return c.json((await shown(tenant, [found], [found.id]))[0]);
+      return c.json(await shownOne(tenant, found));
     },
   );
 

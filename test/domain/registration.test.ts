@@ -134,6 +134,8 @@ describe("Features", () => {
   it("stay licensed as they were decided until they are decided again", () => {
     const camera = having(register({ features: ["person"] }, ["person"]), describeIt({ name: "Renamed" }, ["vehicle"]));
     expect(camera.registered).toMatchObject({ name: "Renamed", features: ["person"], events: ["person"] });
+    const sentBack = having(register({ features: ["person"] }, ["person"]), describeIt({ features: ["person"] }, ["vehicle"]));
+    expect(sentBack.registered).toMatchObject({ features: ["person"], events: ["person"] });
     const bare = having(register({}, ["person"]), describeIt({ name: "Renamed" }, "every"));
     expect(bare.registered).toMatchObject({ events: ["person"] });
     expect(having(register({}, ["person"]), describeIt({ features: [] }, "every")).registered).toMatchObject({ events: "every" });

@@ -220,6 +220,17 @@ describe("Two at once", () => {
 });
 
 describe("An address", () => {
+  it("whose mask is written back does not undo what another wrote meanwhile", async () => {
+    const { registry, cameras } = house(openMemoryStore());
+    await done(registry.create(key, { rtspUrl: url }, me));
+    const masked = (await registry.get(key))?.registration.url?.masked;
+    const other = { masked: "rtsp://10.9.9.9/", sealed: vault.seal("rtsp://10.9.9.9/", keyText("acme", "front")) as string };
+    const change = registry.change(key, { rtspUrl: masked, name: "Renamed" }, me);
+    await done(cameras.change(key, { type: "describe", changes: { url: other }, licence: "every", at: 1 }));
+    await done(change);
+    expect((await registry.get(key))?.registration).toMatchObject({ name: "Renamed", url: other });
+  });
+
   it("is kept sealed, shown masked, and left as it was where the masked form is written back", async () => {
     const store = openMemoryStore();
     const logs = openMemoryLogs({ partitions: 4 });

@@ -5,6 +5,7 @@ import type { Tokens } from "../../api/caller.ts";
 import type { Readiness } from "../../api/core.ts";
 import type { Sign } from "../../domain/camera-status.ts";
 import type { Alert } from "../../domain/event.ts";
+import { AdapterError } from "../../domain/ports.ts";
 import { CANARY } from "../support/canary.ts";
 import { FakeCore } from "../support/core.ts";
 import { FakeTokens } from "../support/fake-tokens.ts";
@@ -97,6 +98,10 @@ describe("A camera", () => {
     expect(body.name).toBe(body.id);
   });
 
+  it("gets no id that nobody could ask for", async () => {
+    for (const id of [".", ".."]) expect((await call("POST", "/api/cameras", { id })).body.detail).toBe("id: must not be . or ..");
+  });
+
   it("may be without an address", async () => {
     for (const rtsp_url of ["", null, undefined]) expect((await call("POST", "/api/cameras", { rtsp_url })).body.rtsp_url).toBe("");
   });
@@ -177,11 +182,30 @@ describe("A camera", () => {
       [new Map(), "unknown"],
       [sign({ lastFrame: core.clock - 59_000 }), "online"],
       [sign({ lastFrame: core.clock - 61_000 }), "offline"],
-      [sign({ lastFrame: core.clock - 5000, state: "offline", stateAt: core.clock - 4000 }), "offline"],
+      [sign({ lastFrame: core.clock - 5000, state: "offline", stateAt: core.clock }), "offline"],
     ] as const) {
       core.laid.signs = signs;
       expect((await call("GET", "/api/cameras/a")).body.status).toBe(status);
     }
+    // What was said of another of this name, before this one was created.
+    const { createdAt = 0 } = (await core.registry.get({ tenant: "default", camera: "a" }))?.registration ?? {};
+    core.laid.signs = sign({ state: "removed", stateAt: createdAt - 1 });
+    expect((await call("GET", "/api/cameras/a")).body.status).toBe("unknown");
+    core.laid.signs = sign({ state: "removed", stateAt: createdAt });
+    expect((await call("GET", "/api/cameras/a")).body.status).toBe("offline");
+  });
+
+  it("is listed while the warehouse cannot be asked, its status unknown, and waits for what was told of it where that is wanted", async () => {
+    const { headers } = await call("POST", "/api/cameras", { id: "a" });
+    core.ask.signs = async () => {
+      throw new AdapterError("unavailable", "the warehouse is starting", { retryable: true });
+    };
+    const after = headers.get("tallywire-position");
+    expect((await call("GET", `/api/cameras?after=${after}`)).body).toMatchObject([{ id: "a", status: "unknown" }]);
+    expect((await call("GET", `/api/cameras/a?after=${after}`)).body).toMatchObject({ id: "a", status: "unknown" });
+    expect(core.waited.map(({ what }) => what)).toEqual(["frames", "frames"]);
+    expect(core.lines).toContain("the status of cameras could not be asked for");
+    expect((await call("GET", "/api/cameras?after=x")).status).toBe(422);
   });
 });
 
