@@ -6,6 +6,7 @@
  * A subscriber is told what the log holds, in the log's order per partition, each alert once.
  */
 import type { Alert } from "../domain/event.ts";
+import type { Position } from "../domain/ports.ts";
 import type { Core, Delivered, Tail } from "./core.ts";
 import type { Wanted } from "./wants.ts";
 import { WantIndex } from "./wants.ts";
@@ -150,7 +151,7 @@ export const startLive = (core: Core): Live => {
       due.push(entry);
     } else if (entry.pending.length >= core.limits.pageRows) {
       // Full in the middle of a batch: its cursor is the tail so far, not yet the batch's end.
-      send(entry, settledAt);
+      send(entry, [...settled]);
       entry.pending = entry.root.pack;
       used.add(entry.root);
     }
@@ -188,15 +189,14 @@ export const startLive = (core: Core): Live => {
     setImmediate(flush);
   };
 
-  /** Of the running batch: the tail so far, one alert after the other. */
-  let settledAt: Tail = [];
+  /** Of the running batch: the tail so far, changed in place with each alert. Whoever is told is given a copy. */
+  let settled: Position[] = [];
 
   const hear = (batch: readonly Delivered[], at: Tail): void => {
     for (const delivered of batch) {
       const { alert, partition, position } = delivered;
-      const pending = { delivered, at: settledAt.with(partition, position + 1) };
       serial++;
-      let told = false;
+      let pending: Due | undefined;
       index.concerned(alert, (entry) => {
         if (
           entry.told === serial ||
@@ -206,21 +206,21 @@ export const startLive = (core: Core): Live => {
         )
           return;
         entry.told = serial;
-        told = true;
+        pending ??= { delivered, at: settled.with(partition, position + 1) };
         push(entry, pending);
       });
-      if (told) core.meter.observe("tallywire_alert_latency_seconds", Math.max(0, core.now() - alert.receivedAt) / 1000);
-      settledAt = pending.at;
+      if (pending !== undefined) core.meter.observe("tallywire_alert_latency_seconds", Math.max(0, core.now() - alert.receivedAt) / 1000);
+      settled[partition] = position + 1;
     }
     heard = at;
-    settledAt = at;
+    settled = [...at];
     if (due.length > 0) schedule();
   };
 
   let heard: Tail = [];
   const tail = core.tail(hear);
   if (heard.length === 0) heard = tail.at;
-  settledAt = heard;
+  settled = [...heard];
 
   return {
     at: () => heard,
