@@ -71,7 +71,7 @@ const furnish = async (asked: Asked): Promise<void> => {
   await send(asked, "POST", "/config/rule/alerts/fov", { sensorId: "door", rules });
   const frames = Array.from({ length: ALERTS * 2 }, (_, i) => ({
     sensorId: "door",
-    timestamp: new Date(START + i * 1000).toISOString(),
+    timestamp: new Date(START + i * 500).toISOString(),
     id: String(i),
     objects: [{ id: String(i >> 1), type: "Person", bbox: { leftX: 600, topY: 300, rightX: 660, bottomY: 480 } }],
   }));
