@@ -1,11 +1,11 @@
 /** What the claims of a verified token say of who calls. */
 import { z } from "zod";
-import { limits } from "../domain/limits.ts";
 import { type Caller, type NotKnown, type Scope, scopes } from "./caller.ts";
+import { id } from "./text.ts";
 
 const CONTROL = /\p{Cc}/u;
-/** A text that may stand in keys, rows and lines. Its length is that of the text: zod's own would count code points. */
-const name = z.string().refine((text) => text.length > 0 && text.length <= limits.idLength && text.isWellFormed() && !CONTROL.test(text));
+/** A text that may stand in keys and rows, and in lines too. */
+const name = id.refine((text) => !CONTROL.test(text));
 /** Beyond, an instant is none (ECMAScript's own bound). */
 const LAST_SECOND = 8_640_000_000_000;
 const second = z.number().min(0).max(LAST_SECOND);

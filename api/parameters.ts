@@ -4,10 +4,12 @@
  */
 import type { RouteConfig } from "@hono/zod-openapi";
 import type { Instant } from "../domain/envelope.ts";
+import { idFlaw } from "../domain/id-flaw.ts";
 import { type Limits, limits } from "../domain/limits.ts";
 import { parseInstant } from "./instant.ts";
 import { snake } from "./naming.ts";
 import { unprocessable } from "./problem.ts";
+import { idShape } from "./text.ts";
 
 export type Parameter<T> = {
   readonly aliases: readonly string[];
@@ -45,20 +47,18 @@ export const required = <T>(parameter: Parameter<T | undefined>): Parameter<T> =
 });
 
 export const id = (text: string, name: string, bounds: Limits): string => {
-  if (text === "") throw unprocessable(name, "is empty");
-  if (text.length > bounds.idLength) throw unprocessable(name, `is longer than ${bounds.idLength}`);
-  if (text.includes("\0")) throw unprocessable(name, "contains NUL");
+  const flaw = idFlaw(text, bounds.idLength);
+  if (flaw !== undefined) throw unprocessable(name, flaw);
   return text;
 };
 
-const idSchema = { type: "string", minLength: 1, maxLength: limits.idLength };
-export const oneId = (description: string, ...aliases: string[]) => optional({ description, schema: idSchema, aliases }, id);
+export const oneId = (description: string, ...aliases: string[]) => optional({ description, schema: idShape, aliases }, id);
 /** May be repeated. Undefined: all. */
 export const ids = (description: string, ...aliases: string[]): Parameter<readonly string[] | undefined> => ({
   aliases,
   required: false,
   description,
-  schema: { type: "array", items: idSchema },
+  schema: { type: "array", items: idShape },
   read: (values, name, bounds) => (values.length === 0 ? undefined : values.map((value) => id(value, name, bounds))),
 });
 

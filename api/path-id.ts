@@ -1,14 +1,15 @@
 /** A camera's id in a path. */
-import { limits } from "../domain/limits.ts";
+import { idFlaw } from "../domain/id-flaw.ts";
 import type { Documented } from "./parameters.ts";
 import { unprocessable } from "./problem.ts";
+import { idShape } from "./text.ts";
 
 export const idInPath: Documented = {
   name: "id",
   in: "path",
   required: true,
   description: "The camera.",
-  schema: { type: "string", minLength: 1, maxLength: limits.idLength },
+  schema: idShape,
 };
 
 /** `at`: which segment of the path. Decoded here: hono leaves a name that is no UTF-8 as it came, and `%25` would then name the same camera as `%`. */
@@ -21,6 +22,7 @@ export const readIdInPath = (url: string, at: number, most: number): string => {
     if (error instanceof URIError) throw unprocessable("id", "is not percent-encoded UTF-8");
     throw error;
   }
-  if (id.includes("\0") || id.length > most) throw unprocessable("id", "contains NUL or is too long");
+  const flaw = idFlaw(id, most);
+  if (flaw !== undefined) throw unprocessable("id", flaw);
   return id;
 };

@@ -1,6 +1,7 @@
 /** Thresholds and ranges of a rule, whatever the camera has. Paths are the API's. */
 import type { Analytic, Rule, RuleType, Schedule } from "./camera.ts";
 import { type Refusal, refuse } from "./decider.ts";
+import { idFlaw } from "./id-flaw.ts";
 import { limits } from "./limits.ts";
 import { isZone, minuteOfDay, weekdays } from "./rules/schedule.ts";
 
@@ -27,11 +28,9 @@ export const whole = (path: string, value: number, least: number, most = Number.
   return Number.isInteger(value) && value >= least && value <= most ? undefined : invalid(path, `must be a whole number, ${range}`);
 };
 
-/** Doors refuse NUL in ids: it parts tenant and camera in keys. */
 export const identifier = (path: string, id: string): Check => {
-  if (id === "") return invalid(path, "must not be empty");
-  if (id.length > limits.idLength) return invalid(path, `must have ${limits.idLength} characters or fewer`);
-  return id.includes("\0") ? invalid(path, "must not contain NUL") : undefined;
+  const flaw = idFlaw(id);
+  return flaw === undefined ? undefined : invalid(path, flaw);
 };
 
 export const text = (path: string, value: string): Check =>

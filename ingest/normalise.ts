@@ -1,11 +1,12 @@
 /** The one validation behind every format: what a sensor, a timestamp, an id, a box, an attribute may be. */
 import type { Instant } from "../domain/envelope.ts";
 import type { Box, DetectedObject, Info } from "../domain/event.ts";
+import { idFlaw } from "../domain/id-flaw.ts";
 import type { Limits } from "../domain/limits.ts";
 import { instantOf } from "../domain/timestamp.ts";
 
 /** Why a frame was refused; also the `reason` label of `tallywire_rejected_total`. */
-export type Reason = "syntax" | "shape" | "sensor" | "timestamp" | "ahead" | "box" | "object" | "too-many-objects";
+export type Reason = "syntax" | "shape" | "sensor" | "timestamp" | "ahead" | "box" | "object" | "too-many-objects" | "too-many-sensors";
 
 /** `field` is a path into the frame, e.g. `objects[3].bbox`; "" for the frame as a whole. */
 export type Rejection = { readonly reason: Reason; readonly field: string; readonly detail: string };
@@ -46,14 +47,8 @@ export const named = (value: unknown): string =>
           : `a ${typeof value}`;
 
 /** `undefined`: fine. Also what a camera id may be wherever one comes from outside. */
-export const sensorProblem = (value: unknown, limits: Pick<Limits, "idLength">): string | undefined => {
-  if (typeof value !== "string") return `must be text, but is ${named(value)}`;
-  if (value.length === 0) return "must not be empty";
-  if (value.length > limits.idLength) return `is longer than ${limits.idLength} characters`;
-  if (value.includes("\0")) return "must not hold NUL";
-  if (!value.isWellFormed()) return "holds half a surrogate pair";
-  return undefined;
-};
+export const sensorProblem = (value: unknown, limits: Pick<Limits, "idLength">): string | undefined =>
+  typeof value === "string" ? idFlaw(value, limits.idLength) : `must be text, but is ${named(value)}`;
 
 export const sensorAt = (value: unknown, field: string, limits: Pick<Limits, "idLength">): string | Rejection => {
   const problem = sensorProblem(value, limits);

@@ -12,16 +12,11 @@ import {
   tripwireDefaults,
 } from "../../domain/defaults.ts";
 import { limits } from "../../domain/limits.ts";
+import { text, id as textId } from "../text.ts";
 
-/** NUL separates ids within the house; a lone surrogate has no UTF-8 form. */
-const text = (most: number) =>
-  z
-    .string()
-    .max(most)
-    .refine((value) => !value.includes("\0") && value.isWellFormed(), { error: "contains NUL or half a character" });
 /** Ids come as strings or numbers. */
 const id = z
-  .union([text(limits.idLength).min(1), z.int().transform(String)])
+  .union([textId, z.int().transform(String)])
   .openapi({ type: ["string", "integer"], description: "A string or a whole number." });
 const name = text(limits.textLength);
 const number = z.number();
@@ -108,7 +103,7 @@ const common = {
   name: name.optional(),
   enabled: z.boolean().default(ruleDefaults.enabled),
   objectTypes: z
-    .array(text(limits.idLength).min(1))
+    .array(textId)
     .min(1)
     .max(limits.objectTypesPerRule)
     .default([...ruleDefaults.objectTypes]),

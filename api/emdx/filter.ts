@@ -5,14 +5,14 @@ import type { Limits } from "../../domain/limits.ts";
 import { faultOf } from "../json-body.ts";
 import { camelFields, pathText } from "../naming.ts";
 import { Problem } from "../problem.ts";
+import { id as textId } from "../text.ts";
 import type { Want } from "../wants.ts";
 
 export type FilterFault = { readonly path: string; readonly detail: string };
 export type Filter = { readonly entries: number; readonly wants: readonly Want[] };
 
 const id = z
-  .union([z.string().min(1), z.int().transform(String)])
-  .refine((value) => !value.includes("\0") && value.isWellFormed(), { error: "contains NUL or half a character" })
+  .union([textId, z.int().transform(String)])
   .openapi({ type: ["string", "integer"], description: "A string or a whole number; `*` is any." });
 const lineTypes = z.array(z.enum(["*", "increment", "flowrate"]));
 const areaTypes = z.array(z.enum(["*", "increment", "occupancy", "occupancy_threshold_switch", "notify"]));

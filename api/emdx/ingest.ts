@@ -12,6 +12,7 @@ import { flag, readParameters } from "../parameters.ts";
 import { idInPath, readIdInPath } from "../path-id.ts";
 import { notReceivedProblem, Problem, unprocessable } from "../problem.ts";
 import { type Declared, route } from "../route.ts";
+import { id } from "../text.ts";
 import type { Emdx } from "./emdx.ts";
 import { frames, received, stateReceived } from "./schemas.ts";
 
@@ -76,9 +77,7 @@ const nothingTaken = (rejected: Problem["rejected"]): Problem => {
 const reason = z.string().max(limits.textLength).optional();
 const own = z.object({ state: z.enum(["online", "offline", "removed"]), at: z.string(), reason }).openapi("CameraState");
 /** The vendor's message. Only what happened is read: a camera's URL may hold its password and is not kept. */
-const vendor = z
-  .object({ alert_type: z.literal("camera_status_change"), event: z.object({ change: z.string().min(1).max(limits.idLength) }) })
-  .openapi("CameraStatusChange");
+const vendor = z.object({ alert_type: z.literal("camera_status_change"), event: z.object({ change: id }) }).openapi("CameraStatusChange");
 
 type Told = Pick<CameraState, "at" | "state" | "change" | "reason">;
 

@@ -3,15 +3,10 @@ import { z } from "@hono/zod-openapi";
 import type { CameraStatus } from "../../domain/camera-status.ts";
 import { limits } from "../../domain/limits.ts";
 import type { Registered } from "../../domain/registry.ts";
+import { id, text } from "../text.ts";
 
-const text = (most: number) =>
-  z
-    .string()
-    .max(most)
-    .refine((value) => !value.includes("\0") && value.isWellFormed(), { error: "contains NUL or half a character" });
-const id = text(limits.idLength).min(1);
 const name = text(limits.textLength).min(1);
-const features = z.array(text(limits.idLength).min(1)).max(limits.featuresPerCamera);
+const features = z.array(id).max(limits.featuresPerCamera);
 const fps = z.number().gt(0).max(limits.framesPerSecond).openapi({ description: "Informative." });
 const rtspUrl = text(limits.textLength).nullish().openapi({
   description:

@@ -20,7 +20,6 @@ import * as shape from "./camera.ts";
 
 const PATH = "/api/cameras";
 const ONE = `${PATH}/{id}`;
-const NO_FIELDS: ReadonlySet<string> = new Set();
 
 type Sent = z.output<typeof shape.newCamera>;
 
@@ -43,7 +42,7 @@ export const cameraRoutes = (desk: Desk): void => {
   const json = <S extends z.ZodType>(schema: S) => ({ "application/json": { schema } });
 
   const read = async <S extends z.ZodType>(c: Context<Env>, schema: S): Promise<z.output<S>> =>
-    checked(schema, readJson(await readBody(c, limits.configBytes), NO_FIELDS));
+    checked(schema, readJson(await readBody(c, limits.configBytes)));
 
   /** Without a warehouse cameras are there all the same, and what was written was written: whether they are online is unknown then. */
   const signsOf = async (tenant: string, asked: readonly string[] | undefined): Promise<ReadonlyMap<string, Sign>> => {

@@ -7,6 +7,7 @@
 import type { Analytic } from "../../domain/camera.ts";
 import type { Alert } from "../../domain/event.ts";
 import { eventTypeOf } from "../../domain/event-type.ts";
+import { idFlaw } from "../../domain/id-flaw.ts";
 import type { Limits } from "../../domain/limits.ts";
 import { CLOSE, Connection, type Dialects } from "../connection.ts";
 import type { Arrived, House, SocketRoute } from "../surface.ts";
@@ -43,10 +44,10 @@ const begin = (connection: Connection, { socket, query, caller }: Arrived, limit
   else connection.tell(wantedOf(caller.tenant, cameras, types), connection.heartbeat());
 };
 
-const faultIn = (path: string, names: readonly string[], { idLength }: Limits) =>
-  names.some((name) => name === "" || name.length > idLength || name.includes("\0"))
-    ? { path, detail: `is to have 1 to ${idLength} characters, none of them NUL` }
-    : undefined;
+const faultIn = (path: string, names: readonly string[], { idLength }: Limits) => {
+  const detail = names.map((name) => idFlaw(name, idLength)).find((flaw) => flaw !== undefined);
+  return detail === undefined ? undefined : { path, detail };
+};
 
 const ANY = "*";
 const analytics: readonly Analytic[] = ["fov", "tripwire", "roi"];

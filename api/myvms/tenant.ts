@@ -12,6 +12,7 @@ import * as parameter from "../parameters.ts";
 import { readParameters } from "../parameters.ts";
 import { refusalProblem, unprocessable } from "../problem.ts";
 import { type Desk, route } from "../route.ts";
+import { id } from "../text.ts";
 import { PAGE } from "./events.ts";
 
 const AUDIT = "/api/audit";
@@ -44,7 +45,7 @@ const auditedBody = (tenant: string, { id, camera, at, by, type, revision, data 
 
 const cameraLimit = z.int().min(0).max(limits.channels);
 const features = z
-  .array(z.string().min(1).max(limits.idLength))
+  .array(id)
   .max(limits.featuresPerCamera)
   .openapi({ description: `Object types that may become events; "${EVERY}" is every type.` });
 const tenantChanges = z.strictObject({ camera_limit: cameraLimit.optional(), features: features.optional() }).openapi("TenantChanges");
@@ -119,7 +120,7 @@ export const tenantRoutes = (desk: Desk): void => {
       refusals: [400, 409, 413, 422],
     },
     async (c, caller) => {
-      const { camera_limit, features: sent } = checked(tenantChanges, readJson(await readBody(c, core.limits.configBytes), new Set()));
+      const { camera_limit, features: sent } = checked(tenantChanges, readJson(await readBody(c, core.limits.configBytes)));
       const changes: Partial<TenantSettings> = {
         ...(camera_limit === undefined ? {} : { cameraLimit: camera_limit }),
         ...(sent === undefined ? {} : { features: sent.includes(EVERY) ? "every" : sent }),

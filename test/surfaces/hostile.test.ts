@@ -203,6 +203,27 @@ describe("an ill-meaning client", () => {
     expect(core.commands).toEqual([]);
   });
 
+  it("cannot be longer in one place than in another, counted as texts are", async () => {
+    const core = await start();
+    const longest = "\u{1f600}".repeat(core.limits.idLength / 2);
+    const statuses = async (id: string) => {
+      const filter = encodeURIComponent(JSON.stringify([{ sensorId: id }]));
+      const peer = connect(`${served.url}/api/v2/alerts/ws?filter=${filter}`, ["tallywire.v1"]);
+      await peer.until(() => peer.messages.length > 0);
+      const state = { alert_type: "camera_status_change", event: { change: id } };
+      const all = [
+        await post("/config/sensor", JSON.stringify({ sensorId: id })),
+        await post(`/cameras/${encodeURIComponent(id)}/state`, '{"state":"online","at":"2021-09-16T06:06:00Z"}'),
+        await post("/cameras/a/state", JSON.stringify(state)),
+        await fetch(`${served.url}/api/v2/alerts?sensorId=${encodeURIComponent(id)}`),
+      ].map(({ status }) => status);
+      peer.socket.close();
+      return [...all, "ack" in peer.messages[0]];
+    };
+    expect(await statuses(longest)).toEqual([200, 202, 202, 200, true]);
+    expect(await statuses(`${longest}x`)).toEqual([422, 422, 422, 422, false]);
+  });
+
   it("gets no upgrade where there is no socket, and is told where one is", async () => {
     const core = await start();
     expect((await byHand(`GET //:99999999 HTTP/1.1\r\nhost: x\r\n${upgrade}`).ended).text).toContain("400 Bad Request");

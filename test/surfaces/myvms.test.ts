@@ -132,6 +132,16 @@ describe("A camera", () => {
     });
   });
 
+  it.each(['"\\ud800"', '"a\\u0000b"', '""', `"${"\u{1f600}".repeat(129)}"`])(
+    "has no feature that can be no type, nor has the tenant: %s",
+    async (feature) => {
+      const told = await call("PATCH", "/api/tenant", `{"features":[${feature}]}`);
+      expect([told.status, told.body.detail]).toEqual([422, expect.stringMatching(/^features\[0\]: /)]);
+      const camera = await call("POST", "/api/cameras", `{"features":[${feature}]}`);
+      expect([camera.status, camera.body.detail]).toEqual([422, told.body.detail]);
+    },
+  );
+
   it("beyond the limit of its tenant is 409, as is one that is there", async () => {
     expect((await call("PATCH", "/api/tenant", { camera_limit: 1 })).body).toEqual({
       tenant_id: "default",
