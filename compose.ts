@@ -11,6 +11,7 @@ import { limits as defaultLimits, type Limits } from "./domain/limits.ts";
 import { patiently } from "./domain/patience.ts";
 import type { EventStore, Journal } from "./domain/ports.ts";
 import type { Urls } from "./ingest/camera-url.ts";
+import { createSensors } from "./ingest/sensors.ts";
 import type { SourceSettings } from "./ingest/source-settings.ts";
 import type { Topic } from "./ingest/sources.ts";
 import { createReadiness } from "./readiness.ts";
@@ -34,7 +35,11 @@ export type House = {
   close(): Promise<void>;
 };
 
-const limitsOf = (config: Config): Limits => ({ ...defaultLimits, aheadMs: config.MAX_AHEAD * 1000 });
+const limitsOf = (config: Config): Limits => ({
+  ...defaultLimits,
+  aheadMs: config.MAX_AHEAD * 1000,
+  sensorsPerTenant: config.SENSORS_PER_TENANT,
+});
 
 /** Throws what an adapter throws on opening: `in-use`, `corrupt`, a partition count that is not the log's. Nothing is open then. */
 export const compose = async (
@@ -60,7 +65,9 @@ export const compose = async (
 
   const stopping = new AbortController();
   const { promise: defect, reject: fail } = Promise.withResolvers<never>();
-  const world: World = { ...ports, config, limits: limitsOf(config), logs, isShared: isShared(config), stop: stopping.signal, fail };
+  const limits = limitsOf(config);
+  const sensors = createSensors(limits.sensorsPerTenant);
+  const world: World = { ...ports, config, limits, sensors, logs, isShared: isShared(config), stop: stopping.signal, fail };
   const ownPorts = () => [...portsOf(config), given.port?.()].filter((port) => port !== undefined);
   const urls: Urls = { vault: openVault(config.SECRET_KEY), network: openCameraNetwork({ allow: config.RTSP_ALLOW, ownPorts }) };
   const open: Open = { running: [] };

@@ -125,6 +125,11 @@ export const settings = {
     help: "the tenant the emdx surface serves while tokens are off",
   },
   EMDX_STRICT: { schema: flag, default: "false", help: "nothing found is 422, as in the original" },
+  SENSORS_PER_TENANT: {
+    schema: integer(1, 10_000_000),
+    default: String(limits.sensorsPerTenant),
+    help: "sensors of a tenant that a process takes frames of; the engine remembers about 4 kB of each",
+  },
   MAX_AHEAD: { schema: positive, default: String(limits.aheadMs / 1000), help: "seconds a frame may be ahead of its arrival" },
   FACTS_DAYS: { schema: positive, default: "7", help: "days facts are kept, by arrival" },
   FACTS_BYTES: { schema: integer(1, Number.MAX_SAFE_INTEGER), default: "50000000000", help: "bytes of facts kept" },

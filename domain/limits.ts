@@ -15,6 +15,8 @@ export const limits = {
   placesPerCamera: 256,
   rulesPerCamera: 1024,
   objectTypesPerRule: 64,
+  /** Sensors of a tenant, created or not, that a process takes frames of. */
+  sensorsPerTenant: 10_000,
   /** Cameras of a tenant whose own limit nobody set. */
   camerasPerTenant: 1000,
   /** The largest number of a channel: as many cameras can a tenant ever have had. */

@@ -3,12 +3,13 @@ import { type Camera, type CameraCommand, initialCamera } from "../domain/camera
 import { cameraDecider } from "../domain/camera-decider.ts";
 import { isRefusal, type Refusal, refuse } from "../domain/decider.ts";
 import type { CameraKey } from "../domain/envelope.ts";
-import { limits } from "../domain/limits.ts";
+import type { Limits } from "../domain/limits.ts";
 import type { Changed } from "../domain/registry.ts";
 import { cameraStream } from "../domain/streams.ts";
 import { createStreams, type Folding } from "./fold.ts";
 import { sensorProblem } from "./normalise.ts";
 import type { Relay } from "./relay.ts";
+import { type Sensors, tooManySensors } from "./sensors.ts";
 
 export type Cameras = {
   /** As decided so far; one never heard of is the initial camera. */
@@ -20,9 +21,11 @@ export type Cameras = {
 type World = Omit<Folding, "revision"> & {
   readonly relay: Pick<Relay, "passed" | "revision">;
   readonly partitionOf: (tenant: string, camera: string) => number;
+  readonly limits: Pick<Limits, "idLength" | "sensorsPerTenant">;
+  readonly sensors: Sensors;
 };
 
-export const createCameras = ({ relay, partitionOf, ...folding }: World): Cameras => {
+export const createCameras = ({ relay, partitionOf, limits, sensors, ...folding }: World): Cameras => {
   const streams = createStreams({ ...folding, revision: relay.revision }, cameraDecider);
   return {
     camera: async (key) => {
@@ -33,6 +36,9 @@ export const createCameras = ({ relay, partitionOf, ...folding }: World): Camera
       const problem = sensorProblem(key.camera, limits);
       if (problem !== undefined) return refuse("invalid", "sensorId", problem);
       const stream = cameraStream(key);
+      // One that is registered has taken its place among the tenant's cameras, which are counted there.
+      if (command.type !== "register" && !sensors.admit(key.tenant, key.camera) && (await streams.load(stream)).revision === 0)
+        return refuse("too-many", "sensorId", tooManySensors(limits.sensorsPerTenant));
       const decided = await streams.decide(stream, command, by);
       if (isRefusal(decided)) return decided;
       const { state: camera, revision } = decided;

@@ -10,9 +10,10 @@ import { createPartitions } from "../domain/partitions.ts";
 import { AdapterError, type Clock, type Journal, type Log, type Meter, type Position } from "../domain/ports.ts";
 import { kindOf, type Line, linesOf } from "./body.ts";
 import { frameHash } from "./frame-hash.ts";
-import { aheadOf, isRejection, type Observed, rejectionText, sensorProblem } from "./normalise.ts";
+import { aheadOf, isRejection, type Observed, reject, rejectionText, sensorProblem } from "./normalise.ts";
 import { type Incoming, isNotReceived, type NotReceived, notReceived, type Reached, type Received, type Rejected } from "./received.ts";
 import { type Appending, createRemembered, frameKey } from "./remembered.ts";
+import { createSensors, type Sensors, tooManySensors } from "./sensors.ts";
 import { tooLarge, unpack } from "./unpack.ts";
 
 export type Receiver = {
@@ -30,18 +31,28 @@ type World = {
   readonly clock: Clock;
   readonly meter: Meter;
   readonly journal: Journal;
+  /** Those of this process, where others count them too. */
+  readonly sensors?: Sensors;
 };
 
 /** Rough, for back-pressure only: what a fact that is no frame weighs. */
 const STATE_BYTES = 512;
 
-export const createReceiver = ({ facts, limits, clock, meter, journal }: World): Receiver => {
+export const createReceiver = ({
+  facts,
+  limits,
+  clock,
+  meter,
+  journal,
+  sensors = createSensors(limits.sensorsPerTenant),
+}: World): Receiver => {
   const memories = Array.from({ length: facts.partitions }, () => createRemembered(limits.rememberedFrames));
   const underWay = new Set<Promise<unknown>>();
   let pendingBytes = 0;
   let draining = false;
 
   const partitionOfCamera = createPartitions(facts.partitions);
+  const oneTooMany = reject("too-many-sensors", "sensorId", tooManySensors(limits.sensorsPerTenant));
 
   const memoryOf = (tenant: string, camera: string) => {
     const memory = memories[partitionOfCamera(tenant, camera)];
@@ -121,12 +132,13 @@ export const createReceiver = ({ facts, limits, clock, meter, journal }: World):
     const reached = new Map<number, Position>();
     let duplicates = 0;
     for (const { line, frame: observed } of lines) {
-      if (isRejection(observed)) {
-        rejected.push({ line, detail: rejectionText(observed) });
-        refused.set(observed.reason, (refused.get(observed.reason) ?? 0) + 1);
+      const taken = isRejection(observed) || sensors.admit(tenant, observed.sensorId) ? observed : oneTooMany;
+      if (isRejection(taken)) {
+        rejected.push({ line, detail: rejectionText(taken) });
+        refused.set(taken.reason, (refused.get(taken.reason) ?? 0) + 1);
         continue;
       }
-      const frame = frameOf(tenant, observed, receivedAt);
+      const frame = frameOf(tenant, taken, receivedAt);
       if (release && frame.timestamp >= (newest.get(frame.camera)?.timestamp ?? frame.timestamp)) newest.set(frame.camera, frame);
       const key = frameKey(tenant, frame);
       const memory = memoryOf(tenant, frame.camera);
@@ -177,6 +189,7 @@ export const createReceiver = ({ facts, limits, clock, meter, journal }: World):
   const receiveState: Receiver["receiveState"] = async (key, state) => {
     const problem = sensorProblem(key.camera, limits);
     if (problem !== undefined) return notReceived("unreadable", `camera id: ${problem}`);
+    if (!sensors.admit(key.tenant, key.camera)) return notReceived("unreadable", `camera id: ${oneTooMany.detail}`);
     if (!Number.isSafeInteger(state.at) || state.at < 0) return notReceived("unreadable", "at: names no instant since 1970");
     const ahead = aheadOf(state.at, "at", clock.now(), limits);
     if (ahead !== undefined) return notReceived("unreadable", rejectionText(ahead));

@@ -18,11 +18,20 @@ export type Decisions = {
   readonly done: Promise<void>;
 };
 
-export const startDecisions = (store: EventStore, urls: Urls, { logs: { facts }, clock, journal, stop }: World): Decisions => {
+export const startDecisions = (
+  store: EventStore,
+  urls: Urls,
+  { logs: { facts }, limits, sensors, clock, journal, stop }: World,
+): Decisions => {
   const audit = createAudit(store);
   const relay = createRelay({ store, facts, clock, journal, tell: audit.note });
   const folding = { store, relay, clock, ids: randomUUID };
-  const cameras = createCameras({ ...folding, partitionOf: (tenant, camera) => partitionOf(tenant, camera, facts.partitions) });
+  const cameras = createCameras({
+    ...folding,
+    limits,
+    sensors,
+    partitionOf: (tenant, camera) => partitionOf(tenant, camera, facts.partitions),
+  });
   const registry = createRegistry({ ...folding, cameras, urls });
   return { cameras, registry, audit, done: relay.run(stop) };
 };

@@ -32,9 +32,9 @@ export const topicsIn = async (file: string, open: (settings: SourceSettings) =>
 };
 
 export const startIngest = (world: World, topics: readonly Topic[]): Ingest => {
-  const { logs, limits, clock, journal, meter } = world;
+  const { logs, limits, clock, journal, meter, sensors } = world;
   const ports = { limits, clock, journal, meter };
-  const receiver = createReceiver({ facts: logs.facts, ...ports });
+  const receiver = createReceiver({ facts: logs.facts, sensors, ...ports });
   const closing = new AbortController();
   const done = runSources(topics, { receiver, ...ports }, closing.signal);
   const close = async (): Promise<void> => {

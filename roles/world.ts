@@ -2,12 +2,15 @@
 import type { Config } from "../config.ts";
 import type { Limits } from "../domain/limits.ts";
 import type { Clock, Journal, Logs, Meter, Stop } from "../domain/ports.ts";
+import type { Sensors } from "../ingest/sensors.ts";
 
 export type Ports = { readonly clock: Clock; readonly journal: Journal; readonly meter: Meter };
 
 export type World = Ports & {
   readonly config: Config;
   readonly limits: Limits;
+  /** Those this process has heard of: by frames, and by what is decided. */
+  readonly sensors: Sensors;
   readonly logs: Logs;
   /** Whether other processes may work at the same log. */
   readonly isShared: boolean;

@@ -9,10 +9,12 @@ import { isRefusal } from "../../domain/decider.ts";
 import { tripwireDefaults } from "../../domain/defaults.ts";
 import type { Fact } from "../../domain/event.ts";
 import { partitionOf } from "../../domain/ids.ts";
+import { limits } from "../../domain/limits.ts";
 import type { Log } from "../../domain/ports.ts";
 import { cameraStream } from "../../domain/streams.ts";
 import { createCameras } from "../../ingest/decide.ts";
 import { createRelay } from "../../ingest/relay.ts";
+import { createSensors } from "../../ingest/sensors.ts";
 import { type FakeKurrentDb, startFakeKurrentDb } from "../servers/fake-kurrentdb.ts";
 import { factsOf, silent } from "../support/frames.ts";
 
@@ -45,6 +47,8 @@ const process = async (fake: FakeKurrentDb, facts: Log<Fact>) => {
     relay,
     clock: systemClock,
     ids: randomUUID,
+    limits,
+    sensors: createSensors(limits.sensorsPerTenant),
     partitionOf: (tenant, camera) => partitionOf(tenant, camera, facts.partitions),
   });
   const stop = async (): Promise<void> => {

@@ -27,6 +27,17 @@ const gated = () => {
 const failure = (code: AdapterErrorCode): AdapterError => new AdapterError(code, "the disk says no", { retryable: true });
 
 describe("the door", () => {
+  it("takes frames of no more sensors of a tenant than it may have, and of those it knows as before", async () => {
+    const door = openDoor({ limits: { sensorsPerTenant: 2 } });
+    const { accepted, rejected } = received(await door.send(ndjson(...many(4, (i) => ({ sensorId: `cam-${i}` })))));
+    expect(accepted).toBe(2);
+    expect(rejected.map(({ line, detail }) => [line, detail])).toEqual([
+      [3, "sensorId: the tenant has 2 sensors, and may have no more"],
+      [4, "sensorId: the tenant has 2 sensors, and may have no more"],
+    ]);
+    expect(received(await door.send(ndjson(frame({ id: "later", sensorId: "cam-1" })))).accepted).toBe(1);
+  });
+
   it("answers with a position in each partition it wrote to, at the last thing written there", async () => {
     const door = openDoor();
     const { accepted, reached } = received(await door.send(ndjson(...many(40, (i) => ({ sensorId: `cam-${i}` })))));

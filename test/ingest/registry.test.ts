@@ -12,6 +12,7 @@ import { openVault } from "../../adapters/vault.ts";
 import { isRefusal } from "../../domain/decider.ts";
 import { keyText } from "../../domain/envelope.ts";
 import { partitionOf } from "../../domain/ids.ts";
+import { limits } from "../../domain/limits.ts";
 import { AdapterError, type EventStore } from "../../domain/ports.ts";
 import type { Asker, Changed, Registry } from "../../domain/registry.ts";
 import { tenantStream } from "../../domain/streams.ts";
@@ -19,6 +20,7 @@ import { type Audit, createAudit } from "../../ingest/audit.ts";
 import { type Cameras, createCameras } from "../../ingest/decide.ts";
 import { createRegistry } from "../../ingest/registry.ts";
 import { createRelay, type Relay } from "../../ingest/relay.ts";
+import { createSensors } from "../../ingest/sensors.ts";
 import { CANARY } from "../support/canary.ts";
 import { factsOf, silent } from "../support/frames.ts";
 
@@ -38,6 +40,7 @@ const house = (
   { facts } = openMemoryLogs({ partitions: 4 }),
   sealing = vault,
   meanwhile = async (): Promise<void> => undefined,
+  most: number = limits.sensorsPerTenant,
 ): House => {
   const audit = createAudit(store);
   const relaying = createRelay({ store, facts, clock: systemClock, journal: silent, tell: audit.note });
@@ -51,7 +54,12 @@ const house = (
   const stopping = new AbortController();
   const ran = relay.run(stopping.signal).catch(() => undefined);
   const folding = { store, relay, clock: systemClock, ids: randomUUID };
-  const cameras = createCameras({ ...folding, partitionOf: (tenant, camera) => partitionOf(tenant, camera, facts.partitions) });
+  const cameras = createCameras({
+    ...folding,
+    limits,
+    sensors: createSensors(most),
+    partitionOf: (tenant, camera) => partitionOf(tenant, camera, facts.partitions),
+  });
   const network = openCameraNetwork({ allow: ["10.0.0.0/8"], ownPorts: () => [] });
   const stop = async () => {
     stopping.abort();
@@ -183,6 +191,20 @@ describe("The registry", () => {
       expect(await ids(here)).toEqual(["2 front"]);
       expect((await store.read(tenantStream("acme"))).map(({ type }) => type)).toEqual(["camera-added", "camera-dropped", "camera-added"]);
     });
+  });
+});
+
+describe("A tenant", () => {
+  it("decides about no more sensors than it may have, but for cameras that are created, which are counted apart", async () => {
+    const { registry, cameras } = house(openMemoryStore(), openMemoryLogs({ partitions: 4 }), vault, undefined, 1);
+    const settle = (tenant: string, camera: string, reorderMs: number) =>
+      cameras.change({ tenant, camera }, { type: "set-sensor", settings: { reorderMs, fov: { minFrames: 1, exitAfter: 1 } } });
+    await done(settle("acme", "one", 1));
+    expect(await settle("acme", "two", 1)).toMatchObject({ refused: "too-many", path: "sensorId" });
+    await done(settle("acme", "one", 2));
+    await done(settle("other", "two", 1));
+    await done(registry.create({ tenant: "acme", camera: "two" }, {}, me));
+    await done(settle("acme", "two", 3));
   });
 });
 

@@ -7,10 +7,12 @@ import { isRefusal } from "../../domain/decider.ts";
 import { tripwireDefaults } from "../../domain/defaults.ts";
 import type { Fact } from "../../domain/event.ts";
 import { partitionOf } from "../../domain/ids.ts";
+import { limits } from "../../domain/limits.ts";
 import { AdapterError, type EventStore, type Log } from "../../domain/ports.ts";
 import { cameraOfStream, cameraStream, tenantStream } from "../../domain/streams.ts";
 import { type Cameras, createCameras } from "../../ingest/decide.ts";
 import { createRelay, type Relay } from "../../ingest/relay.ts";
+import { createSensors } from "../../ingest/sensors.ts";
 import { factsOf, silent } from "../support/frames.ts";
 
 const key = { tenant: "t1", camera: "cam-1" };
@@ -43,6 +45,8 @@ const house = (store: EventStore, facts: Log<Fact>, patienceMs = 2000): House =>
     relay,
     clock: systemClock,
     ids,
+    limits,
+    sensors: createSensors(limits.sensorsPerTenant),
     partitionOf: (tenant, camera) => partitionOf(tenant, camera, facts.partitions),
   });
   const stop = async (): Promise<void> => {
@@ -145,6 +149,8 @@ describe("a change", () => {
       store,
       relay,
       clock: systemClock,
+      limits,
+      sensors: createSensors(limits.sensorsPerTenant),
       ids: () => "00000000-0000-4000-8000-0000000000aa",
       partitionOf: () => partition,
     });

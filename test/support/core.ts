@@ -18,6 +18,7 @@ import { type Role, roles } from "../../domain/roles.ts";
 import { createAudit } from "../../ingest/audit.ts";
 import { createCameras } from "../../ingest/decide.ts";
 import { createRegistry } from "../../ingest/registry.ts";
+import { createSensors } from "../../ingest/sensors.ts";
 import type { Questions } from "../../projections/questions.ts";
 
 export const PARTITIONS = 2;
@@ -130,7 +131,7 @@ export class FakeCore implements Core {
   };
   readonly registry = createRegistry({
     ...this.#folding,
-    cameras: createCameras({ ...this.#folding, partitionOf: () => 0 }),
+    cameras: createCameras({ ...this.#folding, limits, sensors: createSensors(limits.sensorsPerTenant), partitionOf: () => 0 }),
     urls: {
       vault: openVault(["a key of thirty-two bytes, no less"]),
       network: openCameraNetwork({ allow: ["192.168.0.0/16"], ownPorts: () => [] }),
