@@ -36,7 +36,9 @@ const fromFile = (path: string | undefined): Record<string, unknown> => {
     if (parsed !== null && typeof parsed === "object" && !Array.isArray(parsed)) return parsed as Record<string, unknown>;
     throw new Error("not a JSON object");
   } catch (cause) {
-    throw new ConfigError([`${path}: ${(cause as Error).message}`]);
+    // What JSON.parse says of a text it quotes from it, and secrets stand there.
+    const why = cause instanceof SyntaxError ? "is no JSON" : (cause as Error).message;
+    throw new ConfigError([`${path}: ${why}`]);
   }
 };
 

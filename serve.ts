@@ -30,6 +30,8 @@ const openKeys = async (config: Config, journal: Journal): Promise<TokenKeys | u
 
 /** Serves until SIGTERM or SIGINT, or until a defect ends the process. */
 export const serve = async (config: Config, openers?: Openers): Promise<void> => {
+  // What is kept is read by who runs this, and by nobody else of the machine.
+  process.umask(0o077);
   const journal = openJournal(config.LOG_LEVEL);
   const startedAt = performance.now();
   const keys = await openKeys(config, journal);
@@ -71,11 +73,6 @@ export const serve = async (config: Config, openers?: Openers): Promise<void> =>
   }
   const { port } = server.address() as AddressInfo;
   listening = port;
-  const host = config.HOST.includes(":") ? `[${config.HOST}]` : config.HOST;
-  journal.info(
-    { url: `http://${host}:${port}`, roles: config.ROLES, data: config.DATA, ms: Math.round(performance.now() - startedAt) },
-    "listening",
-  );
 
   let ending: Promise<void> | undefined;
   const end = (why: string): Promise<void> => {
@@ -98,6 +95,12 @@ export const serve = async (config: Config, openers?: Openers): Promise<void> =>
         },
       );
     });
+  // Said once it can be stopped: whoever waits for this line may stop it at once.
+  const host = config.HOST.includes(":") ? `[${config.HOST}]` : config.HOST;
+  journal.info(
+    { url: `http://${host}:${port}`, roles: config.ROLES, data: config.DATA, ms: Math.round(performance.now() - startedAt) },
+    "listening",
+  );
   // What is no bad input and no camera's own trouble ends the process; the log has everything (docs/invariants.md).
   const { error } = await defect;
   if (ending !== undefined) return;

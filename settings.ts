@@ -115,7 +115,8 @@ export const settings = {
     secret: true,
     help: "the secret tokens are signed with (HS256), 32 bytes or more",
   },
-  JWKS_URL: { schema: keysUrl, default: "", help: "the https: address of the JWK Set whose keys sign tokens" },
+  // Its query may hold a key.
+  JWKS_URL: { schema: keysUrl, default: "", secret: true, help: "the https: address of the JWK Set whose keys sign tokens" },
   JWT_KEY: { schema: z.string(), default: "", help: "file of the keys that sign tokens: PEM, JWK or JWK Set" },
   JWT_ISSUER: { schema: z.string(), default: "", help: "what iss of a token must be" },
   JWT_AUDIENCE: { schema: z.string(), default: "", help: "what aud of a token must be, or have in it" },

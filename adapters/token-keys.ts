@@ -40,7 +40,7 @@ export const openTokenKeys = async (source: KeySource, ports: Ports): Promise<To
   }
   if ("url" in source) {
     const { url } = source;
-    return watchKeys({ ...ports, place: url, read: (stop) => fetchFrom(url, limits, stop), first: undefined });
+    return watchKeys({ ...ports, place: placeOf(url), read: (stop) => fetchFrom(url, limits, stop), first: undefined });
   }
   const { file } = source;
   const read = (): Promise<Found | Unusable> => readFrom(file, limits);
@@ -58,4 +58,10 @@ export const openSigningKey = async (source: KeySource, limits: KeyLimits): Prom
   const key = signingKeyIn(text, limits.tokenKeys);
   if (key !== undefined && "unusable" in key) throw unusable(source.file, key.unusable);
   return key;
+};
+
+/** For lines: a query may hold a key. */
+const placeOf = (url: string): string => {
+  const { origin, pathname } = new URL(url);
+  return origin + pathname;
 };

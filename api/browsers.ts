@@ -19,7 +19,8 @@ export const answerHeaders: Readonly<Record<string, string>> = {
 
 /** As a Host header has it: an IPv6 address in brackets, a port that may be left out. */
 const HOST = /^(?:\[([^\]]*:[^\]]*)\]|([^:]+))(?::\d+)?$/;
-const isOwnName = (host: string): boolean => {
+/** Whether a Host header has a name of loopback. */
+export const isOwnName = (host: string): boolean => {
   const [, address, name] = HOST.exec(host) ?? [];
   return isLoopbackHost(address ?? name ?? "");
 };
@@ -31,7 +32,7 @@ export const calledByLoopback = (host: string | undefined): void => {
 };
 
 /** A page of ours, or of an origin that is allowed; or a program, which names no origin. */
-const isWelcome = (origin: string | undefined, host: string | undefined, allowed: readonly string[]): boolean => {
+export const isWelcome = (origin: string | undefined, host: string | undefined, allowed: readonly string[]): boolean => {
   if (origin === undefined || allowed.includes(origin) || allowed.includes("*")) return true;
   const from = URL.parse(origin);
   return from !== null && host !== undefined && from.host !== "" && from.host === URL.parse(`${from.protocol}//${host}`)?.host;

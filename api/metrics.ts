@@ -2,15 +2,37 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { Context } from "hono";
 import { isLoopbackHost } from "../domain/address.ts";
+import { isOwnName, isWelcome } from "./browsers.ts";
 import type { Core } from "./core.ts";
 import type { Env } from "./env.ts";
 import { Problem } from "./problem.ts";
 
-/** Through a proxy on this machine everybody comes from here: whoever was forwarded is not taken for this machine. */
+/** What proxies say of whom they speak for. */
+const FORWARDED = [
+  "forwarded",
+  "via",
+  "x-forwarded-for",
+  "x-forwarded-host",
+  "x-forwarded-proto",
+  "x-real-ip",
+  "cf-connecting-ip",
+  "true-client-ip",
+];
+
+/**
+ * Through a proxy on this machine everybody comes from here, and a page elsewhere may have had its name point here: who was forwarded, calls us
+ * by another name than loopback's, or is a page of another origin, is not taken for this machine.
+ */
 const isLocal = (c: Context<Env>): boolean => {
   const address = c.env?.incoming?.socket.remoteAddress;
-  const isForwarded = c.req.header("x-forwarded-for") !== undefined || c.req.header("forwarded") !== undefined;
-  return address !== undefined && isLoopbackHost(address) && !isForwarded;
+  const host = c.req.header("host");
+  return (
+    address !== undefined &&
+    isLoopbackHost(address) &&
+    (host === undefined || isOwnName(host)) &&
+    isWelcome(c.req.header("origin"), host, []) &&
+    FORWARDED.every((name) => c.req.header(name) === undefined)
+  );
 };
 
 const hash = (text: string) => createHash("sha256").update(text).digest();

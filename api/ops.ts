@@ -27,11 +27,18 @@ export const opsRoutes = (core: Core, surfaces: readonly Surface[], metricsAuth:
   routes.get("/metrics", (c) => answerMetrics(c, core, metricsAuth));
 
   for (const surface of surfaces) {
-    routes.get(`/openapi/${surface.name}.json`, (c) => c.json(surface.document()));
-    routes.get(`/reference/${surface.name}`, (c) => {
+    // Written once: they are open to all, and each would take some milliseconds of everybody's time.
+    let document: string | undefined;
+    let page: Awaited<ReturnType<typeof referencePage>> | undefined;
+    routes.get(`/openapi/${surface.name}.json`, (c) => {
+      document ??= JSON.stringify(surface.document());
+      return c.body(document, 200, { "content-type": "application/json" });
+    });
+    routes.get(`/reference/${surface.name}`, async (c) => {
       // The page has no script and loads nothing.
       c.header("content-security-policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'");
-      return c.html(referencePage(surface.document()));
+      page ??= await referencePage(surface.document());
+      return c.html(page);
     });
   }
   return routes;

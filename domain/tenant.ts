@@ -8,7 +8,7 @@ import type { Instant } from "./envelope.ts";
 import { limits } from "./limits.ts";
 import { type Description, type Licence, narrower } from "./registration.ts";
 import { licensed } from "./registration-check.ts";
-import { firstOf, identifier, whole } from "./rule-check.ts";
+import { type Check, firstOf, identifier, invalid, whole } from "./rule-check.ts";
 import { same } from "./same.ts";
 
 /** `cameraLimit`: cameras it may have at once. `features`: object types it may have as events. */
@@ -35,7 +35,7 @@ export type TenantCommand =
       readonly lowered: Lowered;
     }
   | { readonly type: "drop-camera"; readonly camera: string; readonly channel: number }
-  | { readonly type: "set-tenant"; readonly changes: Partial<TenantSettings> };
+  | { readonly type: "set-tenant"; readonly changes: Partial<TenantSettings>; readonly lowered: Lowered };
 
 export type TenantEvent =
   | ({ readonly type: "camera-added"; readonly camera: string } & Added)
@@ -71,7 +71,7 @@ export const tenantDecider: Decider<TenantCommand, Tenant, TenantEvent> = {
         return tenant.cameras.get(camera)?.channel === channel ? [{ type: "camera-dropped", camera, channel }] : [];
       }
       case "set-tenant":
-        return setTenant({ ...tenant.settings, ...command.changes }, tenant);
+        return setTenant(command, tenant);
     }
   },
   evolve: (tenant, event) => {
@@ -106,9 +106,11 @@ const addCamera = (command: Extract<TenantCommand, { type: "add-camera" }>, { ca
   return [{ type: "camera-added", camera, channel: lastChannel + 1, licence, ...added }];
 };
 
-const setTenant = (settings: TenantSettings, tenant: Tenant): Decision => {
+const setTenant = ({ changes, lowered }: Extract<TenantCommand, { type: "set-tenant" }>, tenant: Tenant): Decision => {
+  const settings = { ...tenant.settings, ...changes };
   const { cameraLimit, features } = settings;
   const flaw =
+    beyond(changes, lowered) ??
     whole("camera_limit", cameraLimit, 0, limits.channels) ??
     (features === "every"
       ? undefined
@@ -117,4 +119,12 @@ const setTenant = (settings: TenantSettings, tenant: Tenant): Decision => {
         : firstOf(features, (feature, i) => identifier(`features[${i}]`, feature)));
   if (flaw !== undefined) return flaw;
   return same(settings, tenant.settings) ? [] : [{ type: "tenant-set", settings }];
+};
+
+/** Who may have less than the tenant gives the tenant no more than that. */
+const beyond = ({ cameraLimit, features }: Partial<TenantSettings>, lowered: Lowered): Check => {
+  if (cameraLimit !== undefined && lowered.cameraLimit !== undefined && cameraLimit > lowered.cameraLimit)
+    return invalid("camera_limit", "is more than the token allows");
+  const isWider = features !== undefined && !same(narrower(features, lowered.features), features);
+  return isWider ? invalid("features", "are more than the token allows") : undefined;
 };

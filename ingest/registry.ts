@@ -130,8 +130,9 @@ export const createRegistry = ({ relay, cameras, urls, ...folding }: World): Reg
     change,
     remove,
     tenant: async (tenant) => holdingOf(await tenantOf(tenant)),
-    set: async (tenant, changes, { subject }) => {
-      const done = await decided(tenant, { type: "set-tenant", changes }, subject);
+    set: async (tenant, changes, { subject, cameraLimit, features }) => {
+      const lowered: Lowered = { cameraLimit, features: features ?? "every" };
+      const done = await decided(tenant, { type: "set-tenant", changes, lowered }, subject);
       return isRefusal(done) ? done : holdingOf(done);
     },
   };

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { isRefusal } from "../../domain/decider.ts";
 import { cameraDefaults } from "../../domain/defaults.ts";
 import { limits } from "../../domain/limits.ts";
-import { initialTenant, type Tenant, type TenantCommand, tenantDecider } from "../../domain/tenant.ts";
+import { initialTenant, type Lowered, type Tenant, type TenantCommand, type TenantSettings, tenantDecider } from "../../domain/tenant.ts";
 
 const description = { ...cameraDefaults, name: "Gate", model: undefined, url: undefined };
 const add = (camera: string, limit = 10, features: readonly string[] | "every" = "every"): TenantCommand => ({
@@ -11,6 +11,8 @@ const add = (camera: string, limit = 10, features: readonly string[] | "every" =
   added: { description, at: 1 },
   lowered: { cameraLimit: limit, features },
 });
+const free = { cameraLimit: undefined, features: "every" } as const;
+const set = (changes: Partial<TenantSettings>, lowered: Lowered = free): TenantCommand => ({ type: "set-tenant", changes, lowered });
 const having = (...commands: readonly TenantCommand[]): Tenant =>
   commands.reduce((tenant, command) => {
     const decided = tenantDecider.decide(command, tenant);
@@ -41,7 +43,7 @@ describe("A tenant", () => {
   });
 
   it("allows what it has itself where a token allows more, and what the token does where that is less", () => {
-    const few = having({ type: "set-tenant", changes: { cameraLimit: 1, features: ["person", "knife"] } });
+    const few = having(set({ cameraLimit: 1, features: ["person", "knife"] }));
     expect(refusal(add("a", 99, ["knife", "bear"]), few)).toMatchObject([{ camera: "a", licence: ["knife"] }]);
     const one = tenantDecider.decide(add("a", 99), few);
     if (isRefusal(one)) throw new Error(one.detail);
@@ -58,7 +60,7 @@ describe("A tenant", () => {
   });
 
   it("is changed in what is given only", () => {
-    const tenant = having({ type: "set-tenant", changes: { cameraLimit: 5 } }, { type: "set-tenant", changes: { features: ["a"] } });
+    const tenant = having(set({ cameraLimit: 5 }), set({ features: ["a"] }));
     expect(tenant.settings).toEqual({ cameraLimit: 5, features: ["a"] });
   });
 
@@ -74,15 +76,21 @@ describe("A tenant", () => {
   });
 
   it("is told what it may have, and what it may not be told", () => {
-    const set = (cameraLimit: number, features: readonly string[] | "every"): TenantCommand => ({
-      type: "set-tenant",
-      changes: { cameraLimit, features },
-    });
-    expect(having(set(3, ["person"])).settings).toEqual({ cameraLimit: 3, features: ["person"] });
-    expect(refusal(set(3, ["person"]), having(set(3, ["person"])))).toEqual([]);
-    expect(refusal(set(-1, "every"), initialTenant())).toContain("invalid camera_limit");
-    expect(refusal(set(limits.channels + 1, "every"), initialTenant())).toContain("invalid camera_limit");
-    expect(refusal(set(1, [""]), initialTenant())).toContain("invalid features[0]");
-    expect(refusal(set(1, Array.from({ length: limits.featuresPerCamera + 1 }, String)), initialTenant())).toContain("too-many features");
+    const few = set({ cameraLimit: 3, features: ["person"] });
+    expect(having(few).settings).toEqual({ cameraLimit: 3, features: ["person"] });
+    expect(refusal(few, having(few))).toEqual([]);
+    expect(refusal(set({ cameraLimit: -1 }), initialTenant())).toContain("invalid camera_limit");
+    expect(refusal(set({ cameraLimit: limits.channels + 1 }), initialTenant())).toContain("invalid camera_limit");
+    expect(refusal(set({ features: [""] }), initialTenant())).toContain("invalid features[0]");
+    const many = Array.from({ length: limits.featuresPerCamera + 1 }, String);
+    expect(refusal(set({ features: many }), initialTenant())).toContain("too-many features");
+  });
+
+  it("is given no more by a token that may have less", () => {
+    const less = { cameraLimit: 1, features: ["person"] };
+    expect(refusal(set({ cameraLimit: 2 }, less), initialTenant())).toBe("invalid camera_limit is more than the token allows");
+    expect(refusal(set({ features: "every" }, less), initialTenant())).toBe("invalid features are more than the token allows");
+    expect(refusal(set({ features: ["person", "knife"] }, less), initialTenant())).toContain("invalid features");
+    expect(having(set({ cameraLimit: 1, features: ["Person"] }, less)).settings).toEqual({ cameraLimit: 1, features: ["Person"] });
   });
 });

@@ -1,6 +1,6 @@
 /** The myvms surface of a whole server, tokens on: cameras, what rules tell of them, and who changed what. */
 import { execFile } from "node:child_process";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readdir, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -172,6 +172,22 @@ describe("A camera", () => {
       const nowhere = await call(method, "/v2/api/cameras/nowhere", body, other);
       expect(foreign).toMatchObject({ status: 404, body: nowhere.body });
     }
+  });
+
+  it("is kept where nobody else of the machine reads", async () => {
+    const kept = await readdir(data, { recursive: true, withFileTypes: true });
+    const open = await Promise.all(
+      kept
+        .filter((entry) => entry.isFile() || entry.isDirectory())
+        .map(async (entry) => {
+          const path = join(entry.parentPath, entry.name);
+          // The warehouse's parts come and go.
+          const { mode } = await stat(path).catch(() => ({ mode: 0 }));
+          return (mode & 0o077) === 0 ? [] : [path];
+        }),
+    );
+    expect(kept.length).toBeGreaterThan(10);
+    expect(open.flat()).toEqual([]);
   });
 
   it("is there again after a restart with its address, and who did what can be read back", async () => {

@@ -1,4 +1,4 @@
-import { get } from "node:http";
+import { get, request } from "node:http";
 import { text } from "node:stream/consumers";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Tokens } from "../../api/caller.ts";
@@ -410,8 +410,15 @@ describe("Health", () => {
 
   it("shows metrics to this machine, and to nobody who was forwarded", async () => {
     expect((await call("GET", "/metrics")).body).toContain("tallywire_frames_total");
-    for (const header of ["x-forwarded-for", "forwarded"])
+    for (const header of ["x-forwarded-for", "forwarded", "via", "x-real-ip", "cf-connecting-ip", "x-forwarded-host"])
       expect((await call("GET", "/metrics", undefined, { [header]: "10.0.0.1" })).status).toBe(403);
+    // A page elsewhere whose name was made to point here.
+    expect((await call("GET", "/metrics", undefined, { origin: "http://evil.example" })).status).toBe(403);
+    const rebound = await new Promise((resolve) => {
+      const url = new URL(`${served.url}/metrics`);
+      request(url, { headers: { host: `evil.example:${url.port}` } }, ({ statusCode }) => resolve(statusCode)).end();
+    });
+    expect(rebound).toBe(403);
     await served.close();
     served = await serveCore(core, { metricsAuth: "prometheus:pass word" });
     const basic = (text: string) => ({ authorization: `Basic ${Buffer.from(text).toString("base64")}` });
