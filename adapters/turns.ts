@@ -1,52 +1,71 @@
-/** No more statements at once than the other side takes: a bounded line, and nobody stands in it for long. */
+/** No more at once than the other side takes: a bounded line in which turns go round between tenants, and nobody stands in it for long. */
+import { createFairLine, type Whose } from "../domain/fair-line.ts";
 import { AdapterError } from "../domain/ports.ts";
 
-type Waiting = { readonly go: () => void };
+type Waiting = { readonly go: () => void; readonly leave: (why: string) => void };
 
 type Turns = {
+  /** Who is busy, in words for a refusal. */
+  readonly of: string;
   readonly atOnce: number;
-  /** Who may wait, and for how long; without it everybody may, as long as it takes. */
+  /** How many of these may be of one tenant; without it all. */
+  readonly atOnceOfOne?: number;
+  /** How many may wait, and for how long; without it everybody may, as long as it takes. */
   readonly line?: { readonly most: number; readonly waitMs: number };
 };
 
-/** Refuses with `unavailable`, retryable: whom the line has no room for, and who stood in it for `waitMs`. */
-export const turns = ({ atOnce, line: bounds }: Turns) => {
-  const line = new Set<Waiting>();
+/**
+ * Whose the work is goes with it; undefined: ours, which goes first. Refuses with `unavailable`, retryable: whom the line has no room for,
+ * and who stood in it for `waitMs`.
+ */
+export const turns = ({ of, atOnce, atOnceOfOne = atOnce, line: bounds }: Turns) => {
+  const line = createFairLine<Waiting>(bounds?.most ?? Number.POSITIVE_INFINITY);
+  const running = new Map<Whose, number>();
   let busy = 0;
-  const refusal = (why: string): AdapterError => new AdapterError("unavailable", `The warehouse is busy: ${why}.`, { retryable: true });
-  const myTurn = (): Promise<void> => {
-    if (busy < atOnce) {
-      busy += 1;
+  const refusal = (why: string): AdapterError => new AdapterError("unavailable", `${of} is busy: ${why}.`, { retryable: true });
+  const may = (whose: Whose): boolean => whose === undefined || (running.get(whose) ?? 0) < atOnceOfOne;
+  const begin = (whose: Whose): void => {
+    busy += 1;
+    running.set(whose, (running.get(whose) ?? 0) + 1);
+  };
+  const myTurn = (whose: Whose): Promise<void> => {
+    if (busy < atOnce && may(whose)) {
+      begin(whose);
       return Promise.resolve();
     }
-    if (bounds !== undefined && line.size >= bounds.most) return Promise.reject(refusal(`${bounds.most} questions wait already`));
     return new Promise((resolve, reject) => {
       const late = (waitMs: number): void => {
-        line.delete(one);
-        reject(refusal(`no turn within ${waitMs} ms`));
+        line.leave(one, whose);
+        one.leave(`no turn within ${waitMs} ms`);
       };
-      const leave = bounds === undefined ? undefined : setTimeout(late, bounds.waitMs, bounds.waitMs);
+      const timer = bounds === undefined ? undefined : setTimeout(late, bounds.waitMs, bounds.waitMs);
       const one: Waiting = {
         go: () => {
-          clearTimeout(leave);
-          line.delete(one);
+          clearTimeout(timer);
+          begin(whose);
           resolve();
         },
+        leave: (why) => {
+          clearTimeout(timer);
+          reject(refusal(why));
+        },
       };
-      line.add(one);
+      line.join(one, whose)?.leave(`${bounds?.most} wait already`);
     });
   };
-  const next = (): void => {
-    const [first] = line;
-    if (first === undefined) busy -= 1;
-    else first.go();
+  const end = (whose: Whose): void => {
+    busy -= 1;
+    const left = (running.get(whose) ?? 0) - 1;
+    if (left > 0) running.set(whose, left);
+    else running.delete(whose);
+    line.next(may)?.go();
   };
-  return async <T>(work: () => Promise<T>): Promise<T> => {
-    await myTurn();
+  return async <T>(whose: Whose, work: () => Promise<T>): Promise<T> => {
+    await myTurn(whose);
     try {
       return await work();
     } finally {
-      next();
+      end(whose);
     }
   };
 };

@@ -19,6 +19,7 @@ import { turns } from "./turns.ts";
 const RESTART_WAIT_MS = 3_000;
 /** How long an insert is waited for before it is sent once more; then twice as long each time. */
 const INSERT_MS = 8_000;
+const WAREHOUSE = "The warehouse";
 
 /** The engine in a process of its own, its data in `dir`. Throws AdapterError `in-use`, `unavailable`. */
 export const openChdb = async (options: ChdbOptions): Promise<Warehouse & { readonly pid: () => number | undefined }> => {
@@ -56,12 +57,12 @@ export const openChdb = async (options: ChdbOptions): Promise<Warehouse & { read
       }
     }
   };
-  // The library answers bound questions one after another: so they stand in a line here, where it can be bounded.
+  // The library answers bound questions one after another: so they stand in a line here, where it can be bounded and is fair to tenants.
   // Inserts and definitions have sessions of their own and pass it by.
-  const inTurn = turns({ atOnce: 1, line: { most: limits.waitingQuestions, waitMs: querySeconds * 1000 } });
+  const inTurn = turns({ of: WAREHOUSE, atOnce: 1, line: { most: limits.waitingQuestions, waitMs: querySeconds * 1000 } });
   const through: Through = (statement, work) => {
     const sent = () => engine.watched(() => again(statement, () => work(door, {})));
-    return statement.doing === "ask" ? inTurn(sent) : sent();
+    return statement.doing === "ask" ? inTurn(statement.tenant, sent) : sent();
   };
   const close = async (): Promise<void> => {
     await Promise.all([door.asking.close(), door.defining.close()]);
@@ -87,21 +88,21 @@ const dialectOf = (place: Place, quorum: string): Dialect => {
   };
 };
 
-/** Statements take turns at the connections, so that none waits for one unseen. One table of a cluster takes one insert at a time. */
+/** Statements take turns at the connections, so that none waits for one unseen; questions by tenant. One table of a cluster takes one insert at a time. */
 const lines = (querySeconds: number, { cluster }: Place) => {
   const atOnce = limits.warehouseConnections;
-  const asking = turns({ atOnce, line: { most: limits.waitingQuestions, waitMs: querySeconds * 1000 } });
-  const inserting = turns({ atOnce });
+  const asking = turns({ of: WAREHOUSE, atOnce, line: { most: limits.waitingQuestions, waitMs: querySeconds * 1000 } });
+  const inserting = turns({ of: WAREHOUSE, atOnce });
   const tables = new Map<string, ReturnType<typeof turns>>();
   const ofTable = (table: string): ReturnType<typeof turns> => {
-    const line = tables.get(table) ?? turns({ atOnce: 1 });
+    const line = tables.get(table) ?? turns({ of: WAREHOUSE, atOnce: 1 });
     tables.set(table, line);
     return line;
   };
   return <T>(statement: Statement, work: () => Promise<T>): Promise<T> => {
-    if (statement.doing === "ask") return asking(work);
+    if (statement.doing === "ask") return asking(statement.tenant, work);
     if (statement.doing === "define") return work();
-    return cluster === undefined ? inserting(work) : ofTable(statement.table)(() => inserting(work));
+    return cluster === undefined ? inserting(undefined, work) : ofTable(statement.table)(undefined, () => inserting(undefined, work));
   };
 };
 

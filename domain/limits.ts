@@ -64,7 +64,7 @@ export const limits = {
   readyMs: 1500,
   /** Seconds a question may compute. */
   querySeconds: 30,
-  /** Questions that wait for the warehouse, none longer than `querySeconds`: more are answered 503. */
+  /** Questions that wait for the warehouse, none longer than `querySeconds`; turns go round between tenants. More are answered 503. */
   waitingQuestions: 100,
   /** Connections to a ClickHouse server for questions, as many for inserts and as many for definitions. */
   warehouseConnections: 16,

@@ -19,7 +19,8 @@ const ASKING = {
 /** One client for each kind, so that none waits for another's connections. */
 export type Door = { readonly asking: ClickHouseClient; readonly inserting: ClickHouseClient; readonly defining: ClickHouseClient };
 export type Statement =
-  | { readonly doing: "ask" }
+  /** `tenant`: whose question it is; undefined for the keeping of books. */
+  | { readonly doing: "ask"; readonly tenant: string | undefined }
   | { readonly doing: "insert"; readonly table: string }
   /** `repeatable`: twice is as good as once. */
   | { readonly doing: "define"; readonly repeatable: boolean };
@@ -47,6 +48,9 @@ export const PLAIN: Dialect = {
 
 const REPEATABLE = /^(CREATE (TABLE|DATABASE) IF NOT EXISTS|CREATE OR REPLACE|DROP (TABLE|DATABASE) IF EXISTS|TRUNCATE)\b/;
 
+/** A question of a tenant bears it, always under this name. */
+const tenantOf = ({ tenant }: Readonly<Record<string, Param>>): string | undefined => (typeof tenant === "string" ? tenant : undefined);
+
 export const warehouseOver = (
   through: Through,
   close: () => Promise<void>,
@@ -55,7 +59,7 @@ export const warehouseOver = (
 ): Warehouse => {
   const settings = { ...ASKING, max_execution_time: querySeconds, ...dialect.asking };
   const select = <R>(query: string, query_params: Readonly<Record<string, Param>>): Promise<readonly R[]> =>
-    through({ doing: "ask" }, async ({ asking }, sent) => {
+    through({ doing: "ask", tenant: tenantOf(query_params) }, async ({ asking }, sent) => {
       const answer = await asking.query({ query, query_params, format: "JSONEachRow", clickhouse_settings: settings, ...sent });
       const giveUp = (): void => answer.close();
       sent.abort_signal?.addEventListener("abort", giveUp, { once: true });

@@ -125,6 +125,24 @@ describe("a ClickHouse server", () => {
     expect(await numbers(warehouse, "busy")).toEqual([1]);
   });
 
+  it("asks one tenant's question while another has more than may wait, before the rest of these", async () => {
+    const warehouse = await open(server.url);
+    const heard = server.heard.length;
+    const ask = (tenant: string, n: number) =>
+      warehouse.select(`SELECT '${tenant}' AS who, {n:Int64} AS n, {tenant:String} AS tenant`, { n, tenant });
+    const { warehouseConnections, waitingQuestions } = limits;
+    const heavy = Array.from({ length: warehouseConnections + waitingQuestions }, (_, n) => ask("heavy", n));
+    const settled = Promise.allSettled(heavy);
+    const light = await Promise.all([0, 1].map((n) => ask("light", n)));
+    expect(light.flat()).toMatchObject([{ who: "light" }, { who: "light" }]);
+    const refused = (await settled).filter(({ status }) => status === "rejected");
+    expect(refused).toMatchObject(light.map(() => ({ reason: { code: "unavailable", retryable: true } })));
+    const order = server.heard.slice(heard).flatMap((text) => /^SELECT '(\w+)'/.exec(text)?.[1] ?? []);
+    expect(order).toHaveLength(warehouseConnections + waitingQuestions);
+    // What is sent at one instant may arrive in another order.
+    expect(order.lastIndexOf("light")).toBeLessThan(2 * warehouseConnections + 4);
+  });
+
   it("gives up a connection that went silent, and sends the insert over another", { timeout: 60_000 }, async () => {
     const note = noted();
     const proxy = await startTcpProxy({ seed: 1, to: server.port });

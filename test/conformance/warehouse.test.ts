@@ -119,6 +119,27 @@ describe("the embedded warehouse under a question that takes too long", () => {
       expect(refusal).toMatchObject({ reason: { code: "unavailable", retryable: true } });
   });
 
+  it("answers one tenant's question while another asks more than may wait, and before the rest of these", async () => {
+    const order: string[] = [];
+    const ask = (tenant: string, n: number) =>
+      warehouse.select("SELECT {n:Int64} AS n, {tenant:String} AS tenant", { n, tenant }).then(
+        () => void order.push(tenant),
+        (error: AdapterError) => {
+          expect(error).toMatchObject({ code: "unavailable", retryable: true });
+          order.push(`${tenant} refused`);
+        },
+      );
+    const heavy = Array.from({ length: limits.waitingQuestions + 6 }, (_, n) => ask("heavy", n));
+    const light = Array.from({ length: 3 }, (_, n) => ask("light", n));
+    const books = warehouse.select("SELECT {n:Int64} AS n", { n: 1 }).then(() => void order.push("books"));
+    await Promise.all([...heavy, ...light, books]);
+    const answered = order.filter((who) => !who.endsWith("refused"));
+    expect(answered.slice(0, 8)).toEqual(["heavy", "books", "heavy", "light", "heavy", "light", "heavy", "light"]);
+    expect(answered).toHaveLength(1 + limits.waitingQuestions);
+    // Five had no place, and four gave theirs up.
+    expect(order.filter((who) => who === "heavy refused")).toHaveLength(5 + 4);
+  });
+
   it("is killed and started again when it hangs without dying; what waited is answered", async () => {
     const hung = warehouse.pid() as number;
     process.kill(hung, "SIGSTOP");
