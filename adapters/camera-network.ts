@@ -27,14 +27,16 @@ const NEVER = [
   "::",
   "169.254.0.0/16", // link-local; clouds give out credentials there
   "fe80::/10",
+  "fec0::/10", // what local to a site once was
   "224.0.0.0/4", // multicast
   "ff00::/8",
   "255.255.255.255", // broadcast
   "64:ff9b:1::/48", // IPv4 behind a translator whose form is not known here
+  "192.0.0.0/24", // kept for protocols; a cloud gives out credentials there
+  "100::/64", // what is sent there is thrown away
   // Where clouds give out credentials besides.
   "100.100.100.200",
   "168.63.129.16",
-  "192.0.0.192",
   "fd00:c1::a9fe:a9fe",
   "fd00:ec2::254",
   "fd20:ce::254",

@@ -40,6 +40,11 @@ export const metrics = {
     help: "Cameras whose machines were stopped by a defect and wait to be redefined.",
     labels: [],
   },
+  tallywire_sealed_with_older_keys: {
+    kind: "gauge",
+    help: "Addresses of cameras that are not sealed with the key that seals now.",
+    labels: [],
+  },
   tallywire_partitions: { kind: "gauge", help: "Partitions this process has, by role.", labels: ["role"] },
   tallywire_lag_frames: {
     kind: "gauge",

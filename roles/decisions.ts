@@ -1,11 +1,12 @@
 /** Roles ingest and api: decisions are stored, and those about cameras copied into the facts. Several relays copy the same; engines take each once. */
 import { randomUUID } from "node:crypto";
 import { partitionOf } from "../domain/ids.ts";
-import type { EventStore } from "../domain/ports.ts";
+import type { Decided, EventStore } from "../domain/ports.ts";
 import type { Registry } from "../domain/registry.ts";
 import { type Audit, createAudit } from "../ingest/audit.ts";
 import type { Urls } from "../ingest/camera-url.ts";
 import { type Cameras, createCameras } from "../ingest/decide.ts";
+import { countOlderKeys } from "../ingest/older-keys.ts";
 import { createRegistry } from "../ingest/registry.ts";
 import { createRelay } from "../ingest/relay.ts";
 import type { World } from "./world.ts";
@@ -21,10 +22,15 @@ export type Decisions = {
 export const startDecisions = (
   store: EventStore,
   urls: Urls,
-  { logs: { facts }, limits, sensors, clock, journal, stop }: World,
+  { logs: { facts }, limits, sensors, clock, journal, meter, stop }: World,
 ): Decisions => {
   const audit = createAudit(store);
-  const relay = createRelay({ store, facts, clock, journal, tell: audit.note });
+  const countKeys = countOlderKeys(urls.vault, meter);
+  const tell = (event: Decided): void => {
+    audit.note(event);
+    countKeys(event);
+  };
+  const relay = createRelay({ store, facts, clock, journal, tell });
   const folding = { store, relay, clock, ids: randomUUID };
   const cameras = createCameras({
     ...folding,

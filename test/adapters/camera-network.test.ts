@@ -58,12 +58,39 @@ describe("where cameras may be", () => {
     "[2001:0:1:2:3:4:5601:5601]",
     "[::ffff:0.0.0.0]",
     "100.100.100.200",
+    "192.0.0.1",
+    "192.0.0.192",
+    "192.0.0.255",
+    "[::ffff:192.0.0.1]",
+    "[64:ff9b::c000:1]",
+    "[fec0::1]",
+    "[feff:ffff::1]",
+    "[100::1]",
+    "[100::ffff:ffff:ffff:ffff]",
     "[fd00:ec2::254]",
     "[fd20:ce::254]",
   ])(
-    "is never link-local, unspecified, multicast, broadcast or where a cloud gives out credentials, whatever is allowed: %s",
+    "is never link-local, site-local, unspecified, multicast, broadcast, discarded or where a cloud gives out credentials, whatever is allowed: %s",
     async (text) => {
-      expect(await network([...ALL, ...LOCAL, "169.254.0.0/16", "fe80::/10", "fd00:ec2::254"]).addresses(host(text))).toEqual(NOT_ALLOWED);
+      expect(
+        await network([
+          ...ALL,
+          ...LOCAL,
+          "169.254.0.0/16",
+          "192.0.0.0/24",
+          "fe80::/10",
+          "fec0::/10",
+          "100::/64",
+          "fd00:ec2::254",
+        ]).addresses(host(text)),
+      ).toEqual(NOT_ALLOWED);
+    },
+  );
+
+  it.each(["192.0.1.1", "191.255.255.255", "[100:0:0:1::1]", "[ff:ffff::1]", "[fe00::1]"])(
+    "is what stands beside those, where it is allowed: %s",
+    async (text) => {
+      expect(await network(ALL).addresses(host(text))).toHaveLength(1);
     },
   );
 

@@ -205,4 +205,20 @@ describe("A camera", () => {
     await must("DELETE", "/v2/api/cameras/gate");
     expect((await must("POST", "/v2/api/cameras", { id: "gate" })).body.channel).toBeGreaterThan(before.at(-1).channel);
   });
+
+  it("is counted among those of an older key until its address is written in full once more", async () => {
+    const address = { rtsp_url: `rtsp://admin:${CANARY}@192.168.7.8/stream` };
+    await must("POST", "/v2/api/cameras", { id: "dock", ...address });
+    await server.stop();
+    server = await startServer({
+      data,
+      env: { ...env, TALLYWIRE_SECRET_KEY: `a newer key of thirty-two bytes or more,${env.TALLYWIRE_SECRET_KEY}` },
+    });
+    const older = async () => /^tallywire_sealed_with_older_keys (\d+)$/m.exec(await (await fetch(`${server.url}/metrics`)).text())?.[1];
+    await expect.poll(older, { timeout: 5000 }).toBe("1");
+    await must("PATCH", "/v2/api/cameras/dock", { rtsp_url: "rtsp://admin:***@192.168.7.8/stream" });
+    expect(await older()).toBe("1");
+    await must("PATCH", "/v2/api/cameras/dock", address);
+    expect(await older()).toBe("0");
+  });
 });

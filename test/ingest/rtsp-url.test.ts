@@ -38,7 +38,7 @@ describe("the address of a camera", () => {
     ["rtsp://us%40er:se%3Acr%2Fet@host/", "rtsp://us%40er:***@host/"],
     ["rtsp://user:secret@[fd00::1]:554/a", "rtsp://user:***@[fd00::1]:554/a"],
     ["rtsp://h/live?user=a&password=secret", "rtsp://h/live?user=a&password=***"],
-    ["rtsp://h/live?a=1&PassWd=secret&channel=2&subtype=0", "rtsp://h/live?a=1&PassWd=***&channel=2&subtype=0"],
+    ["rtsp://h/live?ch=1&PassWd=secret&channel=2&subtype=0", "rtsp://h/live?ch=1&PassWd=***&channel=2&subtype=0"],
     ["rtsp://h/live?token=secret&what=ever", "rtsp://h/live?token=***"],
     ["rtsp://h/live?p%61ss=secret", "rtsp://h/live?p%61ss=***"],
     ["rtsp://h/live?pass%3Dsecret", "rtsp://h/live?pass%3D***"],
@@ -48,21 +48,68 @@ describe("the address of a camera", () => {
       "rtsp://h/user=admin_password=***_channel=1_stream=0.sdp?real_stream",
     ],
     ["rtsp://h/user=admin&password=xyz&channel=1", "rtsp://h/user=admin&password=***&channel=1"],
-    ["rtsp://h/api_key=secret/live", "rtsp://h/api_key=***"],
+    ["rtsp://h/api_key=secret/live", "rtsp://h/api_key=***/live"],
     ["rtsp://h/pass_word=secret", "rtsp://h/pass_word=***"],
     ["rtsp://h/live;sig=secret", "rtsp://h/live;sig=***"],
-    ["rtsp://h/tokens/channel=1?key&stream=2", "rtsp://h/tokens/channel=1?key&stream=2"],
+    ["rtsp://h/tokens/channel=1?key&stream=2", "rtsp://h/tokens/channel=1?***&stream=2"],
+    ["rtsp://h/live?3f9c", "rtsp://h/live?***"],
+    // A token in base64, and what else is no name.
+    ["rtsp://h/live?c2VjcmV0==&channel=1", "rtsp://h/live?***&channel=1"],
+    ["rtsp://h/live?se$cret:a", "rtsp://h/live?***"],
+    [`rtsp://h/live?${"a".repeat(65)}=b`, "rtsp://h/live?***"],
+    ["rtsp://h/live?user=a/secret", "rtsp://h/live?user=a/***"],
+    ["rtsp://h/live?tcp/secret", "rtsp://h/live?tcp/***"],
+    ["rtsp://h/user=a;secret", "rtsp://h/user=a;***"],
+    ["rtsp://h/live?loginuse=admin&loginpas=secret", "rtsp://h/live?loginuse=admin&loginpas=***"],
+    ["rtsp://h/live?u=admin&p=secret", "rtsp://h/live?u=***"],
+    ["rtsp://h/live?login=admin:secret&channel=2", "rtsp://h/live?login=***&channel=2"],
+    ["rtsp://h/live?login=admin%3Asecret", "rtsp://h/live?login=***"],
+    ["rtsp://h/live?channel=1%26pw%3Dsecret", "rtsp://h/live?channel=***"],
+    [`rtsp://h/live?profile=${"a".repeat(33)}`, "rtsp://h/live?profile=***"],
+    ["rtsp://h/admin:secret/ch1", "rtsp://h/admin:***/ch1"],
+    ["rtsp://h/admin:secret/ch1?channel=2&subtype=1", "rtsp://h/admin:***/ch1?channel=2&subtype=1"],
+    ["rtsp://h/admin:se/cret", "rtsp://h/admin:***"],
+    ["rtsp://h/password:secret", "rtsp://h/password:***"],
+    ["rtsp://h/admin%3Asecret/live", "rtsp://h/admin%3A***/live"],
+    ["rtsp://h/admin%25253Asecret", "rtsp://h/admin%25253A***"],
+    ["rtsp://h/live?password%253Dsecret", "rtsp://h/live?password%253D***"],
+    ["rtsp://h/live?password%25%33%44secret", "rtsp://h/live?password%25%33%44***"],
+    // One letter of a password, and the rest of it looks like a channel.
+    ["rtsp://h/live?password=x&channel=secret", "rtsp://h/live?password=***"],
+    ["rtsp://h/live?password=x&channel=1234", "rtsp://h/live?password=***"],
+    ["rtsp://h/live?password=x&channel=123", "rtsp://h/live?password=***&channel=123"],
+    ["rtsp://h/live?password=1&channel=1&channel=1", "rtsp://h/live?password=***&channel=1"],
+    ["rtsp://h/live?password=x*&channel=1", "rtsp://h/live?password=***"],
+    ["rtsp://h/my_channel=secret", "rtsp://h/my_channel=***"],
+    ["rtsp://h/user=a_secret_channel=1", "rtsp://h/user=***_channel=1"],
+    ["rtsp://h/user=a,key=secret", "rtsp://h/user=a,key=***"],
+    ["rtsp://a%3Asecret:x@h/", "rtsp://***:***@h/"],
+    [`rtsp://${"a".repeat(33)}:x@h/`, "rtsp://***:***@h/"],
     ["rtsp://h/password=_channel=1", "rtsp://h/password=***"],
     [
       "rtsp://h/Streaming/Channels/101?transportmode=unicast&profile=p1",
       "rtsp://h/Streaming/Channels/101?transportmode=unicast&profile=p1",
     ],
-    ...["pwd", "AUTH", "access_token", "x-signature", "credentials", "client_secret", "psw"].map((name) => [
-      `rtsp://h/live?${name}=secret`,
-      `rtsp://h/live?${name}=***`,
-    ]),
+    ...[
+      ..."pwd AUTH access_token x-signature credentials client_secret psw".split(" "),
+      ..."ps pin psk session ticket code hash kennwort mat_khau contrase%C3%B1a p k %63hannel".split(" "),
+    ].map((name) => [`rtsp://h/live?${name}=secret`, `rtsp://h/live?${name}=***`]),
   ])("is masked: %s", (text, shown) => {
     expect(masked(text as string)).toBe(shown);
+  });
+
+  it.each([
+    ..."/live/ch1 /Streaming/Channels/101 /axis-media/media.amp /h264Preview_01_main /ch0_0.h264 /11 /a%20b /live,1".split(" "),
+    "/cam/realmonitor?channel=1&subtype=0&unicast=true&proto=Onvif",
+    "/axis-media/media.amp?videocodec=h264&camera=1&resolution=640x480&fps=25",
+    "/profile2/media.smp?profile=Profile_1&stream_type=0&",
+    "/MediaInput/h264/stream_1?tcp",
+    "/user=admin_channel=2_stream=0.sdp?real_stream",
+    "/live?CHANNELNO=3&",
+    "?user=",
+    "",
+  ])("is shown as it is where nothing in it may be a secret: %s", (rest) => {
+    expect(masked(`rtsp://host${rest}`)).toBe(`rtsp://host${rest}`);
   });
 
   it.each([
@@ -112,6 +159,9 @@ describe("the address of a camera", () => {
     [`rtsp://${"a".repeat(64)}/`, /neither a name nor/],
     [`rtsp://${"a.".repeat(127)}/`, /neither a name nor/],
     ["rtsp://host/[a]", /brackets after/],
+    ["rtsp://host/live/***", /secret itself/],
+    ["rtsp://us***er:a@host/", /secret itself/],
+    ["rtsp://user:a****@host/", /secret itself/],
   ])("is refused when it is ambiguous or malformed: %j", (text, why) => {
     expect(flaw(text)).toMatch(why);
   });
@@ -123,7 +173,13 @@ describe("the address of a camera", () => {
   });
 
   it("is told from its masked form, and that form with another host is refused rather than kept as the password", () => {
-    for (const text of ["rtsp://u:secret@h/", "rtsp://secret@h/", "rtsp://h/?key=secret", "rtsp://h/password=secret_channel=1"]) {
+    for (const text of [
+      "rtsp://u:secret@h/",
+      "rtsp://secret@h/",
+      "rtsp://h/?key=secret",
+      "rtsp://h/password=secret_channel=1",
+      "rtsp://h/a:secret/ch1",
+    ]) {
       // So a mask that is written back cannot be taken for an address.
       expect(flaw(masked(text))).toMatch(/secret itself/);
       expect(flaw(masked(text).replace("h/", "other/"))).toMatch(/secret itself/);
@@ -150,8 +206,14 @@ describe("a password", () => {
     (word) => `rtsp://cam.example/live?token=${encodeURIComponent(word)}&channel=1`,
     (word) => `rtsp://cam.example/user=admin_password=${word}_channel=1_stream=0.sdp`,
     (word) => `rtsp://cam.example/user=admin&passwd=${encodeURIComponent(word)}&channel=1`,
+    (word) => `rtsp://cam.example/admin:${word}/ch1`,
+    (word) => `rtsp://cam.example/admin%253A${encodeURIComponent(encodeURIComponent(word))}/live?channel=1`,
+    (word) => `rtsp://cam.example/live?login=admin:${word}`,
+    (word) => `rtsp://cam.example/live?${word}`,
+    (word) => `rtsp://cam.example/live?password%253D${encodeURIComponent(encodeURIComponent(word))}`,
   ];
-  const around = places.map((place) => place("")).join(" ");
+  // With the mask where passwords stand: one that is `word=*` would be found there.
+  const around = places.map((place) => place("***")).join(" ");
 
   it("stands in no masked form, no error, no JSON and no inspection, whatever it is and wherever it stands", () => {
     const heard = { taken: 0, refused: 0 };
@@ -174,6 +236,42 @@ describe("a password", () => {
     );
     expect(heard.taken).toBeGreaterThan(500);
     expect(heard.refused).toBeGreaterThan(500);
+  });
+
+  it("shows no part of itself, whatever its name is, in the query and in the path, with what surrounds it or without", () => {
+    const letters = (from: string, minLength: number, maxLength: number) =>
+      fc.string({ minLength, maxLength, unit: fc.constantFrom(...from) });
+    const names = fc.oneof(
+      letters("abcdefghijklmnopqrstuvwxyz", 1, 12),
+      letters("abcXYZ019_-.~!$'()*+,:=", 1, 12),
+      letters("abcXYZ019", 1, 5).map((text) => [...text].map((one) => `%${one.charCodeAt(0).toString(16)}`).join("")),
+      fc.string({ minLength: 1, maxLength: 6, unit: "grapheme" }).map(encodeURIComponent),
+      fc.tuple(letters("abcXYZ", 1, 4), fc.constantFrom("channel", "stream", "user")).map((both) => both.join("_")),
+    );
+    const name = names.map((text) => text.replaceAll(/[QWZJKV]/g, "x"));
+    const mark = fc.constantFrom("=", ":", "%3D", "%3a", "%253D", "%25253A", "%25%33%44");
+    const before = fc.constantFrom("/", "/live?", "/live?channel=1&", "/live/user=admin&", "/live/user=admin_", "/x;", "/a/b/");
+    const after = fc.constantFrom("", "&channel=1", "_channel=1_stream=0.sdp?real_stream", "/ch1", "/live?subtype=1", "&what=ever");
+    // Of no letters that addresses are made of here, so that a part of it is known wherever it is.
+    const word = letters("QWZJKV&/?;,_+-.~'$!", 1, 24);
+    // Those the house shows: their values are no passwords.
+    const known =
+      /^(?:ch|chn|chan|chid|cam|inst|input|source|track|line|type|user|usr|login|codec|width|height|fps|audio|video|tcp|udp|rtp|proto)$/i;
+    let taken = 0;
+    fc.assert(
+      fc.property(before, name, mark, word, after, (ahead, named, marked, secret, behind) => {
+        fc.pre(!known.test(named.replaceAll(/[_-]/g, "")));
+        const found = readRtspUrl(`rtsp://cam.example${ahead}${named}${marked}${secret}${behind}`);
+        expect(found instanceof RtspUrl ? found.masked : found.flaw).not.toMatch(/[QWZJKV]/);
+        if (found instanceof RtspUrl) {
+          expect(found.masked).toContain("***");
+          expect(readRtspUrl(found.masked)).toHaveProperty("flaw");
+          taken += 1;
+        }
+      }),
+      { numRuns: 5000 },
+    );
+    expect(taken).toBeGreaterThan(2000);
   });
 
   it("is masked in every address of the canary, and kept in what is connected to", () => {

@@ -288,6 +288,20 @@ export const mutants: readonly Mutant[] = [
     tests: ["test/adapters/vault.test.ts"],
   },
   {
+    name: "the offsets in a cursor are in clear",
+    file: "api/cursor.ts",
+    find: 'return createCipheriv("aes-256-ctr", key, begin).update(contents);',
+    replace: "return Buffer.from(contents);",
+    tests: ["test/surfaces/cursor.test.ts"],
+  },
+  {
+    name: "a cursor is also another tenant's",
+    file: "api/cursor.ts",
+    find: "JSON.stringify([tenant, question])",
+    replace: 'JSON.stringify(["", question])',
+    tests: ["test/surfaces/cursor.test.ts"],
+  },
+  {
     name: "one allowed address of a camera's host is enough",
     file: "adapters/camera-network.ts",
     find: "known.length === found.length",
@@ -303,9 +317,16 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "the rest of a password that holds an & is shown",
-    file: "ingest/rtsp-url.ts",
-    find: 'const tail = KNOWN_TAIL.exec(rest.slice(from))?.[0] ?? "";',
-    replace: 'const tail = /[&_].*$/.exec(rest.slice(from))?.[0] ?? "";',
+    file: "ingest/rtsp-mask.ts",
+    find: "secret.slice(lengthOfSecret(secret))",
+    replace: "secret.slice(/[&_]/.exec(secret)?.index ?? secret.length)",
+    tests: ["test/ingest/rtsp-url.test.ts"],
+  },
+  {
+    name: "a value whose name nobody knows is shown",
+    file: "ingest/rtsp-mask.ts",
+    find: "return PICTURE.has(name) || HARMLESS.has(name);",
+    replace: 'return !/pass|pw|token|key|secret/.test(name) && name !== "";',
     tests: ["test/ingest/rtsp-url.test.ts"],
   },
   {
