@@ -1,5 +1,6 @@
 /** `after=`: a query that waits until a write can be read. */
 import type { Reached } from "./core.ts";
+import type { Unreadable } from "./cursor.ts";
 import { unavailable, unprocessable } from "./problem.ts";
 import type { House } from "./surface.ts";
 
@@ -17,6 +18,11 @@ export const settle = async (house: House, tenant: string, after: string | undef
   if (!settled) throw unavailable("What was written is not readable yet. Ask again.");
 };
 
+const faults = {
+  forged: "was never given out here",
+  foreign: "belongs to another log",
+  outdated: "was given out by an earlier version",
+} as const satisfies Record<Unreadable, string>;
+
 /** What is wrong with a position or a cursor. */
-export const cursorFault = (why: "forged" | "foreign"): string =>
-  why === "foreign" ? "belongs to another log" : "was never given out here";
+export const cursorFault = (why: Unreadable): string => faults[why];

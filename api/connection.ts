@@ -45,7 +45,7 @@ export class Connection {
   #wanted: Wanted = { keys: new Set() };
   #subscription: Subscription | undefined;
   #catchUp: CatchUp | undefined;
-  /** A cursor of another log: announced after the acknowledgement. */
+  /** A cursor of another log or an earlier version: announced after the acknowledgement. */
   #foreign: string | undefined;
   /** Everything up to here has been handed to the socket. */
   #cursor: Tail;

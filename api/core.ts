@@ -52,7 +52,7 @@ export interface Core {
   settled(reached: Reached, what: "alerts" | "frames"): Promise<boolean>;
   readonly ask: Questions;
 
-  /** The logs' epoch, named in cursors: a cursor of another epoch is a gap. */
+  /** The logs' epoch, a secret: cursors are sealed with it, and one of another epoch is a gap. */
   readonly epoch: string;
   /** The oldest position kept in each partition of the derived log. */
   tailStart(): Promise<Tail>;

@@ -36,7 +36,10 @@ export type Feed<E> = AsyncIterable<Batch<E>>;
 export type From = Position | "start" | "end" | { readonly arrivedAt: Instant };
 
 export interface Log<E extends Fact | Derived> {
-  /** A name that changes when the log is made anew: positions of another epoch mean nothing here. */
+  /**
+   * A name that changes when the log is made anew: positions of another epoch mean nothing here.
+   * Random, at least 122 bits, and told no client: what clients are given of positions is sealed with it.
+   */
   readonly epoch: string;
   readonly partitions: number;
   /** Resolves when all are durable, with a position for each. Events of one camera keep their order. */
@@ -145,8 +148,8 @@ export type Unreachable = { readonly unreachable: string };
  * each connection, since names may come to mean another, and connect to the addresses that were answered.
  */
 export interface CameraNetwork {
-  /** `url` is rtsp or rtsps. The addresses its host stands for now, all of them allowed. */
-  addresses(url: string): Promise<readonly string[] | Unreachable>;
+  /** `url` is rtsp or rtsps, `whose` the tenant that asks. The addresses its host stands for now, all of them allowed. */
+  addresses(url: string, whose: string): Promise<readonly string[] | Unreachable>;
 }
 
 /** The keys that tokens are verified with, wherever they come from. */

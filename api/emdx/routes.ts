@@ -35,8 +35,11 @@
  *   either direction at least once, in CSV the direction `either`. The other modes do not have it.
  *   surfaces/counts: "of distinct objects say beside entries and exits who crossed in either direction"
  *   e2e/emdx: "are at least those of each direction and fewer than both together, and are those of the crossings"
- * - A position or cursor is checked but not sealed: whoever makes one up is shown nothing more.
- *   surfaces/cursor: "that are made up are believed only as far as they have a shape"
+ * - A position, cursor or page mark is sealed: it does not tell how much other tenants write.
+ *   surfaces/cursor: "tell nothing of the offsets in them: one more is another text altogether"
+ * - A cursor of a version that did not seal them is answered with a gap, a position or page mark of it with 422.
+ *   surfaces/socket: "tells a gap for an earlier version's cursor, whatever it says, and then what is live"
+ *   surfaces/emdx: "with a position or page mark of an earlier version or of another log are 422, and say so"
  * - The socket's filter is not optional: without one within 5 s it is closed with 4408.
  *   surfaces/socket: "is closed with 4408 where no filter comes in time"
  * - A plain socket gets revision 0 of an alert only.

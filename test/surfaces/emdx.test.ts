@@ -1,6 +1,8 @@
+import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { cursors } from "../../api/cursor.ts";
 import { initialCamera } from "../../domain/camera.ts";
-import { FakeCore } from "../support/core.ts";
+import { FakeCore, PARTITIONS } from "../support/core.ts";
 import { hall } from "../support/rule-inputs.ts";
 import { anAlert, declared, json, type Loose, type Served, serveCore } from "../support/surface.ts";
 
@@ -106,6 +108,19 @@ describe("alerts", () => {
   ])("with %s are 422", async (_, query) => {
     const body = await asDeclared("GET", "/alerts", await get(`/alerts?${query}`));
     expect(body).toMatchObject({ status: 422, title: "Unprocessable Entity", type: "about:blank" });
+  });
+
+  it("with a position or page mark of an earlier version or of another log are 422, and say so", async () => {
+    const later = cursors("later", PARTITIONS);
+    const inClear = (kind: number) => Buffer.concat([Buffer.of(kind), randomBytes(22)]).toString("base64url");
+    const told = [
+      [`after=${inClear(1)}`, "after: was given out by an earlier version"],
+      [`cursor=${inClear(3)}`, "cursor: was given out by an earlier version"],
+      [`after=${later.position("default", new Map([[0, 1]]))}`, "after: belongs to another log"],
+      [`cursor=${later.page("default", "/alerts\0a", { at: 1, id: "x" })}`, "cursor: belongs to another log"],
+    ] as const;
+    for (const [query, detail] of told)
+      expect(await asDeclared("GET", "/alerts", await get(`/alerts?sensorId=a&${query}`))).toMatchObject({ status: 422, detail });
   });
 
   it("are asked in both spellings, with an offset, and unknown parameters are ignored", async () => {

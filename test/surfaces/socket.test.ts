@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { WebSocket } from "ws";
 import type { Tokens } from "../../api/caller.ts";
 import { FakeCore } from "../support/core.ts";
+import { cursorInClear } from "../support/cursor.ts";
 import { anAlert, connect, type Loose, type Served, serveCore } from "../support/surface.ts";
 
 const everything = [
@@ -269,6 +270,28 @@ describe("tallywire.v1", () => {
     await again.until(() => idsOf(again.messages).length > 0);
     expect(idsOf(again.messages)).toEqual([live.id]);
     await app.close();
+  });
+
+  it("tells a gap for an earlier version's cursor, whatever it says, and then what is live", async () => {
+    core.raise(anAlert(), anAlert());
+    for (const told of [0, 1, 1_000_000]) {
+      const since = cursorInClear(
+        core.epoch,
+        "default",
+        core.end.map(() => told),
+      );
+      const peer = await v1(`${asQuery(everything)}&since=${since}`);
+      await peer.until(() => peer.messages.length === 2);
+      expect(peer.messages[1]).toEqual({ gap: { from: since, to: peer.messages[1].cursor }, cursor: expect.any(String) });
+      const live = anAlert();
+      core.raise(live);
+      await peer.until(() => idsOf(peer.messages).length > 0);
+      expect(idsOf(peer.messages)).toEqual([live.id]);
+      const again = await v1(`${asQuery(everything)}&since=${peer.messages[1].cursor}`);
+      await again.until(() => idsOf(again.messages).length > 0);
+      expect(idsOf(again.messages)).toEqual([live.id]);
+      for (const { socket } of [peer, again]) socket.close();
+    }
   });
 
   it("tells a gap after as many alerts as may be replayed", async () => {
