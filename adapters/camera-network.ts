@@ -2,10 +2,23 @@
 import { lookup as systemLookup } from "node:dns/promises";
 import { networkInterfaces } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Address, endsInNumber, holds, isLoopback, rangeOf, readAddress, spell, unmapped, v4Within } from "../domain/address.ts";
+import {
+  type Address,
+  endsInNumber,
+  holds,
+  isLoopback,
+  rangeOf,
+  readAddress,
+  spell,
+  unmapped,
+  v4Behind,
+  v4Within,
+} from "../domain/address.ts";
+import { keyText } from "../domain/envelope.ts";
 import { limits } from "../domain/limits.ts";
-import type { CameraNetwork, Unreachable } from "../domain/ports.ts";
+import { AdapterError, type CameraNetwork, type Unreachable } from "../domain/ports.ts";
 import { type RtspParts, readRtsp } from "../domain/rtsp.ts";
+import { turns } from "./turns.ts";
 
 /** Rejects, or answers with none, where a name has no address. */
 type Lookup = (host: string) => Promise<readonly string[]>;
@@ -19,6 +32,8 @@ export type CameraNetworkSettings = {
   readonly lookup?: Lookup;
   /** Milliseconds a lookup may take, waiting for others included. */
   readonly timeoutMs?: number;
+  /** Milliseconds a name that took longer is refused at once. */
+  readonly slowMs?: number;
 };
 
 /** No camera is there, whatever is allowed. */
@@ -38,7 +53,7 @@ const NEVER = [
   "100.100.100.200",
   "168.63.129.16",
   "fd00:c1::a9fe:a9fe",
-  "fd00:ec2::254",
+  "fd00:ec2::/32",
   "fd20:ce::254",
 ].map(rangeOf);
 
@@ -53,8 +68,12 @@ const TOO_SLOW: Unreachable = { unreachable: "looking up the host's name takes t
 
 const lookUp: Lookup = async (host) => (await systemLookup(host, { all: true, order: "verbatim" })).map(({ address }) => address);
 
-/** An IPv6 address that leads to an IPv4 address is judged as that one. */
-const meaningOf = (address: Address): Address => v4Within(address) ?? address;
+/** An IPv6 address that leads to an IPv4 address is judged as that one; one that may lead to it, as both. */
+const meaningsOf = (address: Address): readonly Address[] => {
+  const behind = v4Behind(address);
+  const meant = v4Within(address) ?? address;
+  return behind === undefined ? [meant] : [meant, behind];
+};
 
 const isOfThisMachine = (address: Address): boolean =>
   isLoopback(address) ||
@@ -65,49 +84,35 @@ const isOfThisMachine = (address: Address): boolean =>
 
 /** Throws nothing that is about the address: what cannot be had is said in the answer. A range that cannot be read is thrown at once. */
 export const openCameraNetwork = (settings: CameraNetworkSettings): CameraNetwork => {
-  const { ownPorts, lookup = lookUp, timeoutMs = limits.cameraLookupMs } = settings;
+  const { ownPorts, lookup = lookUp, timeoutMs = limits.cameraLookupMs, slowMs = limits.slowNameMs } = settings;
   const allowed = settings.allow.map(rangeOf);
   // Loopback is opened by who names it and nothing else: 0.0.0.0/0 is said by people who think of the outside.
   const [local, outside] = split(allowed, isLoopback);
-  const atOnce = inTurn(limits.cameraLookups);
+  const namesOf = lookedUp(lookup, timeoutMs, slowMs);
 
-  const isAllowed = (address: Address, port: number): boolean => {
-    const meaning = meaningOf(address);
+  const isAllowed = (meaning: Address, port: number): boolean => {
     if (NEVER.some((range) => holds(range, meaning))) return false;
     const ranges = isLoopback(meaning) ? local : outside;
     return ranges.some((range) => holds(range, meaning)) && !(ownPorts().includes(port) && isOfThisMachine(meaning));
   };
 
-  const resolved = async (host: string): Promise<readonly string[] | Unreachable> => {
-    const done = new AbortController();
-    const late = sleep(timeoutMs, TOO_SLOW, { signal: done.signal });
-    // Aborted when the answer is there.
-    late.catch(() => undefined);
-    try {
-      return await Promise.race([atOnce(() => lookup(host), done.signal), late]);
-    } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      return code === "ENOTFOUND" || code === "ENODATA" || code === "ERR_INVALID_ARG_VALUE" ? NO_ADDRESS : NOT_NOW;
-    } finally {
-      done.abort();
-    }
-  };
-
-  const addressesOf = async ({ host, isBracketed }: RtspParts): Promise<readonly (Address | undefined)[] | Unreachable> => {
+  const addressesOf = async ({ host, isBracketed }: RtspParts, whose: string): Promise<readonly (Address | undefined)[] | Unreachable> => {
     const literal = readAddress(host);
     if (literal !== undefined) return [literal];
     if (isBracketed || endsInNumber(host)) return NO_ADDRESS;
-    const found = await resolved(host);
+    const found = await namesOf(host, whose);
     return "unreachable" in found ? found : found.map(readAddress);
   };
 
   return {
-    async addresses(url) {
+    async addresses(url, whose) {
       const parts = readRtsp(url);
       if ("flaw" in parts) return NO_URL;
-      const found = await addressesOf(parts);
+      const found = await addressesOf(parts, whose);
       if ("unreachable" in found) return found;
-      const known = found.filter((address) => address !== undefined && isAllowed(address, parts.port)) as readonly Address[];
+      const known = found.filter(
+        (address) => address !== undefined && meaningsOf(address).every((meaning) => isAllowed(meaning, parts.port)),
+      ) as readonly Address[];
       if (found.length === 0) return NO_ADDRESS;
       return known.length === found.length ? [...new Set(known.map(plain))] : NOT_ALLOWED;
     },
@@ -122,22 +127,46 @@ const split = <T>(all: readonly T[], is: (one: T) => boolean): readonly [readonl
   all.filter((one) => !is(one)),
 ];
 
-/** So many at once; the others wait, and leave when nobody waits for them any more. */
-const inTurn = (most: number) => {
-  const waiting: (() => void)[] = [];
-  let running = 0;
-  return async <T>(work: () => Promise<T>, given: AbortSignal): Promise<T> => {
-    while (running >= most) await new Promise<void>((resolve) => waiting.push(resolve));
-    if (given.aborted) {
-      waiting.shift()?.();
-      throw given.reason;
-    }
-    running += 1;
+/**
+ * Names are looked up in turn between tenants, one of each at a time: what a tenant's server of names is slow at keeps nobody else waiting.
+ * A lookup cannot be ended: it keeps its place until it ends by itself.
+ */
+const lookedUp = (lookup: Lookup, timeoutMs: number, slowMs: number) => {
+  const { cameraLookups: atOnce, waitingCameraLookups: most } = limits;
+  const inTurn = turns({ of: "Looking up names", atOnce, atOnceOfOne: 1, line: { most, waitMs: timeoutMs } });
+  /** Until when. Each has kept a place for so long that they are few. */
+  const slow = new Map<string, number>();
+  const remember = (name: string): void => {
+    const now = performance.now();
+    for (const [other, until] of slow) if (until <= now) slow.delete(other);
+    slow.set(name, now + slowMs);
+  };
+  return async (host: string, whose: string): Promise<readonly string[] | Unreachable> => {
+    // By tenant: one does not learn what another asked for.
+    const name = keyText(whose, host.toLowerCase());
+    if ((slow.get(name) ?? 0) > performance.now()) return TOO_SLOW;
+    const done = new AbortController();
+    const late = sleep(timeoutMs, TOO_SLOW, { signal: done.signal });
+    // Aborted when the answer is there.
+    late.catch(() => undefined);
+    const look = async (): Promise<readonly string[]> => {
+      // Nobody waits for it any more.
+      done.signal.throwIfAborted();
+      const timer = setTimeout(remember, timeoutMs, name);
+      try {
+        return await lookup(host);
+      } finally {
+        clearTimeout(timer);
+      }
+    };
     try {
-      return await work();
+      return await Promise.race([inTurn(whose, look), late]);
+    } catch (error) {
+      if (error instanceof AdapterError) return TOO_SLOW;
+      const { code } = error as NodeJS.ErrnoException;
+      return code === "ENOTFOUND" || code === "ENODATA" || code === "ERR_INVALID_ARG_VALUE" ? NO_ADDRESS : NOT_NOW;
     } finally {
-      running -= 1;
-      waiting.shift()?.();
+      done.abort();
     }
   };
 };

@@ -129,6 +129,17 @@ export const v4Within = ({ family, value }: Address): Address | undefined => {
   return value > LOCAL && value <= 0xffff_ffffn ? { family: 4, value } : undefined;
 };
 
+const ISATAP = 0x5efen;
+/** Bits of an interface's name: whether it is one for the whole world. */
+const WORLDWIDE = 1n << 57n;
+
+/**
+ * The IPv4 address that a network with ISATAP would send to, whatever stands before it: `…:0:5efe:10.0.0.1`, `…:200:5efe:10.0.0.1`.
+ * Elsewhere the address is one as any other, so it is to be judged as both. Undefined where its last half has not that form.
+ */
+export const v4Behind = ({ family, value }: Address): Address | undefined =>
+  family === 6 && (BigInt.asUintN(64, value) & ~WORLDWIDE) >> 32n === ISATAP ? { family: 4, value: value & 0xffff_ffffn } : undefined;
+
 const LOOPBACK = ["127.0.0.0/8", "::1"].map(rangeOf);
 /** Whether an address, or a whole range, is this machine's for itself. */
 export const isLoopback = (one: Address | Range): boolean => LOOPBACK.some((range) => holds(range, one));

@@ -54,8 +54,12 @@ export const limits = {
   bucketSeconds: 86_400,
   /** Milliseconds it may take to learn what addresses the name of a camera's host stands for. */
   cameraLookupMs: 5000,
-  /** Names of cameras' hosts that are looked up at once: each takes a thread that files are written with, too. */
+  /** Names of cameras' hosts that are looked up at once, one of a tenant: each takes a thread that files are written with, too. */
   cameraLookups: 2,
+  /** Such names that wait for their turn, which goes round between tenants. */
+  waitingCameraLookups: 100,
+  /** Milliseconds a tenant's name that took longer than `cameraLookupMs` to look up is not looked up again. */
+  slowNameMs: 30_000,
   /** Milliseconds without a frame after which a camera is called offline. */
   silentMs: 60_000,
   /** Milliseconds a query waits for `after=`. */

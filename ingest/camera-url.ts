@@ -25,7 +25,7 @@ export const keepUrl = async (
   if ("flaw" in read) return kept !== undefined && given === kept.masked ? "kept" : refuse("invalid", FIELD, read.flaw);
   const about = keyText(key.tenant, key.camera);
   if (kept !== undefined && isSame({ vault, about, kept }, read.url)) return "kept";
-  const reached = await network.addresses(read.url);
+  const reached = await network.addresses(read.url, key.tenant);
   if ("unreachable" in reached) return refuse("invalid", FIELD, reached.unreachable);
   const sealed = vault.seal(read.url, about);
   if (sealed === undefined)

@@ -8,8 +8,11 @@ import { limits } from "../../domain/limits.ts";
 const DEFAULT = readConfig({}).RTSP_ALLOW;
 const ALL = ["0.0.0.0/0", "::/0"];
 const LOCAL = ["127.0.0.1/32", "::1"];
-const network = (allow: readonly string[], more: Partial<CameraNetworkSettings> = {}) =>
-  openCameraNetwork({ allow, ownPorts: () => [], ...more });
+/** Asked by one tenant unless another is named. */
+const network = (allow: readonly string[], more: Partial<CameraNetworkSettings> = {}) => {
+  const opened = openCameraNetwork({ allow, ownPorts: () => [], ...more });
+  return { addresses: (url: string, whose = "a tenant") => opened.addresses(url, whose) };
+};
 /** A fake DNS: what each name stands for. One that is not listed has no address. */
 const dns = (names: Readonly<Record<string, readonly string[]>>) => ({
   lookup: async (host: string) => {
@@ -19,6 +22,7 @@ const dns = (names: Readonly<Record<string, readonly string[]>>) => ({
   },
 });
 const NOT_ALLOWED = { unreachable: expect.stringMatching(/no camera may be at this address/) };
+const TOO_SLOW = { unreachable: expect.stringMatching(/too long/) };
 const host = (text: string): string => `rtsp://user:word@${text}/stream`;
 
 describe("where cameras may be", () => {
@@ -68,6 +72,9 @@ describe("where cameras may be", () => {
     "[100::1]",
     "[100::ffff:ffff:ffff:ffff]",
     "[fd00:ec2::254]",
+    "[fd00:ec2:1::23]",
+    "[fd12::5efe:a9fe:a9fe]",
+    "[fe80::5efe:a00:1]",
     "[fd20:ce::254]",
   ])(
     "is never link-local, site-local, unspecified, multicast, broadcast, discarded or where a cloud gives out credentials, whatever is allowed: %s",
@@ -132,6 +139,12 @@ describe("where cameras may be", () => {
     expect(await network(["127.0.0.1"]).addresses(host("127.0.0.2"))).toEqual(NOT_ALLOWED);
     expect(await network(["127.0.0.0/30"]).addresses(host("127.0.0.2"))).toEqual(["127.0.0.2"]);
     expect(await network(["127.0.0.0/8"]).addresses(host("[::1]"))).toEqual(NOT_ALLOWED);
+  });
+
+  it("is behind an address of ISATAP's form where both it and the IPv4 address in it are allowed", async () => {
+    expect(await network(DEFAULT).addresses(host("[fd12::5efe:a00:1]"))).toEqual(["fd12:0:0:0:0:5efe:a00:1"]);
+    for (const bad of ["[fd12::200:5efe:808:808]", "[fd12::5efe:127.0.0.1]", "[2001:db8::5efe:a00:1]"])
+      expect([bad, await network([...DEFAULT, ...LOCAL.slice(1)]).addresses(host(bad))]).toEqual([bad, NOT_ALLOWED]);
   });
 
   it("answers with addresses as they are connected to, each once", async () => {
@@ -238,9 +251,8 @@ describe("looking up a name", () => {
         ends.push(() => resolve(["10.0.0.1"]));
       });
     const asked = network(DEFAULT, { lookup, timeoutMs: 100 });
-    const tooSlow = { unreachable: expect.stringMatching(/too long/) };
     const names = Array.from({ length: limits.cameraLookups + 2 }, (_, at) => `cam${at}.example`);
-    expect(await Promise.all(names.map((name) => asked.addresses(host(name))))).toEqual(names.map(() => tooSlow));
+    expect(await Promise.all(names.map((name) => asked.addresses(host(name), name)))).toEqual(names.map(() => TOO_SLOW));
     expect(started).toEqual(names.slice(0, limits.cameraLookups));
     // One who waits still, behind those who do not any more: the first turn that is free goes on to him.
     const next = asked.addresses(host("next.example"));
@@ -251,9 +263,11 @@ describe("looking up a name", () => {
     expect(await next).toEqual(["10.0.0.1"]);
   });
 
-  it("is done for several at a time, each in its turn", async () => {
+  it("is done for several at a time, of a tenant for one, and turns go round between tenants", async () => {
     let [running, most] = [0, 0];
-    const lookup = async () => {
+    const started: string[] = [];
+    const lookup = async (name: string) => {
+      started.push(name.slice(0, 1));
       running += 1;
       most = Math.max(most, running);
       await sleep(5);
@@ -261,9 +275,58 @@ describe("looking up a name", () => {
       return ["10.0.0.1"];
     };
     const asked = network(DEFAULT, { lookup });
-    const all = await Promise.all(Array.from({ length: 20 }, (_, at) => asked.addresses(host(`cam${at}.example`))));
-    expect(all).toEqual(Array.from({ length: 20 }, () => ["10.0.0.1"]));
+    const all = (names: string, whose: (name: string) => string) =>
+      Promise.all([...names].map((name, at) => asked.addresses(host(`${name}${at}.example`), whose(name))));
+    expect(await all("aaaaaaaaaabbcc", (name) => name)).toEqual(Array.from({ length: 14 }, () => ["10.0.0.1"]));
     expect(most).toBe(limits.cameraLookups);
+    expect([started.indexOf("c") < 6, started.lastIndexOf("c") < 9, started.lastIndexOf("a")]).toEqual([true, true, 13]);
+    most = 0;
+    await all("aaaaa", () => "a tenant");
+    expect(most).toBe(1);
+  });
+
+  it("of one tenant's slow names keeps no other waiting", async () => {
+    const lookup = async (name: string) => (name.startsWith("slow") ? new Promise<never>(() => undefined) : ["10.0.0.1"]);
+    const asked = network(DEFAULT, { lookup, timeoutMs: 300 });
+    const slow = Array.from({ length: limits.waitingCameraLookups + 10 }, (_, at) => asked.addresses(host(`slow${at}.example`), "a"));
+    for (let at = 0; at < 5; at++) expect(await asked.addresses(host(`cam${at}.example`), "b")).toEqual(["10.0.0.1"]);
+    expect(await Promise.all(slow)).toEqual(slow.map(() => TOO_SLOW));
+    expect(await asked.addresses(host("cam.example"), "b")).toEqual(["10.0.0.1"]);
+  });
+
+  it("is not done again for a while where it was too slow itself, for the tenant that asked", async () => {
+    const started: string[] = [];
+    let answer: (() => void) | undefined;
+    const lookup = (name: string) =>
+      new Promise<readonly string[]>((resolve) => {
+        started.push(name);
+        answer = () => resolve(["10.0.0.1"]);
+      });
+    const asked = network(DEFAULT, { lookup, timeoutMs: 100, slowMs: 400 });
+    const [first, behind] = await Promise.all(["slow.example", "behind.example"].map((name) => asked.addresses(host(name))));
+    expect([first, behind]).toEqual([TOO_SLOW, TOO_SLOW]);
+    await sleep(20);
+    answer?.();
+    await sleep(10);
+    const before = performance.now();
+    expect(await asked.addresses(host("Slow.example"))).toEqual(TOO_SLOW);
+    expect(performance.now() - before).toBeLessThan(50);
+    expect(started).toEqual(["slow.example"]);
+    // What stood behind it is not to blame, and another tenant does not learn of it.
+    for (const [name, whose] of [
+      ["behind.example", "a tenant"],
+      ["slow.example", "another"],
+    ] as const) {
+      const found = asked.addresses(host(name), whose);
+      await sleep(5);
+      answer?.();
+      expect(await found).toEqual(["10.0.0.1"]);
+    }
+    await sleep(400);
+    const again = asked.addresses(host("slow.example"));
+    await sleep(5);
+    answer?.();
+    expect(await again).toEqual(["10.0.0.1"]);
   });
 });
 

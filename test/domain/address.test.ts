@@ -12,6 +12,7 @@ import {
   readRange,
   spell,
   unmapped,
+  v4Behind,
   v4Within,
 } from "../../domain/address.ts";
 
@@ -113,6 +114,19 @@ describe("the text of an address", () => {
 
   it.each(["::", "::1", "fc00::1", "2001:db8::1", "::fffe:1:2", "10.0.0.1"])("leads to no other when it is not: %s", (text) => {
     expect(v4Within(readAddress(text) as NonNullable<ReturnType<typeof readAddress>>)).toBeUndefined();
+  });
+
+  it.each([
+    ["fe80::5efe:10.0.0.1", "10.0.0.1"],
+    ["2001:db8:1:2:0:5efe:7f00:1", "127.0.0.1"],
+    ["2001:db8::200:5efe:a9fe:a9fe", "169.254.169.254"],
+    ["2001:db8::100:5efe:a9fe:a9fe", undefined],
+    ["2001:db8::1:5efe:a9fe:a9fe", undefined],
+    ["2001:db8:0:5efe::1", undefined],
+    ["0.0.94.254", undefined],
+  ])("may have an IPv4 address behind it in the form of ISATAP: %s %s", (text, behind) => {
+    const found = v4Behind(readAddress(text) as NonNullable<ReturnType<typeof readAddress>>);
+    expect(found && spell(found)).toBe(behind);
   });
 });
 
