@@ -51,16 +51,15 @@ export const tokenShown = (asked: Asked): string | undefined => {
   return token instanceof Problem ? undefined : token;
 };
 
-/** Rejects with Problem 401; with 429 where too many tokens from there were no good, unless this one is known. */
+/** Rejects with Problem 401; with 429 where too many tokens from there were no good. Where there is no token nothing is guessed. */
 const callerBy = async (tokens: Tokens, rates: Rates, asked: Asked): Promise<Caller> => {
   const token = tokenOf(asked);
-  const known = token instanceof Problem ? undefined : tokens.known(token);
+  if (token instanceof Problem) throw token;
+  const known = tokens.known(token);
   if (known !== undefined) return known;
-  await rates.knock(asked.remote);
-  const told = token instanceof Problem ? token : await tokens.verify(token);
-  if (!(told instanceof Problem) && !("unauthenticated" in told)) return told;
-  await rates.fail(asked.remote);
-  throw told instanceof Problem ? told : unauthenticated(told.unauthenticated, "invalid_token");
+  const told = await rates.look(asked.remote, () => tokens.verify(token));
+  if ("unauthenticated" in told) throw unauthenticated(told.unauthenticated, "invalid_token");
+  return told;
 };
 
 /** `tenant`: whose everything is while tokens are off. Throws Problem 401, 403, 429, 421 where another role serves it. */

@@ -5,8 +5,9 @@ import { keyText } from "../domain/envelope.ts";
 import type { Limits } from "../domain/limits.ts";
 import type { Labels } from "../domain/metrics.ts";
 import type { Meter } from "../domain/ports.ts";
-import type { Caller, Scope } from "./caller.ts";
-import { tooMany } from "./problem.ts";
+import type { Caller, NotKnown, Scope } from "./caller.ts";
+import { createOneByOne } from "./one-by-one.ts";
+import { type Problem, tooMany } from "./problem.ts";
 
 /** Requests of one subject in a minute; 0: as many as it likes. Frames are apart: they have back-pressure of their own. */
 export type RatesAllowed = { readonly requests: number; readonly frames: number };
@@ -15,23 +16,30 @@ export type RatesAllowed = { readonly requests: number; readonly frames: number 
 export interface Rates {
   /** Of an admitted caller. Rejects with Problem 429. */
   ask(caller: Caller, scope: Scope): Promise<void>;
-  /** Before a token that is not known is looked at. Rejects with Problem 429. */
-  knock(address: string | undefined): Promise<void>;
-  /** The token was none, or no good. Counted afterwards: callers whose first requests come together are not in each other's way. */
-  fail(address: string | undefined): Promise<void>;
+  /**
+   * Looks at a token that is not known. Where too many from there were no good, one after another in a line for all such addresses: guessing
+   * costs no more than that, and a good token passes. Rejects with Problem 429 what is no good then, and what the line has no room for.
+   * Counted afterwards: callers whose first requests come together are not in each other's way.
+   */
+  look(address: string | undefined, verify: () => Promise<Caller | NotKnown>): Promise<Caller | NotKnown>;
 }
 
 const MINUTE = 60;
 /** The address of all that are too many to be told apart. */
 const OTHERS = "others";
 
-export const createRates = (allowed: RatesAllowed, limits: Pick<Limits, "failedLogins" | "failingAddresses">, meter: Meter): Rates => {
+export const createRates = (
+  allowed: RatesAllowed,
+  limits: Pick<Limits, "failedLogins" | "failingAddresses" | "slowLogins">,
+  meter: Meter,
+): Rates => {
   const inMinute = (points: number) => (points === 0 ? undefined : new RateLimiterMemory({ points, duration: MINUTE }));
   const requests = inMinute(allowed.requests);
   const frames = inMinute(allowed.frames);
   const failures = new RateLimiterMemory({ points: limits.failedLogins, duration: MINUTE });
   /** How many addresses have failed: each takes memory for a minute. */
   const failing = new RateLimiterMemory({ points: limits.failingAddresses, duration: MINUTE });
+  const slowly = createOneByOne(limits.slowLogins);
 
   const nameOf = async (address: string | undefined): Promise<string> => {
     const network = networkOf(address);
@@ -40,10 +48,12 @@ export const createRates = (allowed: RatesAllowed, limits: Pick<Limits, "failedL
     return told !== null && told.consumedPoints >= limits.failingAddresses ? OTHERS : network;
   };
 
-  const refusal = (detail: string, { msBeforeNext }: RateLimiterRes, whose: Labels = {}) => {
+  const refusal = (detail: string, { msBeforeNext }: RateLimiterRes, whose: Labels = {}): Problem => {
     meter.count("tallywire_throttled_total", 1, whose);
     return tooMany(detail, Math.max(1, Math.ceil(msBeforeNext / 1000)));
   };
+
+  const tooManyFailed = (told: RateLimiterRes): Problem => refusal("Too many tokens that are no good came from there.", told);
 
   return {
     ask: async ({ tenant, subject }, scope) => {
@@ -55,14 +65,15 @@ export const createRates = (allowed: RatesAllowed, limits: Pick<Limits, "failedL
         throw refusal(`No more than ${most} ${what} a minute.`, told, { tenant });
       });
     },
-    knock: async (address) => {
+    look: async (address, verify) => {
       const told = await failures.get(await nameOf(address));
-      if (told !== null && told.consumedPoints >= limits.failedLogins)
-        throw refusal("Too many tokens that are no good came from there.", told);
-    },
-    fail: async (address) => {
+      const over = told !== null && told.consumedPoints >= limits.failedLogins ? told : undefined;
+      const found = await (over === undefined ? verify() : slowly(networkOf(address), verify, () => tooManyFailed(over)));
+      if (!("unauthenticated" in found)) return found;
       const { isFirstInDuration } = await failures.penalty(await nameOf(address));
       if (isFirstInDuration) await failing.penalty(OTHERS);
+      if (over !== undefined) throw tooManyFailed(over);
+      return found;
     },
   };
 };

@@ -87,10 +87,12 @@ export const limits = {
   drainMs: 5000,
   /** HTTP connections and sockets together: one more is not accepted. */
   connections: 30_000,
-  /** Tokens that are no good, or none, from one remote address in a minute: then only tokens verified before are let in. */
+  /** Tokens that are no good from one remote address in a minute: then what is not known is verified one at a time, whoever shows it. */
   failedLogins: 600,
   /** Remote addresses that are told apart among those whose tokens were no good in a minute. */
   failingAddresses: 20_000,
+  /** Tokens from such addresses that wait to be verified: more are answered 429. */
+  slowLogins: 64,
   sockets: 20_000,
   /** While tokens are on. */
   socketsPerTenant: 5000,

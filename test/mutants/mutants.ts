@@ -176,6 +176,27 @@ export const mutants: readonly Mutant[] = [
     tests: ["test/surfaces/limits.test.ts"],
   },
   {
+    name: "whoever shares an address with one who guesses is locked out",
+    file: "api/rates.ts",
+    find: "slowly(networkOf(address), verify, () => tooManyFailed(over))",
+    replace: "Promise.reject(tooManyFailed(over))",
+    tests: ["test/surfaces/limits.test.ts"],
+  },
+  {
+    name: "who stands first in the line has every turn",
+    file: "domain/fair-line.ts",
+    find: "        waiting.delete(whose);\n",
+    replace: "",
+    tests: ["test/domain/fair-line.test.ts"],
+  },
+  {
+    name: "slow names of one tenant's cameras are everybody's",
+    file: "ingest/camera-url.ts",
+    find: "network.addresses(read.url, key.tenant)",
+    replace: 'network.addresses(read.url, "")',
+    tests: ["test/ingest/camera-url.test.ts"],
+  },
+  {
     name: "a socket outlives the key of its token",
     file: "api/open-sockets.ts",
     find: "    for (const open of this.#open) this.#doubted.add(open);\n",

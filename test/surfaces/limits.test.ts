@@ -4,6 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
 import type { AppOptions } from "../../api/app.ts";
+import type { Caller } from "../../api/caller.ts";
 import { createRates, type Rates } from "../../api/rates.ts";
 import { FakeCore } from "../support/core.ts";
 import { FakeTokens } from "../support/fake-tokens.ts";
@@ -101,37 +102,105 @@ describe("requests a minute", () => {
   });
 });
 
-const letIn = (rates: Rates) => (address: string) =>
-  rates.knock(address).then(
-    () => true,
-    (error: { status: number }) => error.status !== 429,
-  );
+const UNKNOWN = { unauthenticated: "No such token." };
+/** Shows a token that is no good: whether that was 401, and not 429 already. */
+const showBad = (rates: Rates) => (address: string) =>
+  rates
+    .look(address, async () => UNKNOWN)
+    .then(
+      (told) => "unauthenticated" in told,
+      (error: { status: number }) => {
+        expect(error.status).toBe(429);
+        return false;
+      },
+    );
+const good = (tenant: string): Caller => ({
+  tenant,
+  subject: undefined,
+  scopes: new Set(),
+  expiresAt: undefined,
+  cameraLimit: undefined,
+  features: undefined,
+});
 
 describe("tokens that are no good", () => {
-  it("are 401 so many times from one address, then 429 and not looked at, whatever a header says; known ones pass", async () => {
+  it("are 401 so many times from one address, then 429, whatever a header says; good ones pass, known before or not", async () => {
     await start({ failedLogins: 4 });
     tokens.give("known");
     tokens.give("new");
+    tokens.give("newer");
     expect(await statuses(1, () => ask("known"))).toEqual([200]);
-    expect(await statuses(2, () => ask("bad"))).toEqual([401, 401]);
-    expect(await statuses(1, () => ask(undefined))).toEqual([401]);
+    expect(await statuses(3, () => ask("bad"))).toEqual([401, 401, 401]);
     expect((await refusedSocket("bad")).status).toBe(401);
-    const before = tokens.verified.length;
     let host = 1;
     expect(await statuses(3, () => ask("bad", undefined, { "x-forwarded-for": `10.0.0.${host++}` }))).toEqual([429, 429, 429]);
-    expect(await statuses(1, () => ask(undefined))).toEqual([429]);
-    const { status, headers } = await refusedSocket("new");
+    const { status, headers } = await refusedSocket("bad");
     expect([status, Number(headers["retry-after"]) > 50]).toEqual([429, true]);
-    expect(tokens.verified).toHaveLength(before);
     expect(await statuses(3, () => ask("known"))).toEqual([200, 200, 200]);
-    await openSocket("known");
+    expect(await statuses(2, () => ask("new"))).toEqual([200, 200]);
+    await openSocket("newer");
+    expect(await statuses(1, () => ask("bad"))).toEqual([429]);
+  });
+
+  it("are not those that are missing: these are 401 however many they are, and no other is 429 for them", async () => {
+    await start({ failedLogins: 2 });
+    expect(await statuses(5, () => ask(undefined))).toEqual([401, 401, 401, 401, 401]);
+    expect((await refusedSocket(undefined)).status).toBe(401);
+    expect(await statuses(3, () => ask(undefined, undefined, { authorization: "Basic YTpi" }))).toEqual([401, 401, 401]);
+    expect(await statuses(3, () => ask("bad"))).toEqual([401, 401, 429]);
+    expect(await statuses(2, () => ask(undefined))).toEqual([401, 401]);
+    expect(tokens.verified).toEqual(["bad", "bad", "bad"]);
+  });
+
+  it("are verified one at a time after that, and those that are good with them", async () => {
+    await start({ failedLogins: 1 });
+    tokens.give("new");
+    const together = (texts: readonly string[]) => Promise.all(texts.map(async (text) => (await ask(text)).status));
+    await together(["bad"]);
+    tokens.most = 0;
+    const shown = Array.from({ length: 20 }, (_, n) => `bad${n}`);
+    expect(await together([...shown, "new"])).toEqual([...shown.map(() => 429), 200]);
+    expect(tokens.most).toBe(1);
+    expect(tokens.verified).toHaveLength(1 + shown.length + 1);
+  });
+
+  it("wait in a bounded line then, addresses in turn: who fills it gives a place to another; other addresses pass it by", async () => {
+    await start();
+    const rates = createRates({ requests: 0, frames: 0 }, { failedLogins: 1, failingAddresses: 100, slowLogins: 3 }, core.meter);
+    for (const address of ["10.0.0.1", "10.0.0.2"]) expect(await showBad(rates)(address)).toBe(true);
+    const ends: (() => void)[] = [];
+    const guess = () => new Promise<typeof UNKNOWN>((resolve) => ends.push(() => resolve(UNKNOWN)));
+    const guesses = Array.from({ length: 5 }, () =>
+      rates.look("10.0.0.1", guess).then(
+        () => "passed",
+        ({ status }: { status: number }) => status,
+      ),
+    );
+    // One is looked at, three wait, one finds no room.
+    expect(await guesses[4]).toBe(429);
+    const passing = rates.look("10.0.0.2", async () => good("theirs"));
+    expect(await guesses[3]).toBe(429);
+    expect(await rates.look("10.0.0.3", async () => good("other"))).toEqual(good("other"));
+    expect(ends).toHaveLength(1);
+    ends[0]?.();
+    await sleep(10);
+    ends[1]?.();
+    expect(await passing).toEqual(good("theirs"));
+    await sleep(10);
+    expect(ends).toHaveLength(3);
+    ends[2]?.();
+    expect(await Promise.all(guesses)).toEqual([429, 429, 429, 429, 429]);
+    expect(await rates.look("10.0.0.1", async () => good("mine"))).toEqual(good("mine"));
+    // A defect, or keys that cannot be had, leaves the line as it was.
+    await expect(rates.look("10.0.0.1", () => Promise.reject(new TypeError("not a function")))).rejects.toThrow("not a function");
+    expect(await rates.look("10.0.0.1", async () => good("mine"))).toEqual(good("mine"));
   });
 
   it("are counted for an address; of IPv6 for the network it is in", async () => {
     await start();
-    const rates = createRates({ requests: 0, frames: 0 }, { failedLogins: 1, failingAddresses: 100 }, core.meter);
-    const isLetIn = letIn(rates);
-    for (const failed of ["10.0.0.1", "::ffff:10.0.0.2", "2001:db8::1", "fe80::1", "::1"]) await rates.fail(failed);
+    const rates = createRates({ requests: 0, frames: 0 }, { failedLogins: 1, failingAddresses: 100, slowLogins: 1 }, core.meter);
+    const isFirst = showBad(rates);
+    for (const failed of ["10.0.0.1", "::ffff:10.0.0.2", "2001:db8::1", "fe80::1", "::1"]) expect(await isFirst(failed)).toBe(true);
     const table: readonly (readonly [string, boolean])[] = [
       ["10.0.0.1", false],
       ["10.0.0.2", false],
@@ -146,20 +215,18 @@ describe("tokens that are no good", () => {
       ["fe80::3%eth0", false],
       ["::1", false],
     ];
-    for (const [address, isIn] of table) expect([address, await isLetIn(address)]).toEqual([address, isIn]);
+    for (const [address, isIn] of table) expect([address, await isFirst(address)]).toEqual([address, isIn]);
   });
 
-  it("are counted as if they came from one address, where too many are to be told apart", async () => {
+  it("are counted as if they came from one address, where too many are to be told apart; good ones from there pass", async () => {
     await start();
-    const rates = createRates({ requests: 0, frames: 0 }, { failedLogins: 2, failingAddresses: 3 }, core.meter);
-    const isLetIn = letIn(rates);
-    for (const address of ["10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4", "10.0.0.5"]) {
-      expect(await isLetIn(address)).toBe(true);
-      await rates.fail(address);
-    }
+    const rates = createRates({ requests: 0, frames: 0 }, { failedLogins: 2, failingAddresses: 3, slowLogins: 1 }, core.meter);
+    const isLetIn = showBad(rates);
+    for (const address of ["10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4", "10.0.0.5"]) expect(await isLetIn(address)).toBe(true);
     expect([await isLetIn("10.0.0.6"), await isLetIn("10.0.0.1")]).toEqual([false, true]);
-    await rates.fail("10.0.0.1");
     expect([await isLetIn("10.0.0.1"), await isLetIn("10.0.0.2")]).toEqual([false, true]);
+    for (const address of ["10.0.0.1", "10.0.0.6", "10.0.0.7"])
+      expect(await rates.look(address, async () => good("mine"))).toEqual(good("mine"));
   });
 
   it("are not counted where it is the keys that cannot be had: 503, for sockets too", async () => {
