@@ -71,7 +71,10 @@ export const createApp = (core: Core, options: AppOptions): App => {
       return next();
     });
   if (options.origins.length > 0) app.use(crossOrigin(options.origins));
-  app.route("/", opsRoutes(core, surfaces, options.metricsAuth, options.tokens === undefined));
+  app.route(
+    "/",
+    opsRoutes(core, surfaces, { metricsAuth: options.metricsAuth, rates: access.rates, showsCameras: options.tokens === undefined }),
+  );
   for (const surface of surfaces) for (const base of surface.bases) app.route(base, surface.routes);
   app.onError((error, c) => problemResponse(problemOf(house, error, c.req.path)));
   const methodsAt = (path: string): string[] =>

@@ -6,6 +6,7 @@ import { isOwnName, isWelcome } from "./browsers.ts";
 import type { Core } from "./core.ts";
 import type { Env } from "./env.ts";
 import { Problem } from "./problem.ts";
+import type { Rates } from "./rates.ts";
 
 /** What proxies say of whom they speak for. */
 const FORWARDED = [
@@ -44,11 +45,20 @@ export const isOperator = (c: Context<Env>, expected: string | undefined): boole
   return timingSafeEqual(hash(given), hash(c.req.header("authorization") ?? ""));
 };
 
-/** Throws Problem 401 and 403. */
-export const answerMetrics = async (c: Context<Env>, core: Core, expected: string | undefined): Promise<Response> => {
-  if (!isOperator(c, expected)) {
-    if (expected === undefined) throw new Problem(403, "Metrics are answered on loopback only.");
-    throw new Problem(401, "Metrics need a user and a password.", { headers: { "www-authenticate": 'Basic realm="tallywire metrics"' } });
+const BASIC_REALM = 'Basic realm="tallywire metrics"';
+const NEEDED = "Metrics need a user and a password.";
+
+/** Throws Problem 401, 403, and 429 where too much that was no good came from there. */
+export const answerMetrics = async (c: Context<Env>, core: Core, rates: Rates, expected: string | undefined): Promise<Response> => {
+  if (expected === undefined) {
+    if (!isOperator(c, expected)) throw new Problem(403, "Metrics are answered on loopback only.");
+  } else {
+    const guess = async () => (isOperator(c, expected) ? { isOperator: true } : { unauthenticated: NEEDED });
+    const nothing = { unauthenticated: NEEDED };
+    // Where nothing is shown nothing is guessed.
+    const isShown = c.req.header("authorization") !== undefined;
+    const told = isShown ? await rates.look(c.env?.incoming?.socket.remoteAddress, guess) : nothing;
+    if ("unauthenticated" in told) throw new Problem(401, NEEDED, { headers: { "www-authenticate": BASIC_REALM } });
   }
   return c.body(await core.metrics(), 200, { "content-type": "text/plain; version=0.0.4; charset=utf-8" });
 };

@@ -3,11 +3,16 @@ import { Hono } from "hono";
 import type { Core } from "./core.ts";
 import type { Env } from "./env.ts";
 import { answerMetrics, isOperator } from "./metrics.ts";
+import type { Rates } from "./rates.ts";
 import { referencePage } from "./reference.ts";
 import type { Surface } from "./surface.ts";
 
 /** `showsCameras`: to everybody, as where tokens are off. */
-export const opsRoutes = (core: Core, surfaces: readonly Surface[], metricsAuth: string | undefined, showsCameras: boolean): Hono<Env> => {
+export const opsRoutes = (
+  core: Core,
+  surfaces: readonly Surface[],
+  { metricsAuth, rates, showsCameras }: { readonly metricsAuth: string | undefined; readonly rates: Rates; readonly showsCameras: boolean },
+): Hono<Env> => {
   const routes = new Hono<Env>();
 
   const [first] = surfaces;
@@ -24,7 +29,7 @@ export const opsRoutes = (core: Core, surfaces: readonly Surface[], metricsAuth:
     return c.json({ status: ready ? "ok" : "error", roles: core.roles, parts }, ready ? 200 : 503);
   });
 
-  routes.get("/metrics", (c) => answerMetrics(c, core, metricsAuth));
+  routes.get("/metrics", (c) => answerMetrics(c, core, rates, metricsAuth));
 
   for (const surface of surfaces) {
     // Written once: they are open to all, and each would take some milliseconds of everybody's time.

@@ -17,11 +17,11 @@ export interface Rates {
   /** Of an admitted caller. Rejects with Problem 429. */
   ask(caller: Caller, scope: Scope): Promise<void>;
   /**
-   * Looks at a token that is not known. Where too many from there were no good, one after another in a line for all such addresses: guessing
+   * Looks at a token that is not known, or a password. Where too many from there were no good, one after another in a line for all such addresses: guessing
    * costs no more than that, and a good token passes. Rejects with Problem 429 what is no good then, and what the line has no room for.
    * Counted afterwards: callers whose first requests come together are not in each other's way.
    */
-  look(address: string | undefined, verify: () => Promise<Caller | NotKnown>): Promise<Caller | NotKnown>;
+  look<A extends object>(address: string | undefined, verify: () => Promise<A | NotKnown>): Promise<A | NotKnown>;
 }
 
 const MINUTE = 60;
@@ -53,7 +53,7 @@ export const createRates = (
     return tooMany(detail, Math.max(1, Math.ceil(msBeforeNext / 1000)));
   };
 
-  const tooManyFailed = (told: RateLimiterRes): Problem => refusal("Too many tokens that are no good came from there.", told);
+  const tooManyFailed = (told: RateLimiterRes): Problem => refusal("Too many tokens or passwords that are no good came from there.", told);
 
   return {
     ask: async ({ tenant, subject }, scope) => {

@@ -46,8 +46,8 @@ export const healthRoutes = (desk: Desk, metricsAuth: string | undefined): void 
       summary: "The metrics, for Prometheus.",
       guard: BASIC,
       responses: { 200: { description: "Its text format.", content: { "text/plain": { schema: { type: "string" } } } } },
-      refusals: [401, 403],
+      refusals: [401, 403, 429],
     },
-    (c) => answerMetrics(c, core, metricsAuth),
+    (c) => answerMetrics(c, core, desk.house.access.rates, metricsAuth),
   );
 };

@@ -53,6 +53,20 @@ const refusedSocket = (token: string | undefined): Promise<{ status: number; hea
     });
   });
 
+describe("passwords of the metrics", () => {
+  it("are guessed no oftener than tokens: then what is wrong is 429, and the right one passes", async () => {
+    await start({ failedLogins: 3 }, { metricsAuth: "prometheus:right" });
+    const show = (password?: string) => () =>
+      fetch(`${served.url}/metrics`, {
+        headers: password === undefined ? {} : { authorization: `Basic ${Buffer.from(`prometheus:${password}`).toString("base64")}` },
+      });
+    expect(await statuses(4, show())).toEqual([401, 401, 401, 401]);
+    expect(await statuses(5, show("wrong"))).toEqual([401, 401, 401, 429, 429]);
+    expect(await statuses(2, show("right"))).toEqual([200, 200]);
+    expect(await statuses(1, show())).toEqual([401]);
+  });
+});
+
 describe("requests a minute", () => {
   it("are so many for each subject of each tenant; one more is 429 and says when to come back", async () => {
     await start({}, { rates: { requests: 3, frames: 0 } });
