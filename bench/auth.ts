@@ -1,5 +1,5 @@
 /**
- * What a token costs: node bench/auth.ts [--rounds 20] [--requests 300] [--quick]
+ * What a token costs: node bench/auth.ts [--rounds 20] [--requests 100] [--quick]
  *
  * Two servers with the same frames, one with tokens on. Each round asks both in turn for the latest hundred alerts of a sensor over one kept
  * connection, with a token seen before. Then the server of no tokens is measured beside itself: what the figure is worth.
@@ -19,7 +19,7 @@ import { load, round, table } from "./support/report.ts";
 const { values } = parseArgs({
   options: {
     rounds: { type: "string", default: "20" },
-    requests: { type: "string", default: "300" },
+    requests: { type: "string", default: "100" },
     quick: { type: "boolean", default: false },
   },
 });
