@@ -1,4 +1,5 @@
 /** Both spellings: snake_case and camelCase name the same field. */
+import { limits } from "../domain/limits.ts";
 import { unprocessable } from "./problem.ts";
 
 export const snake = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
@@ -18,6 +19,8 @@ export const pathText = (path: Path): string =>
  * A field given in both spellings is refused. `__proto__` stays an own field (a plain assignment would make it vanish).
  */
 export const camelFields = (value: unknown, known: ReadonlySet<string>, path: Path = []): unknown => {
+  // Every level holds the path to it: without an end to that, one body of a megabyte took gigabytes.
+  if (path.length > limits.jsonDepth) throw unprocessable("", "The body is nested too deeply.");
   if (Array.isArray(value)) return value.map((element, index) => camelFields(element, known, [...path, index]));
   if (typeof value !== "object" || value === null) return value;
   const fields = new Map<string, unknown>();

@@ -6,6 +6,8 @@ export const limits = {
   objectsPerFrame: 10_000,
   /** Bytes of a configuration body. */
   configBytes: 1024 * 1024,
+  /** Lists and objects within each other in a configuration body or a filter. */
+  jsonDepth: 64,
   /** UTF-16 code units of a sensor, place, rule or object id, and of a type. */
   idLength: 256,
   /** UTF-16 code units of an attribute's value, a name, a reason. */
