@@ -1,4 +1,5 @@
 /** `after=`: a query that waits until a write can be read. */
+import type { PageKey } from "../projections/questions.ts";
 import type { Reached } from "./core.ts";
 import type { Unreadable } from "./cursor.ts";
 import { unavailable, unprocessable } from "./problem.ts";
@@ -25,4 +26,17 @@ const faults = {
 } as const satisfies Record<Unreadable, string>;
 
 /** What is wrong with a position or a cursor. */
-export const cursorFault = (why: Unreadable): string => faults[why];
+const cursorFault = (why: Unreadable): string => faults[why];
+
+/** Where the page before ended; undefined for the first. Throws Problem 422 for what was not given out for this question. */
+export const readMark = (
+  { cursors }: Pick<House, "cursors">,
+  tenant: string,
+  question: string,
+  cursor: string | undefined,
+): PageKey | undefined => {
+  if (cursor === undefined) return undefined;
+  const read = cursors.readPage(tenant, question, cursor);
+  if (!read.ok) throw unprocessable("cursor", cursorFault(read.why));
+  return read.value;
+};

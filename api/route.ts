@@ -78,6 +78,9 @@ export const declareSecurity = ({ routes }: Desk): void => {
   });
 };
 
+/** What is sent or answered as JSON. */
+export const json = <S extends z.ZodType>(schema: S) => ({ "application/json": { schema } });
+
 export const route = (
   desk: Desk,
   { method, path, scope, summary, parameters = {}, more = [], request, responses, refusals }: Declared,
@@ -161,4 +164,20 @@ export const declareSocket = ({ house, routes, tenant }: Desk, declared: Declare
     throw noUpgrade();
   });
   return { paths: bases.map((base) => `${base}${path}`), protocols, scope, tenant, take };
+};
+
+/** The document of a surface, made of its routes when it is first asked for. */
+export const documentOf = (
+  { routes }: Desk,
+  { name, description, bases }: { readonly name: string; readonly description: string; readonly bases: readonly string[] },
+): (() => object) => {
+  let document: object | undefined;
+  return () => {
+    document ??= routes.getOpenAPI31Document({
+      openapi: "3.1.0",
+      info: { title: `Tallywire: ${name}`, version: "2", description },
+      servers: bases.map((url) => ({ url })),
+    });
+    return document;
+  };
 };

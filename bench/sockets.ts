@@ -18,7 +18,7 @@ import { createApp } from "../api/app.ts";
 import { compileWants, WantIndex } from "../api/wants.ts";
 import { FakeCore } from "../test/support/core.ts";
 import { median } from "../test/support/figures.ts";
-import { anAlert } from "../test/support/surface.ts";
+import { anAlert, openOptions } from "../test/support/surface.ts";
 
 const ROUNDS = 30;
 const WARM = 5;
@@ -127,14 +127,7 @@ const megabytes = (): number => {
 
 const main = async (count: number): Promise<void> => {
   const core = new FakeCore({ filterWaitMs: 60_000 });
-  const app = createApp(core, {
-    tenant: "default",
-    strict: false,
-    metricsAuth: undefined,
-    rates: { requests: 0, frames: 0 },
-    origins: [],
-    loopbackOnly: false,
-  });
+  const app = createApp(core, openOptions);
   const server = createServer(app.serverOptions, getRequestListener(app.fetch));
   app.attach(server);
   const bare = new WebSocketServer({ noServer: true, perMessageDeflate: false, clientTracking: true });

@@ -4,7 +4,7 @@ import type { Context } from "hono";
 import type { Camera } from "../../domain/camera.ts";
 import type { CameraKey, Instant } from "../../domain/envelope.ts";
 import type { Paged, PageKey, Range, Scope } from "../../projections/questions.ts";
-import { cursorFault, settle } from "../after.ts";
+import { readMark, settle } from "../after.ts";
 import type { Env } from "../env.ts";
 import * as parameter from "../parameters.ts";
 import { type Parameters, readParameters, type Values } from "../parameters.ts";
@@ -89,12 +89,7 @@ export const pageOf = (
   path: string,
   { key }: About,
   asked: { readonly limit: number; readonly cursor: string | undefined },
-): Paged => {
-  if (asked.cursor === undefined) return { limit: asked.limit, after: undefined };
-  const read = emdx.house.cursors.readPage(key.tenant, questionName(path, key.camera), asked.cursor);
-  if (!read.ok) throw unprocessable("cursor", cursorFault(read.why));
-  return { limit: asked.limit, after: read.value };
-};
+): Paged => ({ limit: asked.limit, after: readMark(emdx.house, key.tenant, questionName(path, key.camera), asked.cursor) });
 
 const answered = <A>(c: Context<Env>, emdx: Emdx, key: CameraKey, path: string, { body, table, more }: Answer<A>): Response => {
   c.header("vary", "Accept");

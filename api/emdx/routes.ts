@@ -53,7 +53,7 @@ import { OpenAPIHono } from "@hono/zod-openapi";
 import type { Env } from "../env.ts";
 import * as parameter from "../parameters.ts";
 import { problemOf, problemResponse } from "../problem.ts";
-import { declareSecurity, declareSocket } from "../route.ts";
+import { declareSecurity, declareSocket, documentOf } from "../route.ts";
 import type { House, Surface } from "../surface.ts";
 import { alertRoutes } from "./alerts.ts";
 import { configRoutes } from "./config.ts";
@@ -89,24 +89,8 @@ export const emdx = (house: House, options: { readonly tenant: string; readonly 
     hears: { name: "AlertFilter", schema: filter },
     take: alertSocket(house),
   });
-  let document: object | undefined;
-  return {
-    name: "emdx",
-    bases,
-    routes,
-    sockets: [socket],
-    document: () => {
-      document ??= routes.getOpenAPI31Document({
-        openapi: "3.1.0",
-        info: {
-          title: "Tallywire: emdx",
-          version: "2",
-          description:
-            "Alerts, counts and configuration. The socket is at /alerts/ws. A process may have a part of the roles only: 421 names the one that serves a path.",
-        },
-        servers: bases.map((url) => ({ url })),
-      });
-      return document;
-    },
-  };
+  const name = "emdx";
+  const description =
+    "Alerts, counts and configuration. The socket is at /alerts/ws. A process may have a part of the roles only: 421 names the one that serves a path.";
+  return { name, bases, routes, sockets: [socket], document: documentOf(surface, { name, description, bases }) };
 };

@@ -15,7 +15,7 @@ import * as parameter from "../parameters.ts";
 import { readParameters } from "../parameters.ts";
 import { idInPath, readIdInPath } from "../path-id.ts";
 import { Problem, refusalProblem, unprocessable } from "../problem.ts";
-import { type Desk, route } from "../route.ts";
+import { type Desk, json, route } from "../route.ts";
 import * as shape from "./camera.ts";
 
 const PATH = "/api/cameras";
@@ -39,7 +39,6 @@ export const cameraRoutes = (desk: Desk): void => {
   const { core, cursors } = desk.house;
   const { registry, limits } = core;
   const position = { "Tallywire-Position": { schema: { type: "string" }, description: "For `after=`." } } as const;
-  const json = <S extends z.ZodType>(schema: S) => ({ "application/json": { schema } });
 
   const read = async <S extends z.ZodType>(c: Context<Env>, schema: S): Promise<z.output<S>> =>
     checked(schema, readJson(await readBody(c, limits.configBytes)));

@@ -1,10 +1,9 @@
 /** GET /api/events: what rules told, over all cameras of the tenant. */
 import { z } from "@hono/zod-openapi";
-import { cursorFault, settle } from "../after.ts";
+import { readMark, settle } from "../after.ts";
 import * as parameter from "../parameters.ts";
 import { readParameters } from "../parameters.ts";
-import { unprocessable } from "../problem.ts";
-import { type Desk, route } from "../route.ts";
+import { type Desk, json, route } from "../route.ts";
 import { eventBody } from "./event.ts";
 import { event } from "./event-schema.ts";
 
@@ -39,22 +38,21 @@ export const eventRoutes = (desk: Desk): void => {
       scope: "events:read",
       summary: "Events, newest first.",
       parameters,
-      responses: { 200: { description: "A page of them.", content: { "application/json": { schema: events } } } },
+      responses: { 200: { description: "A page of them.", content: json(events) } },
       refusals: [422],
     },
     async (c, { tenant }) => {
       const asked = readParameters(parameters, new URL(c.req.url).searchParams, core.limits);
       const { camera_id: camera, type, since, limit, cursor } = asked;
       const question = JSON.stringify([PATH, camera, type, since]);
-      const read = cursor === undefined ? undefined : cursors.readPage(tenant, question, cursor);
-      if (read?.ok === false) throw unprocessable("cursor", cursorFault(read.why));
+      const after = readMark(house, tenant, question, cursor);
       await settle(house, tenant, asked.after, "alerts");
       const page = await core.ask.events(tenant, {
         camera,
         type,
         since,
         limit,
-        after: read?.value,
+        after,
         epochsOf: async (of) => (await core.camera({ tenant, camera: of })).epochs,
       });
       return c.json({

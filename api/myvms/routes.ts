@@ -34,7 +34,7 @@ import { OpenAPIHono } from "@hono/zod-openapi";
 import type { Env } from "../env.ts";
 import * as parameter from "../parameters.ts";
 import { problemOf, problemResponse } from "../problem.ts";
-import { type Desk, declareSecurity, declareSocket } from "../route.ts";
+import { type Desk, declareSecurity, declareSocket, documentOf } from "../route.ts";
 import type { House, Surface } from "../surface.ts";
 import { cameraRoutes } from "./cameras.ts";
 import { plainMessage, v1Message } from "./event-schema.ts";
@@ -71,23 +71,7 @@ export const myvms = (house: House, { metricsAuth }: { readonly metricsAuth: str
     says: { plain: { name: "EventMessage", schema: plainMessage }, v1: { name: "EventMessageV1", schema: v1Message } },
     take: eventSocket(house),
   });
-  let document: object | undefined;
-  return {
-    name: "myvms",
-    bases: [BASE],
-    routes,
-    sockets: [socket],
-    document: () => {
-      document ??= routes.getOpenAPI31Document({
-        openapi: "3.1.0",
-        info: {
-          title: "Tallywire: myvms",
-          version: "2",
-          description: "Cameras, events and who changed what. The socket is at /ws/events.",
-        },
-        servers: [{ url: BASE }],
-      });
-      return document;
-    },
-  };
+  const name = "myvms";
+  const description = "Cameras, events and who changed what. The socket is at /ws/events.";
+  return { name, bases: [BASE], routes, sockets: [socket], document: documentOf(desk, { name, description, bases: [BASE] }) };
 };

@@ -4,14 +4,14 @@ import { isRefusal } from "../../domain/decider.ts";
 import { limits } from "../../domain/limits.ts";
 import type { Audited, Holding } from "../../domain/registry.ts";
 import type { TenantSettings } from "../../domain/tenant.ts";
-import { cursorFault } from "../after.ts";
+import { readMark } from "../after.ts";
 import { readBody } from "../body.ts";
 import { formatInstant } from "../instant.ts";
 import { checked, readJson } from "../json-body.ts";
 import * as parameter from "../parameters.ts";
 import { readParameters } from "../parameters.ts";
-import { refusalProblem, unprocessable } from "../problem.ts";
-import { type Desk, route } from "../route.ts";
+import { refusalProblem } from "../problem.ts";
+import { type Desk, json, route } from "../route.ts";
 import { id } from "../text.ts";
 import { PAGE } from "./events.ts";
 
@@ -62,7 +62,6 @@ const auditParameters = {
 export const tenantRoutes = (desk: Desk): void => {
   const { core, cursors } = desk.house;
   const { registry } = core;
-  const json = <S extends z.ZodType>(schema: S) => ({ "application/json": { schema } });
 
   route(
     desk,
@@ -78,9 +77,8 @@ export const tenantRoutes = (desk: Desk): void => {
     async (c, { tenant }) => {
       const { camera_id: camera, limit, cursor } = readParameters(auditParameters, new URL(c.req.url).searchParams, core.limits);
       const question = JSON.stringify([AUDIT, camera]);
-      const read = cursor === undefined ? undefined : cursors.readPage(tenant, question, cursor);
-      if (read?.ok === false) throw unprocessable("cursor", cursorFault(read.why));
-      const found = await core.audit(tenant, { camera, before: read?.value.at, limit: limit + 1 });
+      const before = readMark(desk.house, tenant, question, cursor)?.at;
+      const found = await core.audit(tenant, { camera, before, limit: limit + 1 });
       const shown = found.slice(0, limit);
       const last = shown.at(-1);
       const next = found.length > limit && last !== undefined ? cursors.page(tenant, question, { at: last.number, id: last.id }) : null;

@@ -13,16 +13,18 @@ export type Loose = any;
 
 export type Served = { readonly url: string; readonly app: App; readonly server: Server; close(): Promise<void> };
 
+/** Tokens off, and nothing held up. */
+export const openOptions: AppOptions = {
+  tenant: "default",
+  strict: false,
+  metricsAuth: undefined,
+  rates: { requests: 0, frames: 0 },
+  origins: [],
+  loopbackOnly: false,
+};
+
 export const serveCore = async (core: FakeCore, options: Partial<AppOptions> = {}): Promise<Served> => {
-  const app = createApp(core, {
-    tenant: "default",
-    strict: false,
-    metricsAuth: undefined,
-    rates: { requests: 0, frames: 0 },
-    origins: [],
-    loopbackOnly: false,
-    ...options,
-  });
+  const app = createApp(core, { ...openOptions, ...options });
   const server = createServer(app.serverOptions, getRequestListener(app.fetch));
   app.attach(server);
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
