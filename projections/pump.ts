@@ -12,7 +12,7 @@ import type { LogKind, Projection } from "./projection.ts";
  * part to merge: without a pace, a steady load made inserts of a few rows one after another and took more of the machine than
  * everything else together.
  */
-const PACE_MS = 1000;
+export const PACE_MS = 1000;
 
 type Pumping = Pick<Patience, "clock" | "stop"> & {
   readonly kind: LogKind;

@@ -176,7 +176,7 @@ describe("a body is refused as a whole", () => {
     const door = openDoor();
     const start = performance.now();
     expect(refused(await door.send({ contentType, encoding: undefined, body })).problem).toBe(problem);
-    expect(performance.now() - start).toBeLessThan(1000);
+    expect(performance.now() - start).toBeLessThan(4000);
     expect(await door.facts()).toEqual([]);
   });
 
