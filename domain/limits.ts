@@ -131,6 +131,35 @@ export const limits = {
   keysPauseMs: 10_000,
   /** Milliseconds the last keys stay in use while they cannot be had. */
   keysKeptMs: 3_600_000,
+  /** ffmpeg processes at once, whatever they are for; one more is refused. */
+  ffmpegProcesses: 64,
+  /** Bytes of address space of one ffmpeg process: beyond, it is refused memory and ends. */
+  ffmpegMemoryBytes: 4 * 1024 * 1024 * 1024,
+  /** Milliseconds an ffmpeg process that is told to end may take, before it is killed. */
+  ffmpegStopMs: 3000,
+  /** Lines of what an ffmpeg process says that are kept; the oldest go first. */
+  ffmpegLogLines: 200,
+  /** Bytes of one such line; the rest of a longer one is dropped. */
+  ffmpegLogLineBytes: 1024,
+  /** Bytes an ffmpeg process may hand back (a picture, what a probe found): with more it is ended. */
+  ffmpegOutputBytes: 32 * 1024 * 1024,
+  /** Milliseconds ffmpeg may take to say its version. */
+  ffmpegFindMs: 10_000,
+  /** Milliseconds looking at what a camera sends may take. */
+  probeMs: 15_000,
+  /** Milliseconds a connection to a camera may take to be made. */
+  cameraConnectMs: 5000,
+  /** Milliseconds a camera may owe an answer, or send nothing while it should. */
+  cameraSilenceMs: 5000,
+  /** Requests a camera may owe answers to. */
+  rtspOpenRequests: 16,
+  /** Bytes of the head of an RTSP request or answer, and of its body. */
+  rtspHeadBytes: 64 * 1024,
+  rtspBodyBytes: 256 * 1024,
+  /** Connections to a relay of which none has shown yet that it may have it. */
+  relayConnections: 4,
+  /** Milliseconds a relay waits for whoever it is for. */
+  relayWaitMs: 10_000,
 } as const;
 
 export type Limits = { readonly [L in keyof typeof limits]: number };

@@ -5,8 +5,9 @@ import { text } from "node:stream/consumers";
 import type { TestProject } from "vitest/node";
 import { whyNoKafka } from "./kafka/jars.ts";
 import { type RunningKafka, startKafka } from "./kafka.ts";
+import { whyNoCamera, whyNoFfmpeg } from "./rtsp-camera.ts";
 
-export type Server = "kafka" | "kafka of one's own" | "kurrentdb" | "clickhouse";
+export type Server = "kafka" | "kafka of one's own" | "kurrentdb" | "clickhouse" | "ffmpeg" | "camera";
 /** `missing`: the suite is left out; `failed`: it cannot be. */
 export type Answer = { readonly url: string } | { readonly missing: string } | { readonly failed: string };
 
@@ -23,17 +24,16 @@ export default async (project: TestProject): Promise<() => Promise<void>> => {
   let ours: Promise<RunningKafka> | undefined;
   const leftOut = new Map<string, Set<string>>();
 
-  /** Why no broker of ours can be started. */
-  const without = async (given: string): Promise<Answer | undefined> => {
-    const reason = await whyNoKafka();
+  const without = async (what: string, given: string, why: () => Promise<string | undefined>): Promise<Answer | undefined> => {
+    const reason = await why();
     if (reason === undefined) return undefined;
-    const missing = `no Kafka: ${given}${reason}`;
+    const missing = `no ${what}: ${given}${reason}`;
     return set("CI") === "true" ? { failed: `${missing}. Under CI=true the suites that need it must run.` } : { missing };
   };
   const kafka = async (): Promise<Answer> => {
     const given = set("KAFKA_URL");
     if (given !== undefined) return { url: given.replace(/\/+$/, "") };
-    const missing = await without("KAFKA_URL is not set, and ");
+    const missing = await without("Kafka", "KAFKA_URL is not set, and ", whyNoKafka);
     if (missing !== undefined) return missing;
     ours ??= startKafka();
     return ours.then(
@@ -47,9 +47,11 @@ export default async (project: TestProject): Promise<() => Promise<void>> => {
   };
   const answers: Readonly<Record<Server, () => Answer | Promise<Answer>>> = {
     kafka,
-    "kafka of one's own": async () => (await without("")) ?? { url: "" },
+    "kafka of one's own": async () => (await without("Kafka", "", whyNoKafka)) ?? { url: "" },
     kurrentdb: () => given("KURRENTDB_URL", "real KurrentDB"),
     clickhouse: () => given("CLICKHOUSE_URL", "ClickHouse server"),
+    ffmpeg: async () => (await without("ffmpeg", "", whyNoFfmpeg)) ?? { url: "" },
+    camera: async () => (await without("camera", "", whyNoFfmpeg)) ?? (await without("camera", "", whyNoCamera)) ?? { url: "" },
   };
 
   const asked = async (request: IncomingMessage): Promise<Answer> => {
