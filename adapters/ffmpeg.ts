@@ -29,6 +29,10 @@ export type FfmpegSettings = {
   readonly ffprobe?: string;
   /** Whether the certificates of cameras (rtsps) must be good. True by default. */
   readonly certificates?: boolean;
+  /** In place of the limits ffmpegProcesses, ffmpegMemoryBytes and ffmpegStopMs. */
+  readonly processes?: number;
+  readonly memoryBytes?: number;
+  readonly stopMs?: number;
 };
 
 export type Found = {
@@ -68,6 +72,7 @@ const secretsOf = ({ from }: Input): readonly string[] => {
 
 export const openFfmpeg = async (settings: FfmpegSettings): Promise<Ffmpeg> => {
   const { network, journal, searchPath = usualPath, ffmpeg = "ffmpeg", ffprobe = "ffprobe", certificates = true } = settings;
+  const { processes = limits.ffmpegProcesses, memoryBytes = limits.ffmpegMemoryBytes, stopMs = limits.ffmpegStopMs } = settings;
   const lists = await openLists(settings.folder);
   const folder = await realpath(settings.folder);
   const mark = await markFor(folder);
@@ -115,7 +120,7 @@ export const openFfmpeg = async (settings: FfmpegSettings): Promise<Ffmpeg> => {
     }
     const args = words([...written]);
     return {
-      launch: () => launch(binding, program, args, { searchPath, mark }),
+      launch: () => launch(binding, program, args, { searchPath, mark, memoryBytes }),
       secrets: [...inputs.flatMap(secretsOf), ...relays.map(({ url }) => url.slice(url.lastIndexOf("/") + 1))],
       started: () =>
         void forget().catch((error: unknown) => journal.warn({ error: String(error) }, "A list for ffmpeg could not be removed")),
@@ -130,12 +135,12 @@ export const openFfmpeg = async (settings: FfmpegSettings): Promise<Ffmpeg> => {
     how: How,
   ): Session => {
     if (isClosed) throw new AdapterError("closed", "ffmpeg is not started any more", { retryable: false });
-    if (sessions.size >= limits.ffmpegProcesses)
-      throw new AdapterError("full", `${limits.ffmpegProcesses} ffmpeg processes are running, and no more may`, { retryable: true });
+    if (sessions.size >= processes)
+      throw new AdapterError("full", `${processes} ffmpeg processes are running, and no more may`, { retryable: true });
     // Throws for what cannot be asked, before anything is begun.
     words(inputs.map(() => ""));
     for (const { from, options = {} } of inputs) "pieces" in from ? listOfPieces(from.pieces) : listOfAddress("", options);
-    const session = startSession(String(next), () => prepared(name, inputs, words), how);
+    const session = startSession(String(next), () => prepared(name, inputs, words), how, stopMs);
     next += 1;
     sessions.add(session);
     void session.done.then(() => sessions.delete(session));

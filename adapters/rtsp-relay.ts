@@ -21,7 +21,7 @@ import { type RtspParts, readRtsp } from "../domain/rtsp.ts";
 import { credentialsOf } from "./rtsp/authorization.ts";
 import { connectToCamera } from "./rtsp/connect.ts";
 import { converse } from "./rtsp/conversation.ts";
-import type { RelayEnd } from "./rtsp/end.ts";
+import type { Ending, RelayEnd } from "./rtsp/end.ts";
 import { type Message, requestOf, rtspReader } from "./rtsp/messages.ts";
 
 export type RtspRelay = {
@@ -55,14 +55,15 @@ export const openRtspRelay = async (camera: string, { network, certificates = tr
   });
 
   const server = createServer({ pauseOnConnect: true });
-  const finish = (how: RelayEnd): void => {
+  let mediaBytes = 0;
+  const finish = (how: Ending): void => {
     if (end !== undefined) return;
-    end = how;
+    end = { ...how, mediaBytes };
     stop.abort();
     server.close();
     // What was written before goes out first: an answer that says why.
     for (const socket of sockets) socket.destroySoon();
-    tell(how);
+    tell(end);
   };
 
   server.maxConnections = limits.relayConnections;
@@ -84,8 +85,15 @@ export const openRtspRelay = async (camera: string, { network, certificates = tr
     sockets.add(reached.socket);
     if (end !== undefined) return void reached.socket.destroy();
     const { userinfo } = parts;
-    const told = { ours, theirs: plainAddress(parts), credentials: userinfo === undefined ? undefined : credentialsOf(userinfo) };
-    converse(child, reached.socket, bytes, told, finish);
+    converse(child, reached.socket, bytes, {
+      ours,
+      theirs: plainAddress(parts),
+      credentials: userinfo === undefined ? undefined : credentialsOf(userinfo),
+      finish,
+      media: (length) => {
+        mediaBytes += length;
+      },
+    });
   };
 
   server.on("connection", (child) => {

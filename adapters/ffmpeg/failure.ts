@@ -9,6 +9,8 @@ export type Failure = {
     | "not-allowed"
     | "certificate"
     | "timeout"
+    /** It took longer than it was given. */
+    | "too-long"
     | "not-found"
     | "redirected"
     /** No picture in it. */

@@ -48,6 +48,8 @@ export type LaunchSettings = {
   readonly searchPath: string;
   /** Name and value of the mark by which leftovers are known. */
   readonly mark: readonly [name: string, value: string];
+  /** Bytes of address space. */
+  readonly memoryBytes: number;
 };
 
 /** Which of the two ways this system has. */
@@ -63,9 +65,14 @@ export const bindingOf = async (searchPath: string): Promise<Binding> => {
 };
 
 /** `program` is a whole path. Standard input is empty; file 3 of the program is `progress`. */
-export const launch = (binding: Binding, program: string, args: readonly string[], { searchPath, mark }: LaunchSettings): Launched => {
+export const launch = (
+  binding: Binding,
+  program: string,
+  args: readonly string[],
+  { searchPath, mark, memoryBytes }: LaunchSettings,
+): Launched => {
   const isWatched = binding === "watcher";
-  const bounds = [String(process.pid), String(Math.floor(limits.ffmpegMemoryBytes / 1024))];
+  const bounds = [String(process.pid), String(Math.floor(memoryBytes / 1024))];
   const shell = ["/bin/sh", "-c", isWatched ? WATCHED : BOUND, "sh", ...bounds, program, ...args];
   const [command = "", ...words] = isWatched ? shell : ["setpriv", "--pdeathsig", "KILL", "--", ...shell];
   const child = execa(command, words, {

@@ -30,6 +30,9 @@ export const probeWords = (input: Input, list: string | undefined): readonly str
   ...inputWords(input, list),
 ];
 
+const NO_VIDEO = "There is no picture in it.";
+const NO_PICTURE = "What comes makes no picture.";
+
 type Stream = {
   readonly codec_type?: string;
   readonly codec_name?: string;
@@ -53,7 +56,7 @@ const streamsIn = (output: Buffer): readonly Stream[] => {
   }
 };
 
-export const readProbe = ({ state, output, failure }: Finished): Probed | { readonly failed: Failure } => {
+export const readProbe = ({ state, output, failure, mediaBytes }: Finished): Probed | { readonly failed: Failure } => {
   const streams = streamsIn(output);
   const video = streams.find(({ codec_type }) => codec_type === "video");
   const codec = video?.codec_name;
@@ -67,8 +70,10 @@ export const readProbe = ({ state, output, failure }: Finished): Probed | { read
       audio: audio === undefined ? undefined : { codec: audio },
     };
   }
+  if (streams.length > 0 && video === undefined) return { failed: { reason: "no-video", message: NO_VIDEO } };
+  // It waits for a picture as long as anything comes.
+  if (failure?.reason === "too-long" && mediaBytes > 0) return { failed: { reason: "garbage", message: NO_PICTURE } };
   if (failure !== undefined) return { failed: failure };
   if (state === "cancelled") return { failed: { reason: "unknown", message: "It was cancelled." } };
-  if (video === undefined) return { failed: { reason: "no-video", message: "There is no picture in it." } };
-  return { failed: { reason: "garbage", message: "No picture in it can be read." } };
+  return { failed: video === undefined ? { reason: "no-video", message: NO_VIDEO } : { reason: "garbage", message: NO_PICTURE } };
 };

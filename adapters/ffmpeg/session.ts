@@ -20,6 +20,8 @@ export type Finished = {
   readonly output: Buffer;
   /** Milliseconds it ran. */
   readonly tookMs: number;
+  /** Bytes of media that came from cameras. */
+  readonly mediaBytes: number;
 };
 
 export type Session = {
@@ -59,7 +61,7 @@ export type Prepared = {
   readonly finished: () => Promise<readonly RelayEnd[]>;
 };
 
-export const startSession = (id: string, prepare: (signal: AbortSignal) => Promise<Prepared>, how: How): Session => {
+export const startSession = (id: string, prepare: (signal: AbortSignal) => Promise<Prepared>, how: How, stopMs: number): Session => {
   let state: SessionState = "created";
   let statistics: Statistics | undefined;
   let returnCode: number | undefined;
@@ -75,15 +77,16 @@ export const startSession = (id: string, prepare: (signal: AbortSignal) => Promi
     reason = why;
     stop.abort();
     running?.signal("TERM");
-    killing = setTimeout(() => running?.signal("KILL"), limits.ffmpegStopMs);
+    killing = setTimeout(() => running?.signal("KILL"), stopMs);
   };
 
   const run = async (): Promise<Finished> => {
     const output: Buffer[] = [];
     let bytes = 0;
-    let tookMs = 0;
-    const fail = (failure: Failure): Finished => ({ state: "failed", returnCode, failure, output: Buffer.concat(output), tookMs });
-    const cancelled = (): Finished => ({ state: "cancelled", returnCode, output: Buffer.concat(output), tookMs });
+    let [tookMs, mediaBytes] = [0, 0];
+    const came = () => ({ output: Buffer.concat(output), tookMs, mediaBytes });
+    const fail = (failure: Failure): Finished => ({ state: "failed", returnCode, failure, ...came() });
+    const cancelled = (): Finished => ({ state: "cancelled", returnCode, ...came() });
     const ended = (): Finished | undefined => (reason === undefined ? undefined : reason === "cancelled" ? cancelled() : fail(reason));
 
     let prepared: Prepared;
@@ -122,19 +125,20 @@ export const startSession = (id: string, prepare: (signal: AbortSignal) => Promi
     logs.end();
     started();
     const relays = await finished();
+    mediaBytes = relays.reduce((sum, relay) => sum + relay.mediaBytes, 0);
     const ours = ended();
     if (ours !== undefined) return ours;
     if (error !== undefined) return fail({ reason: "unknown", message: error });
     // A program whose camera goes away ends as if its film were over.
     const isWhole = relays.every((relay) => relay.reason === "closed");
-    if (code === 0 && isWhole) return { state: "completed", returnCode, output: Buffer.concat(output), tookMs };
+    if (code === 0 && isWhole) return { state: "completed", returnCode, ...came() };
     return fail(failureFrom(relays, logs.lines, `The program ended with ${code}.`));
   };
 
   const late =
     how.mostMs === "endless"
       ? undefined
-      : setTimeout(() => end({ reason: "timeout", message: `It took more than ${how.mostMs} ms.` }), how.mostMs);
+      : setTimeout(() => end({ reason: "too-long", message: `It took more than ${how.mostMs} ms.` }), how.mostMs);
   const cancel = (): void => end("cancelled");
   const done = run().then((finished) => {
     clearTimeout(late);

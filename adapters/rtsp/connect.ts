@@ -5,14 +5,14 @@ import { connect as tlsConnect } from "node:tls";
 import { limits } from "../../domain/limits.ts";
 import type { CameraNetwork } from "../../domain/ports.ts";
 import type { RtspParts } from "../../domain/rtsp.ts";
-import type { RelayEnd } from "./end.ts";
+import type { Ending } from "./end.ts";
 
 type How = { readonly network: CameraNetwork; readonly certificates: boolean; readonly stop: AbortSignal };
 
 /** Of OpenSSL and Node: the certificate is there, and not good. */
 const CERTIFICATE = /CERT|SELF_SIGNED|UNABLE_TO_|ALTNAME/;
 
-const failed = (error: unknown): RelayEnd => {
+const failed = (error: unknown): Ending => {
   const { code = "", message } = error as NodeJS.ErrnoException;
   if (CERTIFICATE.test(code)) return { reason: "certificate", message: `The camera's certificate is not good: ${code}.` };
   if (code === "ETIMEDOUT") return { reason: "timeout", message: "The camera does not answer." };
@@ -49,7 +49,7 @@ const open = async (address: string, { scheme, host, port }: RtspParts, { certif
 };
 
 /** Judges the address now and takes the first of the judged addresses that answers. */
-export const connectToCamera = async (camera: string, parts: RtspParts, how: How): Promise<{ readonly socket: Socket } | RelayEnd> => {
+export const connectToCamera = async (camera: string, parts: RtspParts, how: How): Promise<{ readonly socket: Socket } | Ending> => {
   const addresses = await how.network.addresses(camera);
   if ("unreachable" in addresses) return { reason: "not-allowed", message: `The camera is not connected to: ${addresses.unreachable}.` };
   let first: unknown;

@@ -2,7 +2,7 @@
 import type { Socket } from "node:net";
 import { limits } from "../../domain/limits.ts";
 import { authorization, type Challenge, type Credentials, strongest } from "./authorization.ts";
-import type { RelayEnd } from "./end.ts";
+import type { Ending } from "./end.ts";
 import { headerOf, headersOf, type Message, NoRtsp, type Request, requestOf, rtspReader, statusOf, written } from "./messages.ts";
 
 export type Parties = {
@@ -11,6 +11,9 @@ export type Parties = {
   /** The same for the camera. */
   readonly theirs: string;
   readonly credentials: Credentials | undefined;
+  readonly finish: (end: Ending) => void;
+  /** Called with the length of media as it comes. */
+  readonly media: (bytes: number) => void;
 };
 type Asked = { readonly message: Message; readonly request: Request; readonly theirNumber: string; readonly challenges: number };
 
@@ -26,13 +29,8 @@ const replaced = (message: Message, name: string, value: string | undefined): Me
 });
 
 /** Joins both until one of them ends. `begun` is what ffmpeg has sent so far. */
-export const converse = (
-  child: Socket,
-  camera: Socket,
-  begun: Buffer,
-  { ours, theirs, credentials }: Parties,
-  finish: (end: RelayEnd) => void,
-): void => {
+export const converse = (child: Socket, camera: Socket, begun: Buffer, parties: Parties): void => {
+  const { ours, theirs, credentials, finish, media } = parties;
   const asked = new Map<string, Asked>();
   let number = 0;
   let challenge: Challenge | undefined;
@@ -126,10 +124,11 @@ export const converse = (
   };
 
   /** Feeds one side's bytes to its reader, and waits where the other does not keep up. */
-  const join = (from: Socket, to: Socket, message: (message: Message) => void, end: RelayEnd): ((bytes: Buffer) => void) => {
+  const join = (from: Socket, to: Socket, message: (message: Message) => void, end: Ending): ((bytes: Buffer) => void) => {
     const reader = rtspReader({
       message,
       packets: (bytes) => {
+        if (from === camera) media(bytes.length);
         if (!to.write(bytes)) from.pause();
       },
     });
@@ -146,7 +145,7 @@ export const converse = (
     to.on("drain", () => from.resume());
     return read;
   };
-  const byUs: RelayEnd = { reason: "closed", message: "It was closed here." };
+  const byUs: Ending = { reason: "closed", message: "It was closed here." };
   const fromChild = join(child, camera, onRequest, byUs);
   join(camera, child, onAnswer, byUs);
 
@@ -159,13 +158,13 @@ export const converse = (
         message: isPlaying && asked.size === 0 ? "The camera sends nothing any more." : "The camera does not answer.",
       });
   }, limits.cameraSilenceMs / 10);
-  const gone = (end: RelayEnd): void => {
+  const gone = (end: Ending): void => {
     clearInterval(look);
     finish(end);
   };
   child.on("close", () => gone(byUs));
   camera.on("error", () => undefined); // Its end is told by `close`.
-  const ended: RelayEnd = { reason: "ended", message: "The camera ended the connection." };
+  const ended: Ending = { reason: "ended", message: "The camera ended the connection." };
   camera.on("close", () => gone(isOver ? byUs : ended));
   camera.setNoDelay(true);
   if (child.destroyed) gone(byUs);

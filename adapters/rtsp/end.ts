@@ -15,4 +15,8 @@ export type RelayEnd = {
     | "unknown";
   /** A sentence for people, without credentials. */
   readonly message: string;
+  /** Bytes of media that came from the camera. */
+  readonly mediaBytes: number;
 };
+/** The same while nobody has counted. */
+export type Ending = Omit<RelayEnd, "mediaBytes">;
