@@ -62,12 +62,20 @@ export type Ffmpeg = {
 /** Milliseconds: later than the relay's own, so that the relay says why. */
 const CAMERA_TIMEOUT = limits.cameraConnectMs + 2 * limits.cameraSilenceMs;
 
+/** Lists with options, by which a camera's address stays off the command line, are of this version. */
+const LEAST_VERSION = 5;
+
+/** Shorter ones stand in innocent words, too; and ffmpeg is told none of them. */
+const LEAST_SECRET = 6;
+
+/** What may be secret in an address. Some cameras want the password in their path. */
 const secretsOf = ({ from }: Input): readonly string[] => {
   if (!("camera" in from)) return [];
   const parts = readRtsp(from.camera);
-  if ("flaw" in parts || parts.userinfo === undefined) return [];
-  const [, password] = parts.userinfo.split(":");
-  return password === undefined ? [] : [password, decodeURIComponent(password)];
+  if ("flaw" in parts) return [];
+  const password = parts.userinfo?.split(":")[1] ?? "";
+  const path = parts.rest.includes("=") ? [parts.rest, parts.rest.slice(1)] : [];
+  return [password, decodeURIComponent(password), ...path].filter((one) => one.length >= LEAST_SECRET);
 };
 
 export const openFfmpeg = async (settings: FfmpegSettings): Promise<Ffmpeg> => {
@@ -160,6 +168,9 @@ export const openFfmpeg = async (settings: FfmpegSettings): Promise<Ffmpeg> => {
       const [, version] = /^ffmpeg version (\S+)/.exec(said.stdout) ?? [];
       if (version === undefined)
         throw new AdapterError("unavailable", `The program ${found.ffmpeg} does not say its version`, { retryable: true });
+      const [, major] = /^[nN]?(\d+)\./.exec(version) ?? [];
+      if (major !== undefined && Number(major) < LEAST_VERSION)
+        throw new AdapterError("unavailable", `ffmpeg ${version} is too old: ${LEAST_VERSION}.0 is the least`, { retryable: true });
       return { ...found, version };
     },
     execute: (args, how) => start(ffmpeg, args.inputs, (written) => argv(args, written), how),

@@ -58,7 +58,7 @@ const entries = (options: Options): readonly (readonly [name: string, value: str
 const words = (options: Options): readonly string[] =>
   entries(options).flatMap(([name, value]) => (value === undefined ? [`-${name}`] : [`-${name}`, value]));
 
-export const fileWord = (path: string): string => `file:${word(path)}`;
+const fileWord = (path: string): string => `file:${word(path)}`;
 
 /** A list for ffmpeg's concat demuxer. In quotes everything is as it is; a quote ends them. */
 const quoted = (text: string): string => {
@@ -104,7 +104,7 @@ const outputWords = ({ to, format, options = {} }: Output): readonly string[] =>
 };
 
 /** Where ffmpeg tells how far it is. */
-export const PROGRESS_FD = 3;
+const PROGRESS_FD = 3;
 
 /** All words after `ffmpeg`. `lists`: the file of each input's list. */
 export const argv = ({ inputs, outputs }: Arguments, lists: readonly (string | undefined)[]): readonly string[] => {

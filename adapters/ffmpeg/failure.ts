@@ -13,6 +13,8 @@ export type Failure = {
     | "too-long"
     | "not-found"
     | "redirected"
+    /** The camera has no room for another viewer now. */
+    | "busy"
     /** No picture in it. */
     | "no-video"
     /** A picture, in a codec that is not served: named in `codec`. */
@@ -65,6 +67,7 @@ const BY_RELAY: Readonly<Partial<Record<RelayEnd["reason"], Failure["reason"]>>>
   timeout: "timeout",
   "not-found": "not-found",
   redirected: "redirected",
+  busy: "busy",
   "not-interleaved": "garbage",
   garbage: "garbage",
 };
@@ -79,5 +82,6 @@ export const failureFrom = (relay: readonly RelayEnd[], lines: readonly LogLine[
   const ended = relay.find(({ reason }) => reason === "ended");
   if (ended !== undefined && (said === undefined || said.reason !== "storage")) return { reason: "ended", message: ended.message };
   const unknown = relay.find(({ reason }) => reason === "unknown");
-  return said ?? { reason: "unknown", message: unknown?.message ?? silent };
+  if (said !== undefined && (said.reason !== "unknown" || unknown === undefined)) return said;
+  return { reason: "unknown", message: unknown?.message ?? silent };
 };

@@ -28,6 +28,15 @@ const replaced = (message: Message, name: string, value: string | undefined): Me
   ],
 });
 
+/** What a camera means that does not do what it is asked. */
+const refused = (method: string, status: number): Ending => {
+  if (status === 403) return { reason: "unauthorized", message: "The camera does not let this user see the stream (403)." };
+  if (status === 404 || status === 410) return { reason: "not-found", message: `The camera has no such stream (${status}).` };
+  if (status === 453 || status === 503) return { reason: "busy", message: `The camera has no room for another viewer now (${status}).` };
+  if (status === 461) return { reason: "not-interleaved", message: "The camera does not send its packets over this connection (461)." };
+  return { reason: "unknown", message: `The camera answers ${method} with ${status}.` };
+};
+
 /** Joins both until one of them ends. `begun` is what ffmpeg has sent so far. */
 export const converse = (child: Socket, camera: Socket, begun: Buffer, parties: Parties): void => {
   const { ours, theirs, credentials, finish, media } = parties;
@@ -106,10 +115,9 @@ export const converse = (child: Socket, camera: Socket, begun: Buffer, parties: 
     )
       return finish({ reason: "not-interleaved", message: "The camera would send its packets elsewhere than over this connection." });
     child.write(written(replaced(message, "CSeq", before.theirNumber)));
-    if (before.request.method !== "DESCRIBE" || status < 400) return;
-    if (status === 403) finish({ reason: "unauthorized", message: "The camera does not let this user see the stream (403)." });
-    else if (status === 404 || status === 410) finish({ reason: "not-found", message: `The camera has no such stream (${status}).` });
-    else finish({ reason: "unknown", message: `The camera does not describe its stream: ${message.start.slice(9, 80)}.` });
+    const { method } = before.request;
+    if (status < 400 || (method !== "DESCRIBE" && method !== "SETUP" && method !== "PLAY")) return;
+    finish(refused(method, status));
   };
 
   const onTheirRequest = (message: Message) => {

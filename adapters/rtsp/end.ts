@@ -8,6 +8,7 @@ export type RelayEnd = {
     | "certificate" // rtsps, and the certificate is not good
     | "unauthorized" // what it asks for we do not have, or it was wrong
     | "not-found" // there is a camera, and no such stream
+    | "busy" // it has no room for another viewer
     | "redirected" // it named another address
     | "not-interleaved" // it would send elsewhere than over this connection
     | "timeout" // it does not answer, or sends nothing any more

@@ -226,6 +226,13 @@ describe.skipIf(!canRun)("ffmpeg as sessions", () => {
     });
   });
 
+  it.each(["4.4.2-0ubuntu0.22.04.1", "n3.2"])("says that it is too old: %s", async (version) => {
+    const program = join(folder, `ffmpeg-${version}`);
+    await writeFile(program, `#!/bin/sh\necho ffmpeg version ${version} Copyright\n`, { mode: 0o755 });
+    const { ffmpeg } = await open({ ffmpeg: program });
+    await expect(ffmpeg.find()).rejects.toMatchObject({ code: "unavailable", message: expect.stringContaining("too old") });
+  });
+
   it("keeps what it writes down to itself", async () => {
     await open();
     expect((await stat(join(folder, "lists"))).mode & 0o777).toBe(0o700);

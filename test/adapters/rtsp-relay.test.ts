@@ -103,6 +103,22 @@ describe("the relay before a camera", () => {
     expect(visitor.got()).toBe("");
   });
 
+  it.each([
+    ["DESCRIBE", 403, "unauthorized"],
+    ["DESCRIBE", 404, "not-found"],
+    ["SETUP", 453, "busy"],
+    ["DESCRIBE", 503, "busy"],
+    ["SETUP", 461, "not-interleaved"],
+    ["PLAY", 455, "unknown"],
+  ])("hands on a refusal of %s by %i, and says what it means: %s", async (method, status, reason) => {
+    const { url } = await camera((request) => `RTSP/1.0 ${status} X\r\nCSeq: ${cseqOf(request)}\r\n\r\n`);
+    const relay = await open(url);
+    const visitor = await visit(relay, ask(method, relay.url, 6));
+    expect(await relay.ended).toMatchObject({ reason });
+    await visitor.closed;
+    expect(visitor.got()).toBe(`RTSP/1.0 ${status} X\r\nCSeq: 6\r\n\r\n`);
+  });
+
   it("lets through no request of the camera", async () => {
     const { url, requests } = await camera((request) =>
       request.startsWith("RTSP") ? "" : `ANNOUNCE rtsp://x RTSP/1.0\r\nCSeq: 5\r\n\r\n${ok(request)}`,

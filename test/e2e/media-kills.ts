@@ -37,9 +37,10 @@ await rm(without, { recursive: true });
 
 const total = (of: (kill: Kill) => number): number => seen.reduce((sum, kill) => sum + of(kill), 0);
 const slowest = Math.max(...seen.map(({ goneMs }) => goneMs));
-const survivors = total((kill) => kill.survivors);
+const survivors = seen.flatMap((kill) => kill.survivors);
 console.log(
   `${seen.length} kills in ${Math.round((performance.now() - begunAt) / 1000)} s, ${total((kill) => kill.before)} processes were there before`,
 );
-console.log(`the last was gone ${Math.round(slowest)} ms after its parent at most; ${survivors} left alive`);
-if (survivors > 0 || total((kill) => kill.before) === 0) process.exitCode = 1;
+console.log(`the last was gone ${Math.round(slowest)} ms after its parent at most; ${survivors.length} left alive`);
+for (const survivor of survivors) console.log(survivor);
+if (survivors.length > 0 || total((kill) => kill.before) === 0) process.exitCode = 1;

@@ -8,13 +8,15 @@ import { childrenOf } from "../support/media.ts";
 
 const PARENT = fileURLToPath(new URL("media-parent.ts", import.meta.url));
 /** Milliseconds by which the kernel, or a watcher, has done what it should. */
-const PATIENCE_MS = 3000;
+const PATIENCE_MS = 5000;
+/** What was on its way to become another program bears its mark late: nobody is to be seen for so long. */
+const SETTLED_MS = 200;
 
 export type Kill = {
   /** Children that were there right before. */
   readonly before: number;
-  /** Those that were still there in the end; they are killed then. */
-  readonly survivors: number;
+  /** The command lines of those that were still there in the end; they are killed then. */
+  readonly survivors: readonly string[];
   /** Milliseconds until none was there. */
   readonly goneMs: number;
 };
@@ -31,14 +33,15 @@ export const killParent = async (how: { folder: string; searchPath: string; runs
   const killedAt = performance.now();
   await exited;
   let left = await childrenOf(pid);
-  while (left.length > 0 && performance.now() - killedAt < PATIENCE_MS) {
-    await sleep(5);
+  let [goneMs, emptySince] = [0, Number.POSITIVE_INFINITY];
+  for (;;) {
+    const now = performance.now();
+    if (left.length > 0) emptySince = Number.POSITIVE_INFINITY;
+    else if (emptySince === Number.POSITIVE_INFINITY) [goneMs, emptySince] = [now - killedAt, now];
+    if (now - emptySince > SETTLED_MS || now - killedAt > PATIENCE_MS) break;
+    await sleep(left.length > 0 ? 5 : SETTLED_MS / 4);
     left = await childrenOf(pid);
   }
-  const goneMs = performance.now() - killedAt;
-  // What has not become another program yet bears no mark: it is looked for once more.
-  await sleep(20);
-  left = await childrenOf(pid);
   for (const child of left) process.kill(child.pid, "SIGKILL");
-  return { before, survivors: left.length, goneMs };
+  return { before, survivors: left.map(({ cmdline }) => cmdline.replaceAll("\0", " ")), goneMs };
 };

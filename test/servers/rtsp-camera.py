@@ -7,6 +7,7 @@ The upper half of the picture is a grid of 16 x 4 squares, white for 1 and black
 1970 at which the picture was made, 16 are its number since the camera began. They survive being made smaller.
 """
 import json
+import math
 import sys
 import threading
 import time
@@ -41,17 +42,26 @@ def picture(number):
     return b"".join(luma) + b"\x80" * (2 * ((width + 1) // 2) * ((height + 1) // 2))
 
 
-def feed(source, number=0):
-    """One picture after the other, each when it is due, until nobody takes them any more."""
+SOUNDS = 20
+TONE = b"".join(round(8000 * math.sin(2 * math.pi * 440 * at / 16000)).to_bytes(2, "little", signed=True) for at in range(16000 // SOUNDS))
+
+
+def sound(_number):
+    """A part of a tone. Not GStreamer's own: that can be wound, and a second viewer's PLAY would wind it for all."""
+    return TONE
+
+
+def feed(source, make, rate, number=0):
+    """One picture or sound after the other, each when it is due, until nobody takes them any more."""
     begin = time.monotonic()
     while True:
-        buffer = Gst.Buffer.new_wrapped(picture(number))
-        buffer.pts = number * Gst.SECOND // fps
-        buffer.duration = Gst.SECOND // fps
+        buffer = Gst.Buffer.new_wrapped(make(number))
+        buffer.pts = number * Gst.SECOND // rate
+        buffer.duration = Gst.SECOND // rate
         if source.emit("push-buffer", buffer) != Gst.FlowReturn.OK:
             return
         number += 1
-        time.sleep(max(0, begin + number / fps - time.monotonic()))
+        time.sleep(max(0, begin + number / rate - time.monotonic()))
 
 
 ENCODERS = {
@@ -61,9 +71,9 @@ ENCODERS = {
     "h265": f"x265enc speed-preset=ultrafast tune=zerolatency key-int-max={told['gop']} ! rtph265pay name=pay0 pt=96 config-interval=-1",
 }
 LAUNCH = (
-    f"( appsrc name=pictures is-live=true format=time caps=video/x-raw,format=I420,width={width},height={height},framerate={fps}/1 "
+    f"( appsrc name=pictures is-live=true format=time caps=video/x-raw,format=I420,width={width},height={height},framerate={fps}/1 ! queue "
     f"! {ENCODERS[told['codec']]} "
-    + ("audiotestsrc is-live=true wave=ticks ! audioconvert ! voaacenc bitrate=64000 ! rtpmp4gpay name=pay1 pt=97 " if told["audio"] else "")
+    + ("appsrc name=sounds is-live=true format=time caps=audio/x-raw,format=S16LE,rate=16000,channels=1,layout=interleaved ! queue ! voaacenc bitrate=64000 ! rtpmp4gpay name=pay1 pt=97 " if told["audio"] else "")
     + ")"
 )
 
@@ -74,8 +84,10 @@ class Factory(GstRtspServer.RTSPMediaFactory):
 
 
 def configure(_factory, media):
-    source = media.get_element().get_by_name_recurse_up("pictures")
-    threading.Thread(target=feed, args=(source,), daemon=True).start()
+    for name, make, rate in (("pictures", picture, fps), ("sounds", sound, SOUNDS)):
+        source = media.get_element().get_by_name_recurse_up(name)
+        if source is not None:
+            threading.Thread(target=feed, args=(source, make, rate), daemon=True).start()
 
 
 server = GstRtspServer.RTSPServer()

@@ -70,12 +70,18 @@ describe.skipIf(!canLook)("the camera for tests", () => {
   });
 
   it("is watched by several at once", async () => {
-    const camera = await startCamera();
+    const camera = await startCamera({ audio: true });
     const both = await Promise.all([picturesOf(camera.url, 2, [160, 90]), picturesOf(camera.url, 2, [160, 90])]);
     const [one, other] = both.map((pictures) => new Map(pictures.map(({ number, madeAt }) => [number, madeAt])));
     const common = [...(one as Map<number, number>)].filter(([number]) => other?.has(number));
     expect(common.length).toBeGreaterThan(5);
     for (const [number, madeAt] of common) expect(other?.get(number)).toBe(madeAt);
+    // Coming and going while somebody watches.
+    const watching = picturesOf(camera.url, 4, [160, 90]);
+    for (let visit = 0; visit < 3; visit += 1)
+      expect(await ffmpeg.probe({ camera: camera.url })).toMatchObject({ video: { codec: "h264" } });
+    const watched = await watching;
+    expect(watched.map(({ number }) => number)).toEqual(watched.map((_, at) => (watched[0]?.number as number) + at));
     await camera.stop();
   });
 });

@@ -12,7 +12,7 @@ import { promisify } from "node:util";
 /** Debian's own: another Python may stand before it on the path, without GStreamer. */
 const PYTHON = "/usr/bin/python3";
 const PROGRAM = fileURLToPath(new URL("rtsp-camera.py", import.meta.url));
-const NEEDED = ["x264enc", "x265enc", "rtph264pay", "rtph265pay", "voaacenc", "rtpmp4gpay", "appsrc", "audiotestsrc"];
+const NEEDED = ["x264enc", "x265enc", "rtph264pay", "rtph265pay", "voaacenc", "rtpmp4gpay", "appsrc"];
 const LOOK = `
 import gi
 gi.require_version("Gst", "1.0"); gi.require_version("GstRtspServer", "1.0")
