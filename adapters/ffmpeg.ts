@@ -15,6 +15,7 @@ import { openLists } from "./ffmpeg/lists.ts";
 import { type Probed, type ProbeSource, probeInput, probeWords, readProbe } from "./ffmpeg/probe.ts";
 import { programAt, usualPath } from "./ffmpeg/programs.ts";
 import { type How, type Prepared, type Session, startSession } from "./ffmpeg/session.ts";
+import { credentialsOf } from "./rtsp/authorization.ts";
 import { openRtspRelay, type RtspRelay } from "./rtsp-relay.ts";
 
 export type FfmpegSettings = {
@@ -75,7 +76,7 @@ const secretsOf = ({ from }: Input): readonly string[] => {
   if ("flaw" in parts) return [];
   const password = parts.userinfo?.split(":")[1] ?? "";
   const path = parts.rest.includes("=") ? [parts.rest, parts.rest.slice(1)] : [];
-  return [password, decodeURIComponent(password), ...path].filter((one) => one.length >= LEAST_SECRET);
+  return [password, credentialsOf(parts.userinfo ?? "").password, ...path].filter((one) => one.length >= LEAST_SECRET);
 };
 
 export const openFfmpeg = async (settings: FfmpegSettings): Promise<Ffmpeg> => {

@@ -17,10 +17,19 @@ export type Challenge =
       readonly hasQop: boolean;
     };
 
+/** What is no UTF-8 is taken a byte a character. */
+const decoded = (text: string): string => {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text.replace(/%([0-9a-f]{2})/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
+  }
+};
+
 /** A user's part of a URL, percent-decoded. */
 export const credentialsOf = (userinfo: string): Credentials => {
   const [user = "", password = ""] = userinfo.split(":");
-  return { user: decodeURIComponent(user), password: decodeURIComponent(password) };
+  return { user: decoded(user), password: decoded(password) };
 };
 
 const HASHES: Readonly<Record<string, "md5" | "sha256">> = { MD5: "md5", "SHA-256": "sha256" };

@@ -83,6 +83,16 @@ describe("the relay before a camera", () => {
     relay.close();
   });
 
+  it("takes a password that is no UTF-8 a byte a character", async () => {
+    const { url, requests } = await camera(
+      (request) => `RTSP/1.0 401 No\r\nCSeq: ${cseqOf(request)}\r\nWWW-Authenticate: Basic realm="x"\r\n\r\n`,
+    );
+    const relay = await open(url.replace("//", "//operator:%FFword@"));
+    await visit(relay, ask("DESCRIBE", relay.url, 3));
+    expect(await relay.ended).toMatchObject({ reason: "unauthorized" });
+    expect(requests[1]).toContain(`Basic ${Buffer.from("operator:ÿword").toString("base64")}`);
+  });
+
   it("asks twice for a challenge that has become stale, not for ever", async () => {
     const { url, requests } = await camera(
       (request) =>
