@@ -5,10 +5,10 @@
 import { realpath } from "node:fs/promises";
 import { execa } from "execa";
 import { limits } from "../domain/limits.ts";
+import type { MediaFailure as Failure } from "../domain/media.ts";
 import { AdapterError, type CameraNetwork, type Journal } from "../domain/ports.ts";
 import { readRtsp } from "../domain/rtsp.ts";
 import { type Arguments, argv, type Input, listOfAddress, listOfPieces } from "./ffmpeg/arguments.ts";
-import type { Failure } from "./ffmpeg/failure.ts";
 import { bindingOf, launch } from "./ffmpeg/launch.ts";
 import { endLeftovers, markFor } from "./ffmpeg/leftovers.ts";
 import { openLists } from "./ffmpeg/lists.ts";

@@ -160,6 +160,23 @@ export const limits = {
   relayConnections: 4,
   /** Milliseconds a relay waits for whoever it is for. */
   relayWaitMs: 10_000,
+  /** Live films at once, each shared by whoever watches the same camera at the same size. */
+  liveStreams: 50,
+  liveStreamsPerTenant: 20,
+  /** Pixels a picture may be made wide or high. */
+  livePicturePx: 3840,
+  /** Pieces in a live playlist; the older ones stay as long again for those who have just been told of them. */
+  liveSegments: 6,
+  /** Milliseconds a film may take to begin, and the longest its pieces may be. */
+  liveStartMs: 20_000,
+  /** Milliseconds between looks at what ffmpeg has made. */
+  liveLookMs: 100,
+  /** Times in a row nothing may come of a live film before it is given up. */
+  liveTries: 5,
+  /** Milliseconds until a film is tried again, at most. */
+  liveBackoffMs: 30_000,
+  /** Milliseconds it is remembered what a camera sends. */
+  probeKeptMs: 600_000,
 } as const;
 
 export type Limits = { readonly [L in keyof typeof limits]: number };

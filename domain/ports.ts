@@ -1,6 +1,7 @@
 /** What the core asks of the world: interfaces only. One suite a port in test/conformance, run on every adapter; test/conformance/ports.test.ts says which have none, and why. */
 import type { CameraKey, Instant, Json } from "./envelope.ts";
 import type { Derived, Fact } from "./event.ts";
+import type { ArchiveStream, LiveStream, LiveWish, MediaEvent, MediaFile, NotRecorded, RecordedSegment, StreamState } from "./media.ts";
 import type { Counter, Gauge, Histogram, Labels } from "./metrics.ts";
 import type { TokenKey } from "./token-keys.ts";
 
@@ -164,6 +165,39 @@ export interface TokenKeys {
   readonly done: Promise<void>;
   /** Ends looking. */
   close(): void;
+}
+
+/** Films of cameras. What is refused throws AdapterError: `full` (retryable) beyond a limit, `bad-query`, `closed`. */
+export interface Media {
+  /** A share of the film of this camera, size and sound: the first one begins it, all others have the same. */
+  live(wish: LiveWish): LiveStream;
+  /** Undefined where nothing was recorded in [from, to). */
+  archive(camera: CameraKey, from: Instant, to: Instant): Promise<ArchiveStream | undefined>;
+  /** One hour of it. `uriOf` names a file of it (`1763730000000-2000-0a1b2c3d.m4s`) as players are to ask for it. Undefined where nothing was recorded. */
+  hour(camera: CameraKey, date: string, hour: number, uriOf: (name: string) => string): Promise<MediaFile | undefined>;
+  /** A file of such a playlist. Undefined for what is no such name, or not there. */
+  hourFile(camera: CameraKey, date: string, hour: number, name: string): Promise<MediaFile | undefined>;
+  /** The hours (UTC, 0 to 23) of a day of which something was recorded, ascending. */
+  hours(camera: CameraKey, date: string): Promise<readonly number[]>;
+  /** Records a camera from now on, or no more (`undefined`). Another address: from there from now on. */
+  record(camera: CameraKey, url: string | undefined): Promise<void>;
+  /** Undefined for a camera that is not recorded. */
+  recording(camera: CameraKey): StreamState | undefined;
+  /** The picture at an instant, JPEG. */
+  snap(camera: CameraKey, at: Instant): Promise<MediaFile | NotRecorded>;
+  /** MP4 from one instant to another, without the gaps; begins at the keyframe before. */
+  clip(camera: CameraKey, from: Instant, to: Instant): Promise<MediaFile | NotRecorded>;
+  /**
+   * Compares what is there with what is known of these cameras, ascending by start: tells `segment-recorded` for what nobody knew,
+   * `segment-removed` for what is gone. To be called at boot, before anything is recorded.
+   */
+  reconcile(camera: CameraKey, known: AsyncIterable<Pick<RecordedSegment, "file" | "start">>): Promise<void>;
+  /** Removes what is too old or too much. Says how many bytes went. */
+  retain(now: Instant): Promise<number>;
+  /** What happened, in the order in which it did. A listener that throws is a defect. */
+  onEvent(listener: (event: MediaEvent) => void): void;
+  /** Ends all of it. */
+  close(): Promise<void>;
 }
 
 export interface Clock {

@@ -1,40 +1,7 @@
 /** Why a film could not be read or written: by what the relay saw of the camera, and where that says nothing, by ffmpeg's own words. */
+import type { MediaFailure as Failure } from "../../domain/media.ts";
 import type { RelayEnd } from "../rtsp/end.ts";
 import type { LogLine } from "./logs.ts";
-
-export type Failure = {
-  readonly reason:
-    | "unauthorized"
-    | "unreachable"
-    | "not-allowed"
-    | "certificate"
-    | "timeout"
-    /** It took longer than it was given. */
-    | "too-long"
-    | "not-found"
-    | "redirected"
-    /** The camera has no room for another viewer now. */
-    | "busy"
-    /** No picture in it. */
-    | "no-video"
-    /** A picture, in a codec that is not served: named in `codec`. */
-    | "codec"
-    /** What came is no RTSP, or no film. */
-    | "garbage"
-    /** The camera ended the connection. */
-    | "ended"
-    /** The program is not on this machine. */
-    | "missing"
-    /** More came out than may. */
-    | "too-large"
-    /** No room on the disk, or nowhere to write to. */
-    | "storage"
-    | "memory"
-    | "unknown";
-  /** A sentence for people, without credentials. */
-  readonly message: string;
-  readonly codec?: string;
-};
 
 const BY_WORDS: readonly (readonly [RegExp, Failure["reason"]])[] = [
   [/\b401 Unauthorized\b|\b403 Forbidden\b|authorization failed/i, "unauthorized"],

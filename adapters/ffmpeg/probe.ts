@@ -1,7 +1,7 @@
 /** What a film is made of, as ffprobe tells it. */
 import { limits } from "../../domain/limits.ts";
+import type { MediaFailure as Failure } from "../../domain/media.ts";
 import { type Input, inputWords, type Source } from "./arguments.ts";
-import type { Failure } from "./failure.ts";
 import type { Finished } from "./session.ts";
 
 export type Probed = {
@@ -10,6 +10,8 @@ export type Probed = {
     readonly width: number;
     readonly height: number /** Undefined where the film does not tell. */;
     readonly fps: number | undefined;
+    /** Whether its pictures come in another order than they are shown in (B-frames). */
+    readonly isReordered: boolean;
   };
   readonly audio: { readonly codec: string } | undefined;
 };
@@ -26,7 +28,7 @@ export const probeInput = (from: ProbeSource): Input => ({ from, options: LOOK }
 export const probeWords = (input: Input, list: string | undefined): readonly string[] => [
   "-hide_banner",
   ...["-loglevel", "level+warning"],
-  ...["-show_entries", "stream=codec_type,codec_name,width,height,avg_frame_rate,r_frame_rate", "-of", "json"],
+  ...["-show_entries", "stream=codec_type,codec_name,width,height,avg_frame_rate,r_frame_rate,has_b_frames", "-of", "json"],
   ...inputWords(input, list),
 ];
 
@@ -40,6 +42,7 @@ type Stream = {
   readonly height?: number;
   readonly avg_frame_rate?: string;
   readonly r_frame_rate?: string;
+  readonly has_b_frames?: number;
 };
 
 const rateIn = (text: string | undefined): number | undefined => {
@@ -66,7 +69,13 @@ export const readProbe = ({ state, output, failure, mediaBytes }: Finished): Pro
   if (codec === "h264" && video?.width && video.height) {
     const audio = streams.find(({ codec_type }) => codec_type === "audio")?.codec_name;
     return {
-      video: { codec, width: video.width, height: video.height, fps: rateIn(video.avg_frame_rate) ?? rateIn(video.r_frame_rate) },
+      video: {
+        codec,
+        width: video.width,
+        height: video.height,
+        fps: rateIn(video.avg_frame_rate) ?? rateIn(video.r_frame_rate),
+        isReordered: (video.has_b_frames ?? 0) > 0,
+      },
       audio: audio === undefined ? undefined : { codec: audio },
     };
   }

@@ -1,9 +1,10 @@
 /** One run of a program: from being asked to its end. */
 
 import { limits } from "../../domain/limits.ts";
+import type { MediaFailure as Failure } from "../../domain/media.ts";
 import type { AdapterError } from "../../domain/ports.ts";
 import type { RelayEnd } from "../rtsp/end.ts";
-import { type Failure, failureFrom } from "./failure.ts";
+import { failureFrom } from "./failure.ts";
 import type { Launched } from "./launch.ts";
 import { type LogLine, logKeeper } from "./logs.ts";
 import { progressReader, type Statistics } from "./statistics.ts";

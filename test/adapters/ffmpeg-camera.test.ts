@@ -28,7 +28,7 @@ const copyOf = (camera: string, seconds: number): Arguments => ({
   inputs: [{ from: { camera } }],
   outputs: [{ to: { file: join(folder, "copy.mp4") }, format: "mp4", options: { map: "0:v:0", c: "copy", t: seconds } }],
 });
-const H264 = { video: { codec: "h264", width: 320, height: 180, fps: 10 }, audio: undefined };
+const H264 = { video: { codec: "h264", width: 320, height: 180, fps: 10, isReordered: false }, audio: undefined };
 const withFaulty = async <T>(how: FaultyHow, work: (faulty: Faulty) => Promise<T>): Promise<T> => {
   const faulty = await startFaulty(how);
   try {

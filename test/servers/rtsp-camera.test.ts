@@ -62,7 +62,7 @@ describe.skipIf(!canLook)("the camera for tests", () => {
   it("has the size, the rate and the sound it was told to have", async () => {
     const camera = await startCamera({ width: 640, height: 480, fps: 25, gop: 50, audio: true });
     expect(await ffmpeg.probe({ camera: camera.url })).toEqual({
-      video: { codec: "h264", width: 640, height: 480, fps: 25 },
+      video: { codec: "h264", width: 640, height: 480, fps: 25, isReordered: false },
       audio: { codec: "aac" },
     });
     await camera.stop();

@@ -1,0 +1,76 @@
+/** What ffmpeg is asked for to cut a camera's film into pieces of MP4 as it comes. */
+import { join } from "node:path";
+import type { PictureSize } from "../../domain/media.ts";
+import type { Arguments, Options } from "../ffmpeg/arguments.ts";
+import type { Probed } from "../ffmpeg/probe.ts";
+
+export const LIST = "list.m3u8";
+export const INIT = "init.mp4";
+
+/** ffmpeg's list is looked at often, and only its newest piece is new: with so many none is missed when we are slow. */
+const LISTED = 30;
+
+export type FilmWish = PictureSize & {
+  readonly url: string;
+  readonly probed: Probed;
+  readonly audio: boolean;
+  /** Seconds a piece has at least: it ends before the next keyframe after them. */
+  readonly seconds: number;
+  /** Empty, of this film alone. */
+  readonly folder: string;
+};
+
+const isOwnSize = ({ width, height, probed }: FilmWish): boolean =>
+  (width === 0 || width === probed.video.width) && (height === 0 || height === probed.video.height);
+
+/** Made smaller or larger in time: keyframes where pieces begin, no picture later than it must be. */
+const picture = (wish: FilmWish): Options =>
+  isOwnSize(wish)
+    ? { "c:v": "copy" }
+    : {
+        // -2: an even number that keeps the shape.
+        vf: `scale=${wish.width || -2}:${wish.height || -2}`,
+        "c:v": "libx264",
+        preset: "veryfast",
+        tune: "zerolatency",
+        pix_fmt: "yuv420p",
+        threads: 1,
+        force_key_frames: `expr:gte(t,n_forced*${wish.seconds})`,
+      };
+
+/** Cameras' sound mostly is G.711, which no player takes; and with our own clock it comes in uneven steps, which are evened out. */
+const sound = ({ audio, probed }: FilmWish): Options =>
+  audio && probed.audio !== undefined ? { "c:a": "aac", "b:a": "64k", af: "aresample=async=1000" } : { an: true };
+
+export const filmArguments = (wish: FilmWish): Arguments => ({
+  inputs: [
+    {
+      from: { camera: wish.url },
+      options: {
+        fflags: "+genpts+discardcorrupt",
+        // The rate is known; looking for it takes as long as the pictures do.
+        fpsprobesize: 0,
+        // Pictures are of when they came, wherever the camera's clock jumps to. Where they come in another order the camera's own is needed.
+        ...(wish.probed.video.isReordered ? {} : { use_wallclock_as_timestamps: 1 }),
+      },
+    },
+  ],
+  outputs: [
+    {
+      to: { file: join(wish.folder, LIST) },
+      format: "hls",
+      options: {
+        map: wish.audio && wish.probed.audio !== undefined ? ["0:v:0", "0:a:0"] : ["0:v:0"],
+        ...picture(wish),
+        ...sound(wish),
+        hls_time: wish.seconds,
+        hls_list_size: LISTED,
+        hls_segment_type: "fmp4",
+        hls_fmp4_init_filename: INIT,
+        // A % stands for itself when doubled.
+        hls_segment_filename: join(wish.folder, "s").replaceAll("%", "%%").concat("%05d.m4s"),
+        hls_flags: "independent_segments+temp_file+omit_endlist",
+      },
+    },
+  ],
+});

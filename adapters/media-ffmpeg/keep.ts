@@ -1,0 +1,96 @@
+/** A film that is made anew whenever it ends, until nobody wants it. */
+import { limits } from "../../domain/limits.ts";
+import type { MediaFailure, StreamState } from "../../domain/media.ts";
+import type { Clock } from "../../domain/ports.ts";
+import type { Probed } from "../ffmpeg/probe.ts";
+import type { Run } from "./run.ts";
+
+export type Kept = {
+  state(): StreamState;
+  /** Resolves when it first runs, or has failed. */
+  readonly ready: Promise<StreamState>;
+  /** Told by whoever is told of pieces: it runs. */
+  runs(): void;
+  /** Ends it; resolves when nothing of it runs any more. */
+  stop(): Promise<void>;
+  /** Rejects with a defect only. */
+  readonly done: Promise<void>;
+};
+
+export type KeepHow = {
+  /** What the camera sends; it may be remembered, unless `again`. */
+  readonly probe: (again: boolean, signal: AbortSignal) => Promise<Probed | { readonly failed: MediaFailure }>;
+  readonly run: (probed: Probed) => Run;
+  readonly clock: Clock;
+  /** Times in a row nothing may come of it. A film that is kept for its own sake is tried without end. */
+  readonly tries: number;
+  readonly failed?: (failure: MediaFailure) => void;
+};
+
+/** Trying again the same way changes nothing. */
+const FINAL: ReadonlySet<MediaFailure["reason"]> = new Set([
+  "unauthorized",
+  "not-allowed",
+  "certificate",
+  "not-found",
+  "redirected",
+  "no-video",
+  "codec",
+  "missing",
+]);
+
+export const keep = ({ probe, run, clock, tries, failed }: KeepHow): Kept => {
+  let state: StreamState = { state: "starting" };
+  let failures = 0;
+  let running: Run | undefined;
+  const stop = new AbortController();
+  let tell: (state: StreamState) => void = () => undefined;
+  const ready = new Promise<StreamState>((resolve) => {
+    tell = resolve;
+  });
+
+  const once = async (): Promise<MediaFailure | undefined> => {
+    const probed = await probe(failures > 0, stop.signal);
+    if (stop.signal.aborted) return undefined;
+    if ("failed" in probed) return probed.failed;
+    running = run(probed);
+    try {
+      return await running.done;
+    } finally {
+      running = undefined;
+    }
+  };
+
+  const work = async (): Promise<void> => {
+    while (!stop.signal.aborted) {
+      const failure = await once();
+      if (failure === undefined || stop.signal.aborted) return;
+      failures += 1;
+      failed?.(failure);
+      const isFinal = FINAL.has(failure.reason);
+      if (isFinal || failures >= tries) {
+        state = { state: "failed", failure };
+        tell(state);
+        if (Number.isFinite(tries)) return;
+      } else state = { state: "stalled", failure };
+      await clock.sleep(isFinal ? limits.liveBackoffMs : Math.min(limits.liveBackoffMs, 500 * 2 ** Math.min(failures, 10)), stop.signal);
+    }
+  };
+  const done = work();
+  return {
+    state: () => state,
+    ready,
+    runs() {
+      failures = 0;
+      state = { state: "running" };
+      tell(state);
+    },
+    async stop() {
+      stop.abort();
+      running?.stop();
+      await done;
+      tell(state);
+    },
+    done,
+  };
+};

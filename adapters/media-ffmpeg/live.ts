@@ -1,0 +1,193 @@
+/**
+ * Live films: one ffmpeg for a camera, a size and its sound, shared by all who watch. Its pieces stand in a folder of their own that goes
+ * with the last of them; the playlist is ours, so that a film whose ffmpeg was started again goes on in it.
+ */
+import { randomBytes } from "node:crypto";
+import { mkdir, rm } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { limits } from "../../domain/limits.ts";
+import type { LiveStream, LiveWish, MediaFile } from "../../domain/media.ts";
+import { AdapterError, type Clock } from "../../domain/ports.ts";
+import type { Probed } from "../ffmpeg/probe.ts";
+import type { Ffmpeg } from "../ffmpeg.ts";
+import { INIT } from "./film.ts";
+import { type Kept, keep } from "./keep.ts";
+import type { Look } from "./look.ts";
+import { type Entry, playlistText, targetOf } from "./playlist.ts";
+import { initName, readIfThere, readName, segmentName } from "./read.ts";
+import { type Made, startRun } from "./run.ts";
+import type { Sight } from "./sight.ts";
+import { timeline } from "./timing.ts";
+
+export type LiveHow = {
+  readonly ffmpeg: Ffmpeg;
+  readonly look: Look;
+  readonly sight: Sight;
+  readonly clock: Clock;
+  /** Of ours alone: each film gets a folder in it. */
+  readonly folder: string;
+  /** In place of the limits liveStreams, liveStreamsPerTenant and liveTries. */
+  readonly streams?: number;
+  readonly streamsPerTenant?: number;
+  readonly tries?: number;
+};
+
+/**
+ * Seconds a piece has at least. It ends before a keyframe, so most are as long as a group of pictures; and the first is whole, and the
+ * film begins, when there was one group.
+ */
+const PIECE_SECONDS = 1;
+/** Fewer pixels no encoder takes. */
+const LEAST_PX = 16;
+
+type Piece = Entry & { readonly number: number; readonly path: string /** How many before it, and itself, did not go on. */; readonly breaks: number };
+
+const sizeOf = (wish: LiveWish): LiveWish => {
+  for (const px of [wish.width, wish.height])
+    if (!Number.isInteger(px) || px < 0 || px > limits.livePicturePx || (px > 0 && px < LEAST_PX))
+      throw new AdapterError("bad-query", `A picture is ${LEAST_PX} to ${limits.livePicturePx} pixels wide and high, or 0 for its own size`, {
+        retryable: false,
+      });
+  // Colours stand for two pixels each way.
+  return { ...wish, width: wish.width & ~1, height: wish.height & ~1 };
+};
+
+const filmOf = (wish: LiveWish, how: LiveHow) => {
+  const { ffmpeg, look, sight, clock, tries = limits.liveTries } = how;
+  const folder = join(how.folder, randomBytes(12).toString("hex"));
+  const pieces: Piece[] = [];
+  const inits = new Map<number, string>();
+  let [runs, next, breaks, target] = [0, 0, -1, 1];
+
+  /** What is no longer in the playlist stays as long again, for those who have just read it; then it goes. */
+  const tidy = async (): Promise<void> => {
+    while (pieces.length > 2 * limits.liveSegments) {
+      const { path, init } = pieces.shift() as Piece;
+      await rm(path, { force: true });
+      const [number] = [...inits].find(([one]) => initName(one) === init) ?? [];
+      if (number === undefined || pieces.some((piece) => piece.init === init)) continue;
+      inits.delete(number);
+      await rm(dirname(path), { recursive: true, force: true });
+    }
+  };
+
+  const run = (probed: Probed) => {
+    runs += 1;
+    const number = runs;
+    const own = join(folder, String(number));
+    const place = timeline();
+    const made = async ({ path, durationMs, completedAt }: Made): Promise<void> => {
+      const { start, jumped } = place(durationMs, completedAt);
+      if (jumped) breaks += 1;
+      inits.set(number, join(own, INIT));
+      target = Math.max(target, targetOf([durationMs]));
+      pieces.push({ uri: segmentName(next), start, durationMs, init: initName(number), isNew: jumped, number: next, path, breaks });
+      next += 1;
+      kept.runs();
+      sight.seen(pieces, wish, probed.video);
+      await tidy();
+    };
+    const film = { ...wish, probed, seconds: PIECE_SECONDS, folder: own };
+    return startRun(film, { ffmpeg, clock, made });
+  };
+
+  const kept: Kept = keep({
+    probe: (again, signal) => look(wish.url, again, signal),
+    run,
+    clock,
+    tries,
+    failed: (failure) => sight.lost(pieces, wish, failure),
+  });
+
+  const playlist = (): MediaFile | undefined => {
+    const listed = pieces.slice(-limits.liveSegments);
+    const [first] = listed;
+    if (first === undefined) return undefined;
+    const text = playlistText(listed, { target, sequence: first.number, discontinuities: first.breaks, kind: "live" });
+    return { type: "application/vnd.apple.mpegurl", content: new TextEncoder().encode(text) };
+  };
+
+  return {
+    kept,
+    async file(name: string): Promise<MediaFile | undefined> {
+      const wanted = readName(name);
+      if (wanted === undefined) return undefined;
+      if ("playlist" in wanted) return playlist();
+      const path = "init" in wanted ? inits.get(wanted.init) : pieces.find(({ number }) => number === wanted.segment)?.path;
+      return path === undefined ? undefined : readIfThere(path, "init" in wanted ? "video/mp4" : "video/iso.segment");
+    },
+    async end(): Promise<void> {
+      await kept.stop();
+      sight.forget(pieces, wish);
+      pieces.length = 0;
+      inits.clear();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+};
+
+type Film = ReturnType<typeof filmOf>;
+type Shared = { readonly film: Film; readonly tenant: string; readonly key: string; users: number; ended: Promise<void> | undefined };
+
+export type Live = {
+  open(wish: LiveWish): LiveStream;
+  /** How many films are made. */
+  count(): number;
+  close(): Promise<void>;
+};
+
+export const openLive = async (how: LiveHow): Promise<Live> => {
+  const { streams = limits.liveStreams, streamsPerTenant = limits.liveStreamsPerTenant } = how;
+  // Nothing in it is of use to anybody after its server has gone.
+  await rm(how.folder, { recursive: true, force: true });
+  await mkdir(how.folder, { recursive: true, mode: 0o700 });
+  const all = new Set<Shared>();
+  let isClosed = false;
+
+  const hasFailed = ({ film }: Shared): boolean => film.kept.state().state === "failed";
+  const endOf = (shared: Shared): Promise<void> => {
+    shared.ended ??= shared.film.end().finally(() => all.delete(shared));
+    return shared.ended;
+  };
+
+  const begin = (wish: LiveWish, key: string): Shared => {
+    const made = [...all].filter((shared) => !hasFailed(shared));
+    if (made.length >= streams) throw new AdapterError("full", `${streams} live films are made, and no more may be`, { retryable: true });
+    if (made.filter(({ tenant }) => tenant === wish.tenant).length >= streamsPerTenant)
+      throw new AdapterError("full", `${streamsPerTenant} live films are made for this tenant, and no more may be`, { retryable: true });
+    const shared: Shared = { film: filmOf(wish, how), tenant: wish.tenant, key, users: 0, ended: undefined };
+    all.add(shared);
+    return shared;
+  };
+
+  return {
+    open(asked) {
+      if (isClosed) throw new AdapterError("closed", "No film is made any more", { retryable: false });
+      const wish = sizeOf(asked);
+      const { tenant, camera, url, width, height, audio } = wish;
+      const key = JSON.stringify([tenant, camera, url, width, height, audio]);
+      // One that has failed is left to those who still look at it.
+      const running = [...all].find((one) => one.key === key && one.ended === undefined && !hasFailed(one));
+      const shared = running ?? begin(wish, key);
+      shared.users += 1;
+      let released: Promise<void> | undefined;
+      return {
+        state: shared.film.kept.state,
+        ready: shared.film.kept.ready,
+        file: (name) => (released === undefined ? shared.film.file(name) : Promise.resolve(undefined)),
+        release() {
+          if (released === undefined) {
+            shared.users -= 1;
+            released = shared.users === 0 ? endOf(shared) : Promise.resolve();
+          }
+          return released;
+        },
+      };
+    },
+    count: () => [...all].filter((shared) => !hasFailed(shared)).length,
+    async close() {
+      isClosed = true;
+      await Promise.all([...all].map(endOf));
+    },
+  };
+};
