@@ -40,7 +40,13 @@ const PIECE_SECONDS = 1;
 /** Fewer pixels no encoder takes. */
 const LEAST_PX = 16;
 
-type Piece = Entry & { readonly number: number; readonly path: string /** How many before it, and itself, did not go on. */; readonly breaks: number };
+type Piece = Entry & {
+  readonly number: number;
+  readonly run: number;
+  readonly path: string;
+  /** How many up to this one did not go on, but for the first of all. */
+  readonly breaks: number;
+};
 
 const sizeOf = (wish: LiveWish): LiveWish => {
   for (const px of [wish.width, wish.height])
@@ -62,10 +68,9 @@ const filmOf = (wish: LiveWish, how: LiveHow) => {
   /** What is no longer in the playlist stays as long again, for those who have just read it; then it goes. */
   const tidy = async (): Promise<void> => {
     while (pieces.length > 2 * limits.liveSegments) {
-      const { path, init } = pieces.shift() as Piece;
+      const { path, run: number } = pieces.shift() as Piece;
       await rm(path, { force: true });
-      const [number] = [...inits].find(([one]) => initName(one) === init) ?? [];
-      if (number === undefined || pieces.some((piece) => piece.init === init)) continue;
+      if (pieces[0]?.run === number) continue;
       inits.delete(number);
       await rm(dirname(path), { recursive: true, force: true });
     }
@@ -81,7 +86,17 @@ const filmOf = (wish: LiveWish, how: LiveHow) => {
       if (jumped) breaks += 1;
       inits.set(number, join(own, INIT));
       target = Math.max(target, targetOf([durationMs]));
-      pieces.push({ uri: segmentName(next), start, durationMs, init: initName(number), isNew: jumped, number: next, path, breaks });
+      pieces.push({
+        uri: segmentName(next),
+        start,
+        durationMs,
+        init: initName(number),
+        isNew: jumped,
+        number: next,
+        run: number,
+        path,
+        breaks,
+      });
       next += 1;
       kept.runs();
       sight.seen(pieces, wish, probed.video);

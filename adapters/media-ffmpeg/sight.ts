@@ -16,7 +16,7 @@ export type Sight = {
 
 export const openSight = (now: () => Instant, tell: (event: MediaEvent) => void): Sight => {
   /** `films`: those that run. A camera stands here while a film of it is wanted, and with it what was told last. */
-  const cameras = new Map<string, { readonly films: Set<object>; readonly wanted: Set<object>; told: string | undefined }>();
+  const cameras = new Map<string, { readonly films: Set<object>; readonly wanted: Set<object>; told: "online" | "offline" | undefined }>();
   const of = ({ tenant, camera }: CameraKey, film: object) => {
     const key = keyText(tenant, camera);
     const known = cameras.get(key) ?? { films: new Set(), wanted: new Set(), told: undefined };
@@ -28,9 +28,8 @@ export const openSight = (now: () => Instant, tell: (event: MediaEvent) => void)
     seen(film, { tenant, camera }, { codec, width, height, fps }) {
       const known = of({ tenant, camera }, film);
       known.films.add(film);
-      const says = `${codec} ${width} ${height} ${fps}`;
-      if (known.told === says) return;
-      known.told = says;
+      if (known.told === "online") return;
+      known.told = "online";
       tell({ tenant, camera, kind: "camera-online", at: now(), codec, width, height, fps });
     },
     lost(film, { tenant, camera }, failure) {

@@ -8,7 +8,7 @@ import type { Instant } from "../../domain/envelope.ts";
 /** Milliseconds an instant is moved a segment. A clock that is wrong by 1 part in 1,000 is followed with segments of 4 s. */
 const STEP = 5;
 /** Milliseconds. What is farther off is a jump. */
-export const JUMP_MS = 3000;
+const JUMP_MS = 3000;
 /** Segments whose least delay counts. */
 const SEEN = 8;
 
@@ -31,7 +31,7 @@ export const timeline = () => {
     const least = Math.min(...delays);
     const step = Math.max(-STEP, Math.min(STEP, least));
     for (let at = 0; at < delays.length; at += 1) delays[at] = (delays[at] as number) - step;
-    const start: Instant = (end as Instant) + step;
+    const start = (end as Instant) + step;
     end = start + durationMs;
     return { start, end, jumped };
   };

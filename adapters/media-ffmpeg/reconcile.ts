@@ -1,0 +1,85 @@
+/** What is on the shelf against what is known of it, and what of it has to go. */
+import { rm, rmdir, stat, statfs } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import type { CameraKey, Instant } from "../../domain/envelope.ts";
+import type { MediaEvent, RecordedSegment } from "../../domain/media.ts";
+import { fileOf, HOUR_MS, hourStart, LONGEST_MS, type Shelf, type Shelved } from "./shelf.ts";
+
+type Known = Pick<RecordedSegment, "file" | "start">;
+type Tell = (event: MediaEvent) => void;
+
+/** Both in the order of their start, then of their name. */
+export const reconcile = async (shelf: Shelf, camera: CameraKey, known: AsyncIterable<Known>, tell: Tell): Promise<void> => {
+  const gone = ({ file, start }: Known): void => tell({ ...camera, kind: "segment-removed", start, file });
+  const order = (a: Known, b: Known): number => a.start - b.start || (a.file === b.file ? 0 : a.file < b.file ? -1 : 1);
+  const theirs = known[Symbol.asyncIterator]();
+  let next = await theirs.next();
+  for await (const piece of shelf.all(camera)) {
+    const file = fileOf(piece);
+    const ours: Known = { file, start: piece.start };
+    while (!next.done && order(next.value, ours) < 0) {
+      gone(next.value);
+      next = await theirs.next();
+    }
+    const isKnown = !next.done && order(next.value, ours) === 0;
+    if (isKnown) next = await theirs.next();
+    const path = join(shelf.hourFolder(camera, piece.date, piece.hour), piece.name);
+    const { size } = await stat(path).catch(() => ({ size: -1 }));
+    if (size !== piece.bytes) {
+      // Cut off as the machine went down: no film.
+      await rm(path, { force: true });
+      if (isKnown) gone(ours);
+    } else if (!isKnown) {
+      const { start, end, bytes } = piece;
+      tell({ ...camera, kind: "segment-recorded", start, end, file, bytes });
+    }
+  }
+  for (; !next.done; next = await theirs.next()) gone(next.value);
+};
+
+export type Policy = {
+  /** Milliseconds a piece is kept. */
+  readonly keptMs: number;
+  readonly bytesPerTenant: number;
+  /** Bytes that stay free on the disk. */
+  readonly floorBytes: number;
+};
+
+export const freeBytes = async (folder: string): Promise<number> => {
+  const { bavail, bsize } = await statfs(folder);
+  return bavail * bsize;
+};
+
+type Hour = { readonly tenant: string; readonly camera: string; readonly folder: string; readonly begin: Instant; readonly pieces: readonly Shelved[]; readonly bytes: number };
+
+const isPast = ({ begin }: Hour, now: Instant): boolean => begin + HOUR_MS + LONGEST_MS <= now;
+
+/** Removes whole hours, the oldest first and never one that is still recorded. Says how many bytes went. */
+export const retain = async (shelf: Shelf, root: string, policy: Policy, now: Instant, tell: Tell): Promise<number> => {
+  const hours: Hour[] = [];
+  for await (const { tenant, camera, folder, date, hour } of shelf.everyHour()) {
+    const begin = hourStart(date, hour);
+    if (begin === undefined) continue;
+    const pieces = await shelf.inFolder(folder, date, hour);
+    hours.push({ tenant, camera, folder, begin, pieces, bytes: pieces.reduce((sum, { bytes }) => sum + bytes, 0) });
+  }
+  hours.sort((a, b) => a.begin - b.begin);
+  const held = new Map<string, number>();
+  for (const { tenant, bytes } of hours) held.set(tenant, (held.get(tenant) ?? 0) + bytes);
+
+  let removed = 0;
+  const remove = async ({ tenant, camera, folder, pieces, bytes }: Hour): Promise<void> => {
+    await rm(folder, { recursive: true, force: true });
+    await rmdir(dirname(folder)).catch(() => undefined); // A day of which an hour is left stays.
+    held.set(tenant, (held.get(tenant) ?? 0) - bytes);
+    removed += bytes;
+    const owner = shelf.owner(camera);
+    if (owner !== undefined) for (const piece of pieces) tell({ ...owner, kind: "segment-removed", start: piece.start, file: fileOf(piece) });
+  };
+  for (const hour of hours.filter((one) => isPast(one, now))) {
+    const isOld = hour.begin + HOUR_MS <= now - policy.keptMs;
+    const isTooMuch = (held.get(hour.tenant) ?? 0) > policy.bytesPerTenant;
+    if (isOld || isTooMuch || (await freeBytes(root)) < policy.floorBytes) await remove(hour);
+  }
+  return removed;
+};

@@ -1,0 +1,113 @@
+/** Cameras that are recorded: each by one ffmpeg that is started again whenever it ends. What is missing meanwhile is a gap, and stays one. */
+import { randomBytes } from "node:crypto";
+import { mkdir, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
+import type { CameraKey } from "../../domain/envelope.ts";
+import type { MediaEvent, MediaFailure, StreamState } from "../../domain/media.ts";
+import type { Clock } from "../../domain/ports.ts";
+import type { Probed } from "../ffmpeg/probe.ts";
+import type { Ffmpeg } from "../ffmpeg.ts";
+import { INIT } from "./film.ts";
+import { type Kept, keep } from "./keep.ts";
+import type { Look } from "./look.ts";
+import { type Made, startRun } from "./run.ts";
+import { cameraText, LONGEST_MS, type Shelf } from "./shelf.ts";
+import type { Sight } from "./sight.ts";
+import { timeline } from "./timing.ts";
+
+/** Seconds a piece has at least; where keyframes are rare it is as long as they are apart. */
+const PIECE_SECONDS = 2;
+
+export type RecordingHow = {
+  readonly ffmpeg: Ffmpeg;
+  readonly look: Look;
+  readonly sight: Sight;
+  readonly clock: Clock;
+  readonly shelf: Shelf;
+  /** Of ours alone, on the file system of the shelf. */
+  readonly folder: string;
+  readonly tell: (event: MediaEvent) => void;
+  /** Whether there is room for more. */
+  readonly hasRoom: () => Promise<boolean>;
+};
+
+const FULL: MediaFailure = { reason: "storage", message: "The disk is full: nothing is recorded until there is room." };
+
+const recordingOf = (camera: CameraKey, url: string, how: RecordingHow) => {
+  const { ffmpeg, look, sight, clock, shelf, tell, hasRoom } = how;
+  const film = {};
+  let isFull = false;
+
+  const run = (probed: Probed) => {
+    const folder = join(how.folder, randomBytes(12).toString("hex"));
+    const name = randomBytes(4).toString("hex");
+    const place = timeline();
+    const made = async ({ path, durationMs, completedAt }: Made): Promise<void> => {
+      const { start, end } = place(durationMs, completedAt);
+      kept.runs();
+      sight.seen(film, camera, probed.video);
+      isFull = !(await hasRoom());
+      // One that is longer than may be would not be found again.
+      if (isFull || end - start > LONGEST_MS) return rm(path, { force: true });
+      const { size } = await stat(path);
+      const segment = await shelf.put(camera, { path, init: join(folder, INIT), run: name, bytes: size, start, end });
+      tell({ ...segment, kind: "segment-recorded" });
+    };
+    // Sound, too: what was not recorded cannot be heard later.
+    const begun = startRun({ url, probed, audio: true, width: 0, height: 0, seconds: PIECE_SECONDS, folder }, { ffmpeg, clock, made });
+    return { ...begun, done: begun.done.finally(() => rm(folder, { recursive: true, force: true })) };
+  };
+  const kept: Kept = keep({
+    probe: (again, signal) => look(url, again, signal),
+    run,
+    clock,
+    tries: Number.POSITIVE_INFINITY,
+    failed: (failure) => sight.lost(film, camera, failure),
+  });
+  return {
+    url,
+    state: (): StreamState => (isFull ? { state: "stalled", failure: FULL } : kept.state()),
+    async stop(): Promise<void> {
+      await kept.stop();
+      sight.forget(film, camera);
+    },
+  };
+};
+
+export const openRecordings = async (how: RecordingHow) => {
+  // What an earlier life has not finished is no whole piece.
+  await rm(how.folder, { recursive: true, force: true });
+  await mkdir(how.folder, { recursive: true, mode: 0o700 });
+  const recordings = new Map<string, ReturnType<typeof recordingOf>>();
+  /** Of each camera one change after the other. */
+  const changes = new Map<string, Promise<void>>();
+  let isClosed = false;
+
+  const change = async (camera: CameraKey, url: string | undefined): Promise<void> => {
+    const key = cameraText(camera);
+    const known = recordings.get(key);
+    if (known?.url === url) return;
+    await known?.stop();
+    recordings.delete(key);
+    if (url !== undefined && !isClosed) recordings.set(key, recordingOf(camera, url, how));
+  };
+  return {
+    async record(camera: CameraKey, url: string | undefined): Promise<void> {
+      const key = cameraText(camera);
+      const turn = (changes.get(key) ?? Promise.resolve()).then(() => change(camera, url));
+      changes.set(key, turn);
+      try {
+        await turn;
+      } finally {
+        if (changes.get(key) === turn) changes.delete(key);
+      }
+    },
+    state: (camera: CameraKey): StreamState | undefined => recordings.get(cameraText(camera))?.state(),
+    async close(): Promise<void> {
+      isClosed = true;
+      await Promise.allSettled(changes.values());
+      await Promise.all([...recordings.values()].map((recording) => recording.stop()));
+      recordings.clear();
+    },
+  };
+};
