@@ -177,6 +177,24 @@ export const limits = {
   liveBackoffMs: 30_000,
   /** Milliseconds it is remembered what a camera sends. */
   probeKeptMs: 600_000,
+  /** Milliseconds recordings are kept. */
+  recordKeptMs: 7 * 86_400_000,
+  /** Bytes of recordings of one tenant: beyond, the oldest hours go. */
+  recordBytesPerTenant: 50 * 1024 * 1024 * 1024,
+  /** Bytes that stay free on the disk recordings are on: with fewer, the oldest hours go, and then nothing is recorded. */
+  recordFloorBytes: 1024 * 1024 * 1024,
+  /** Pieces in one playlist of a recording. */
+  archiveSegments: 50_000,
+  /** Milliseconds and bytes of one clip. */
+  clipMs: 600_000,
+  clipBytes: 256 * 1024 * 1024,
+  /** Pictures and clips that are cut at once, and those that wait for it; one more is refused. */
+  cuts: 2,
+  cutsWaiting: 64,
+  /** Milliseconds cutting one may take. */
+  cutMs: 30_000,
+  /** Bytes of pictures and clips that are kept; those that were not asked for longest go first. */
+  cutBytes: 1024 * 1024 * 1024,
 } as const;
 
 export type Limits = { readonly [L in keyof typeof limits]: number };

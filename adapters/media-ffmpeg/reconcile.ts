@@ -3,7 +3,7 @@ import { rm, rmdir, stat, statfs } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { CameraKey, Instant } from "../../domain/envelope.ts";
 import type { MediaEvent, RecordedSegment } from "../../domain/media.ts";
-import { fileOf, HOUR_MS, hourStart, LONGEST_MS, type Shelf, type Shelved } from "./shelf.ts";
+import { fileOf, HOUR_MS, hourStart, LONGEST_MS, type Shelf } from "./shelf.ts";
 
 type Known = Pick<RecordedSegment, "file" | "start">;
 type Tell = (event: MediaEvent) => void;
@@ -50,25 +50,24 @@ export const freeBytes = async (folder: string): Promise<number> => {
   return bavail * bsize;
 };
 
-type Hour = { readonly tenant: string; readonly camera: string; readonly folder: string; readonly begin: Instant; readonly pieces: readonly Shelved[]; readonly bytes: number };
-
-const isPast = ({ begin }: Hour, now: Instant): boolean => begin + HOUR_MS + LONGEST_MS <= now;
+const isPast = ({ begin }: { readonly begin: Instant }, now: Instant): boolean => begin + HOUR_MS + LONGEST_MS <= now;
 
 /** Removes whole hours, the oldest first and never one that is still recorded. Says how many bytes went. */
 export const retain = async (shelf: Shelf, root: string, policy: Policy, now: Instant, tell: Tell): Promise<number> => {
-  const hours: Hour[] = [];
+  const hours: { tenant: string; camera: string; folder: string; date: string; hour: number; begin: Instant; bytes: number }[] = [];
   for await (const { tenant, camera, folder, date, hour } of shelf.everyHour()) {
     const begin = hourStart(date, hour);
     if (begin === undefined) continue;
     const pieces = await shelf.inFolder(folder, date, hour);
-    hours.push({ tenant, camera, folder, begin, pieces, bytes: pieces.reduce((sum, { bytes }) => sum + bytes, 0) });
+    hours.push({ tenant, camera, folder, date, hour, begin, bytes: pieces.reduce((sum, { bytes }) => sum + bytes, 0) });
   }
   hours.sort((a, b) => a.begin - b.begin);
   const held = new Map<string, number>();
   for (const { tenant, bytes } of hours) held.set(tenant, (held.get(tenant) ?? 0) + bytes);
 
   let removed = 0;
-  const remove = async ({ tenant, camera, folder, pieces, bytes }: Hour): Promise<void> => {
+  const remove = async ({ tenant, camera, folder, date, hour, bytes }: (typeof hours)[number]): Promise<void> => {
+    const pieces = await shelf.inFolder(folder, date, hour);
     await rm(folder, { recursive: true, force: true });
     await rmdir(dirname(folder)).catch(() => undefined); // A day of which an hour is left stays.
     held.set(tenant, (held.get(tenant) ?? 0) - bytes);

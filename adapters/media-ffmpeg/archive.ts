@@ -1,0 +1,110 @@
+/**
+ * Recordings as they are, in playlists: no program runs for them.
+ *
+ * A gap is no entry. After it stands EXT-X-DISCONTINUITY, and the instant of the next piece says how much is missing: players go on
+ * there, and seek by instants. EXT-X-GAP would need pieces that are not there to have names and lengths; a parser that does not know it
+ * asks for them.
+ */
+import type { CameraKey, Instant } from "../../domain/envelope.ts";
+import { limits } from "../../domain/limits.ts";
+import type { ArchiveStream, MediaFile } from "../../domain/media.ts";
+import { AdapterError } from "../../domain/ports.ts";
+import { type Entry, playlistText, targetOf } from "./playlist.ts";
+import { initName, readIfThere, readName, segmentName } from "./read.ts";
+import { HOUR_MS, hourStart, LONGEST_MS, type Shelf, type Shelved } from "./shelf.ts";
+
+/** Milliseconds between two pieces that still are one film. */
+const SEAM = 250;
+
+const goesOn = (piece: Shelved, before: Shelved | undefined): boolean =>
+  before !== undefined && before.run === piece.run && Math.abs(piece.start - before.end) <= SEAM;
+
+const entriesOf = (pieces: readonly Shelved[], uri: (piece: Shelved, at: number) => string, init: (piece: Shelved) => string): readonly Entry[] =>
+  pieces.map((piece, at) => ({
+    uri: uri(piece, at),
+    start: piece.start,
+    durationMs: Math.max(1, piece.end - piece.start),
+    init: init(piece),
+    isNew: !goesOn(piece, pieces[at - 1]),
+  }));
+
+const fileOfText = (entries: readonly Entry[], kind: "event" | "vod"): MediaFile => {
+  const target = targetOf(entries.map(({ durationMs }) => durationMs));
+  const text = playlistText(entries, { target, sequence: 0, discontinuities: 0, kind });
+  return { type: "application/vnd.apple.mpegurl", content: new TextEncoder().encode(text) };
+};
+
+/** Stretches without a gap. */
+export const stretches = (pieces: readonly Shelved[]): readonly (readonly [Shelved, ...Shelved[]])[] => {
+  const found: [Shelved, ...Shelved[]][] = [];
+  for (const piece of pieces) {
+    const last = found.at(-1);
+    if (last !== undefined && goesOn(piece, last.at(-1))) last.push(piece);
+    else found.push([piece]);
+  }
+  return found;
+};
+
+const at = (shelf: Shelf, camera: CameraKey, piece: Shelved, name: string, type: MediaFile["type"]): Promise<MediaFile | undefined> => {
+  const path = shelf.path(camera, piece.date, piece.hour, name);
+  return path === undefined ? Promise.resolve(undefined) : readIfThere(path.path, type);
+};
+
+export const openArchive = (shelf: Shelf, isRecorded: (camera: CameraKey) => boolean, now: () => Instant) => ({
+  /** Undefined where nothing was recorded in [from, to). Throws AdapterError `too-large`. */
+  async stream(camera: CameraKey, from: Instant, to: Instant): Promise<ArchiveStream | undefined> {
+    const pieces = await shelf.range(camera, from, to, limits.archiveSegments);
+    if (pieces.length > limits.archiveSegments)
+      throw new AdapterError("too-large", `More than ${limits.archiveSegments} pieces were recorded in that time`, { retryable: false });
+    if (pieces.length === 0) return undefined;
+    const runs = [...new Set(pieces.map(({ run }) => run))];
+    const numberOf = new Map(runs.map((run, index) => [run, index + 1]));
+    const entries = entriesOf(
+      pieces,
+      (_, index) => segmentName(index),
+      ({ run }) => initName(numberOf.get(run) as number),
+    );
+    const playlist = fileOfText(entries, "vod");
+    return {
+      pieces: stretches(pieces).map((stretch) => ({ start: stretch[0].start, end: (stretch.at(-1) as Shelved).end })),
+      async file(name) {
+        const wanted = readName(name);
+        if (wanted === undefined) return undefined;
+        if ("playlist" in wanted) return playlist;
+        if ("segment" in wanted) {
+          const piece = pieces[wanted.segment];
+          return piece === undefined ? undefined : at(shelf, camera, piece, piece.name, "video/iso.segment");
+        }
+        const run = runs[wanted.init - 1];
+        // An hour may have gone meanwhile, and what tells how to read the run with it; the next hour has it as well.
+        for (const piece of pieces.filter((one) => one.run === run)) {
+          const found = await at(shelf, camera, piece, `${run}.mp4`, "video/mp4");
+          if (found !== undefined) return found;
+        }
+        return undefined;
+      },
+    };
+  },
+
+  async hour(camera: CameraKey, date: string, hour: number, uriOf: (name: string) => string): Promise<MediaFile | undefined> {
+    const begin = hourStart(date, hour);
+    if (begin === undefined) return undefined;
+    const pieces = await shelf.hour(camera, date, hour);
+    if (pieces.length === 0) return undefined;
+    const isGrowing = isRecorded(camera) && now() < begin + HOUR_MS + LONGEST_MS;
+    const entries = entriesOf(
+      pieces,
+      ({ name }) => uriOf(name),
+      ({ run }) => uriOf(`${run}.mp4`),
+    );
+    return fileOfText(entries, isGrowing ? "event" : "vod");
+  },
+
+  async hourFile(camera: CameraKey, date: string, hour: number, name: string): Promise<MediaFile | undefined> {
+    const found = shelf.path(camera, date, hour, name);
+    // Where the folder is a link, nothing is in it.
+    if (found === undefined || !(await shelf.hour(camera, date, hour)).some((piece) => piece.name === name || `${piece.run}.mp4` === name))
+      return undefined;
+    return readIfThere(found.path, name.endsWith(".mp4") ? "video/mp4" : "video/iso.segment");
+  },
+});

@@ -1,0 +1,69 @@
+/** The picture at an instant, and the film from one to another: cut from what was recorded. */
+import { writeFile } from "node:fs/promises";
+import type { CameraKey, Instant } from "../../domain/envelope.ts";
+import { limits } from "../../domain/limits.ts";
+import type { MediaFile, NotRecorded } from "../../domain/media.ts";
+import { AdapterError } from "../../domain/ports.ts";
+import type { Finished } from "../ffmpeg/session.ts";
+import type { Ffmpeg } from "../ffmpeg.ts";
+import { stretches } from "./archive.ts";
+import { type Cuts, joined } from "./cuts.ts";
+import { HOUR_MS, type Shelf } from "./shelf.ts";
+
+const failed = ({ failure }: Finished): AdapterError =>
+  new AdapterError("unavailable", failure?.message ?? "ffmpeg was ended before it was done", { retryable: true });
+
+/** Milliseconds before the end of a piece at which it is looked at in place of an instant at which it holds no picture. */
+const NEAR_END = 500;
+
+export const openCutting = (ffmpeg: Ffmpeg, shelf: Shelf, cuts: Cuts) => {
+  const nothing = async (camera: CameraKey, from: Instant, to: Instant): Promise<NotRecorded> => {
+    const around = await shelf.range(camera, from - HOUR_MS, to + HOUR_MS, 1);
+    return { notRecorded: around.length === 0 ? "nothing" : "gap" };
+  };
+  return {
+    async snap(camera: CameraKey, at: Instant): Promise<MediaFile | NotRecorded> {
+      const [piece] = await shelf.range(camera, at, at + 1, 1);
+      if (piece === undefined) return nothing(camera, at, at + 1);
+      return cuts(["snap", camera.tenant, camera.camera, piece.name, at], "image/jpeg", async (to, aside) => {
+        await joined(shelf, camera, [piece], aside(1));
+        const within = at - piece.start;
+        // Behind its last picture there is none: then an earlier one, and at last the first.
+        for (const ms of new Set([within, Math.max(0, Math.min(within, piece.end - piece.start - NEAR_END)), 0])) {
+          const picture = await ffmpeg.execute(
+            {
+              inputs: [{ from: { file: aside(1) }, options: { ss: ms / 1000 } }],
+              outputs: [{ to: "memory", format: "mjpeg", options: { map: "0:v:0", "frames:v": 1, "q:v": 3 } }],
+            },
+            { mostMs: limits.cutMs },
+          ).done;
+          if (picture.output.length === 0 && picture.state === "completed") continue;
+          if (picture.state !== "completed") throw failed(picture);
+          return writeFile(to, picture.output, { mode: 0o600 });
+        }
+        throw new AdapterError("corrupt", "There is no picture in what was recorded then", { retryable: false });
+      });
+    },
+
+    async clip(camera: CameraKey, from: Instant, to: Instant): Promise<MediaFile | NotRecorded> {
+      if (!(to > from) || to - from > limits.clipMs)
+        throw new AdapterError("bad-query", `A clip is at most ${limits.clipMs} ms long, and ends after it begins`, { retryable: false });
+      const pieces = await shelf.range(camera, from, to, limits.archiveSegments);
+      if (pieces.length === 0) return nothing(camera, from, to);
+      if (pieces.reduce((sum, { bytes }) => sum + bytes, 0) > limits.clipBytes)
+        throw new AdapterError("too-large", `A clip has at most ${limits.clipBytes} bytes`, { retryable: false });
+      return cuts(["clip", camera.tenant, camera.camera, ...pieces.map(({ name }) => name)], "video/mp4", async (target, aside) => {
+        const parts = stretches(pieces);
+        for (const [at, part] of parts.entries()) await joined(shelf, camera, part, aside(at + 1));
+        const film = await ffmpeg.execute(
+          {
+            inputs: [{ from: { pieces: parts.map((_, at) => ({ file: aside(at + 1) })) } }],
+            outputs: [{ to: { file: target }, format: "mp4", options: { map: ["0:v:0", "0:a:0?"], c: "copy", movflags: "+faststart" } }],
+          },
+          { mostMs: limits.cutMs },
+        ).done;
+        if (film.state !== "completed") throw failed(film);
+      });
+    },
+  };
+};
