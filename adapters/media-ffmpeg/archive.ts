@@ -19,7 +19,11 @@ const SEAM = 250;
 const goesOn = (piece: Shelved, before: Shelved | undefined): boolean =>
   before !== undefined && before.run === piece.run && Math.abs(piece.start - before.end) <= SEAM;
 
-const entriesOf = (pieces: readonly Shelved[], uri: (piece: Shelved, at: number) => string, init: (piece: Shelved) => string): readonly Entry[] =>
+const entriesOf = (
+  pieces: readonly Shelved[],
+  uri: (piece: Shelved, at: number) => string,
+  init: (piece: Shelved) => string,
+): readonly Entry[] =>
   pieces.map((piece, at) => ({
     uri: uri(piece, at),
     start: piece.start,

@@ -51,9 +51,13 @@ type Piece = Entry & {
 const sizeOf = (wish: LiveWish): LiveWish => {
   for (const px of [wish.width, wish.height])
     if (!Number.isInteger(px) || px < 0 || px > limits.livePicturePx || (px > 0 && px < LEAST_PX))
-      throw new AdapterError("bad-query", `A picture is ${LEAST_PX} to ${limits.livePicturePx} pixels wide and high, or 0 for its own size`, {
-        retryable: false,
-      });
+      throw new AdapterError(
+        "bad-query",
+        `A picture is ${LEAST_PX} to ${limits.livePicturePx} pixels wide and high, or 0 for its own size`,
+        {
+          retryable: false,
+        },
+      );
   // Colours stand for two pixels each way.
   return { ...wish, width: wish.width & ~1, height: wish.height & ~1 };
 };

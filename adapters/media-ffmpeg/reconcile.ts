@@ -73,7 +73,8 @@ export const retain = async (shelf: Shelf, root: string, policy: Policy, now: In
     held.set(tenant, (held.get(tenant) ?? 0) - bytes);
     removed += bytes;
     const owner = shelf.owner(camera);
-    if (owner !== undefined) for (const piece of pieces) tell({ ...owner, kind: "segment-removed", start: piece.start, file: fileOf(piece) });
+    if (owner !== undefined)
+      for (const piece of pieces) tell({ ...owner, kind: "segment-removed", start: piece.start, file: fileOf(piece) });
   };
   for (const hour of hours.filter((one) => isPast(one, now))) {
     const isOld = hour.begin + HOUR_MS <= now - policy.keptMs;

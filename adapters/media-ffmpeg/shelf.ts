@@ -89,7 +89,12 @@ export const openShelf = async (root: string) => {
       .sort(byStart);
 
   const hoursIn = async (folder: string, date: string): Promise<readonly number[]> =>
-    DATE.test(date) ? (await namesIn(join(folder, date))).filter((name) => HOUR.test(name)).map(Number).sort((a, b) => a - b) : [];
+    DATE.test(date)
+      ? (await namesIn(join(folder, date)))
+          .filter((name) => HOUR.test(name))
+          .map(Number)
+          .sort((a, b) => a - b)
+      : [];
   const datesIn = async (folder: string): Promise<readonly string[]> => (await namesIn(folder)).filter((name) => DATE.test(name)).sort();
 
   const hour = (camera: CameraKey, date: string, at: number): Promise<readonly Shelved[]> =>
@@ -143,7 +148,14 @@ export const openShelf = async (root: string) => {
     /** Takes a piece, and how to read it, from where ffmpeg left them. Rejects with what the file system says. */
     async put(
       camera: CameraKey,
-      piece: { readonly path: string; readonly init: string; readonly run: string; readonly bytes: number; readonly start: Instant; readonly end: Instant },
+      piece: {
+        readonly path: string;
+        readonly init: string;
+        readonly run: string;
+        readonly bytes: number;
+        readonly start: Instant;
+        readonly end: Instant;
+      },
     ): Promise<RecordedSegment> {
       const { path, init, run, bytes, start, end } = piece;
       const { date, hour: at } = placeOf(start);

@@ -12,7 +12,11 @@ const JUMP_MS = 3000;
 /** Segments whose least delay counts. */
 const SEEN = 8;
 
-export type Placed = { readonly start: Instant; readonly end: Instant /** It does not go on where the one before has ended. */; readonly jumped: boolean };
+export type Placed = {
+  readonly start: Instant;
+  readonly end: Instant /** It does not go on where the one before has ended. */;
+  readonly jumped: boolean;
+};
 
 /** Takes the segments of one film in order. */
 export const timeline = () => {

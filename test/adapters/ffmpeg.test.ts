@@ -52,7 +52,10 @@ describe.skipIf(!canRun)("ffmpeg as sessions", () => {
     expect(finished).toMatchObject({ state: "completed", returnCode: 0 });
     expect([session.state, session.returnCode, session.pid, ffmpeg.running()]).toEqual(["completed", 0, undefined, 0]);
     expect(session.statistics).toMatchObject({ frame: 10, bytes: (await stat(path)).size });
-    expect(await ffmpeg.probe({ file: path })).toEqual({ video: { codec: "h264", width: 160, height: 120, fps: 10, isReordered: false }, audio: undefined });
+    expect(await ffmpeg.probe({ file: path })).toEqual({
+      video: { codec: "h264", width: 160, height: 120, fps: 10, isReordered: false },
+      audio: undefined,
+    });
   });
 
   it("hands back what goes to memory", async () => {
