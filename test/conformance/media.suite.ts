@@ -157,8 +157,8 @@ export const mediaSuite = (name: string, openMedia: OpenMedia): void => {
     }, 90_000);
 
     it("gives up what nothing comes of, and begins anew for whoever asks then", async () => {
-      const camera = await stage.faulty({ fault: "mute" });
-      await camera.stop().catch(() => undefined);
+      const camera = await startFaulty({ fault: "mute" });
+      await camera.stop();
       const { media } = await stage.open(await stage.folder(), { tries: 2 });
       const stream = media.live(wish(camera.url));
       expect(await stream.ready).toMatchObject({ state: "failed", failure: { reason: "unreachable" } });

@@ -8,6 +8,7 @@ const suites: Readonly<Record<string, string>> = {
   Owned: "log.suite.ts",
   EventStore: "store.suite.ts",
   Warehouse: "warehouse.suite.ts",
+  Media: "media.suite.ts",
 };
 
 const ALONE = "has one adapter, and no second is foreseen: a suite would be that adapter's test under another name";

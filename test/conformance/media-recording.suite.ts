@@ -1,0 +1,198 @@
+/** Every promise of `Media` that bears on what was recorded, against cameras. */
+import { readdir, readFile, rename, rm, symlink, truncate, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import type { MediaEvent, RecordedSegment } from "../../domain/media.ts";
+import { contentOf, picturesIn, played, saved } from "../support/films.ts";
+import { readPlaylist } from "../support/playlists.ts";
+import { mediaStage, type OpenMedia } from "./media.suite.ts";
+
+type Recorded = Extract<MediaEvent, { readonly kind: "segment-recorded" }>;
+const recordedIn = (events: readonly MediaEvent[]): readonly Recorded[] => events.filter((event) => event.kind === "segment-recorded");
+
+export const recordingSuite = (name: string, openMedia: OpenMedia): void => {
+  describe(`${name}: recorded`, () => {
+    const stage = mediaStage(openMedia);
+    const door = { tenant: "t1", camera: "../Door %2F" };
+
+    it("records a camera, plays it from any instant to any other, shows its gaps, and cuts pictures and clips from it", async () => {
+      const [folder, camera] = [await stage.folder(), await stage.camera()];
+      const { media, ffmpeg, events } = await stage.open(folder);
+      const begun = Date.now();
+      const recorded = (count: number) => expect.poll(() => recordedIn(events).length, { timeout: 30_000 }).toBeGreaterThanOrEqual(count);
+      await media.record(door, camera.url);
+      expect(media.recording(door)).toEqual({ state: "starting" });
+      await recorded(3);
+      expect(media.recording(door)).toEqual({ state: "running" });
+      await media.record(door, undefined);
+      expect([media.recording(door), ffmpeg.running(), await readdir(join(folder, "runs"))]).toEqual([undefined, 0, []]);
+      const before = recordedIn(events).length;
+      await media.record(door, camera.url);
+      await recorded(before + 2);
+      const growing = media.recording(door);
+      expect(growing).toEqual({ state: "running" });
+      await media.record(door, undefined);
+
+      const pieces = recordedIn(events);
+      for (const { start, end, tenant, camera: of } of pieces) {
+        expect([tenant, of]).toEqual([door.tenant, door.camera]);
+        expect(start).toBeGreaterThan(begun - 3000);
+        expect(end).toBeGreaterThan(start);
+      }
+      // Whole, but for what no clock can tell.
+      const gaps = pieces.slice(1).map(({ start }, at) => start - (pieces[at] as Recorded).end);
+      expect(gaps.filter((gap) => Math.abs(gap) > 250)).toHaveLength(1);
+      const [first, last] = [pieces[0] as Recorded, pieces.at(-1) as Recorded];
+
+      const whole = await media.archive(door, first.start, last.end);
+      expect(whole?.pieces).toHaveLength(2);
+      expect([whole?.pieces[0]?.start, whole?.pieces[1]?.end]).toEqual([first.start, last.end]);
+      const file = (one: string) => whole?.file(one) ?? Promise.resolve(undefined);
+      const path = await saved(file, await stage.folder());
+      const read = readPlaylist(await readFile(path));
+      expect([read.kind, read.ends]).toEqual(["VOD", true]);
+      expect(read.segments.map(({ at }) => at)).toEqual(pieces.map(({ start }) => start));
+      expect(read.segments.filter(({ isNew }) => isNew)).toHaveLength(1);
+      const seconds = pieces.reduce((sum, { start, end }) => sum + (end - start) / 1000, 0);
+      expect(Math.abs((await played(ffmpeg, path)).frames - seconds * 10)).toBeLessThanOrEqual(4);
+
+      // One piece, by an instant in it.
+      const some = pieces[1] as Recorded;
+      const part = await media.archive(door, some.start + 1, some.end - 1);
+      expect(part?.pieces).toEqual([{ start: some.start, end: some.end }]);
+      const partPath = await saved((one) => part?.file(one) ?? Promise.resolve(undefined), await stage.folder());
+      const pictures = await picturesIn(ffmpeg, partPath);
+      expect(Math.abs((pictures[0]?.madeAt ?? 0) - some.start)).toBeLessThan(700);
+
+      // A picture is of its instant.
+      const at = some.start + 500;
+      const [snap, again] = await Promise.all([media.snap(door, at), media.snap(door, at)]);
+      if ("notRecorded" in snap || "notRecorded" in again) throw new Error("nothing was recorded");
+      expect([snap.type, again.content]).toEqual(["image/jpeg", snap.content]);
+      const jpeg = join(await stage.folder(), "snap.jpg");
+      await writeFile(jpeg, snap.content);
+      const offset = (pictures[0]?.madeAt ?? 0) - some.start;
+      const [shown] = await picturesIn(ffmpeg, jpeg);
+      expect(Math.abs((shown?.madeAt ?? 0) - at - offset)).toBeLessThanOrEqual(150);
+      const end = await media.snap(door, some.end - 1);
+      expect(end).toMatchObject({ type: "image/jpeg" });
+
+      const clip = await media.clip(door, some.start + 100, some.end + 100);
+      if ("notRecorded" in clip) throw new Error("nothing was recorded");
+      const film = join(await stage.folder(), "clip.mp4");
+      await writeFile(film, clip.content);
+      expect(clip.type).toBe("video/mp4");
+      const { frames } = await played(ffmpeg, film);
+      expect(frames).toBeGreaterThanOrEqual(Math.floor((some.end - some.start) / 100));
+      // A clip over the gap is as long as what there is.
+      const over = await media.clip(door, first.start, last.end);
+      if ("notRecorded" in over) throw new Error("nothing was recorded");
+      await writeFile(film, over.content);
+      expect(Math.abs((await played(ffmpeg, film)).frames - seconds * 10)).toBeLessThanOrEqual(4);
+
+      // Where there is nothing.
+      const [hole] = pieces.slice(1).flatMap(({ start }, index) => (start - (pieces[index] as Recorded).end > 250 ? [start - 100] : []));
+      expect(await media.snap(door, hole as number)).toEqual({ notRecorded: "gap" });
+      expect(await media.snap({ ...door, tenant: "t2" }, at)).toEqual({ notRecorded: "nothing" });
+      expect(await media.clip(door, first.start - 10_000, first.start)).toEqual({ notRecorded: "gap" });
+      expect(await media.archive(door, first.start - 10_000, first.start)).toBeUndefined();
+      await expect(media.clip(door, at, at)).rejects.toMatchObject({ code: "bad-query" });
+    }, 120_000);
+
+    it("has playlists of hours, and nothing under any name but its own", async () => {
+      const [folder, camera] = [await stage.folder(), await stage.camera()];
+      const { media, ffmpeg, events } = await stage.open(folder);
+      await media.record(door, camera.url);
+      await expect.poll(() => recordedIn(events).length, { timeout: 30_000 }).toBeGreaterThanOrEqual(2);
+      const [first] = recordedIn(events) as [Recorded];
+      const [date = "", text = ""] = first.file.split("/");
+      const hour = Number(text);
+      expect(await media.hours(door, date)).toContain(hour);
+      const same = (one: string): string => one;
+      expect(readPlaylist((await media.hour(door, date, hour, same))?.content)).toMatchObject({ kind: "EVENT", ends: false });
+      await media.record(door, undefined);
+      const playlist = await contentOf(media.hour(door, date, hour, (one) => `${one}?signature=a`));
+      const { segments, ends } = readPlaylist(playlist);
+      expect([ends, segments.every(({ uri, init }) => uri.endsWith("?signature=a") && init.endsWith("?signature=a"))]).toEqual([true, true]);
+      const file = (one: string) => (one === "index.m3u8" ? media.hour(door, date, hour, same) : media.hourFile(door, date, hour, one));
+      const path = await saved(file, await stage.folder());
+      expect((await played(ffmpeg, path)).frames).toBeGreaterThan(30);
+
+      const own = first.file.split("/")[2] as string;
+      for (const none of ["", ".", "..", `../${text}/${own}`, `..%2f${own}`, `${own}\0`, `${own}\n`, "0a1b2c3d.mp4", "index.m3u8"])
+        expect(await media.hourFile(door, date, hour, none), JSON.stringify(none)).toBeUndefined();
+      for (const [day, at] of [["2026-13-01", 1], ["../..", 1], [date, 24], [date, -1], [date, 0.5], ["2026-02-30", 1]] as const)
+        expect([await media.hour(door, day, at, same), await media.hourFile(door, day, at, own)]).toEqual([undefined, undefined]);
+      expect(await media.hourFile({ ...door, tenant: "t2" }, date, hour, own)).toBeUndefined();
+
+      // A link is nothing, wherever it leads.
+      const [tenant = ""] = await readdir(join(folder, "recordings"));
+      const [of = ""] = await readdir(join(folder, "recordings", tenant));
+      const day = join(folder, "recordings", tenant, of, date);
+      await writeFile(join(folder, "secret"), "secret");
+      const fake = own.replace(/^\d{13}/, String(first.start + 1));
+      await symlink(join(folder, "secret"), join(day, text, fake));
+      expect(await media.hourFile(door, date, hour, fake)).toBeUndefined();
+      await rename(join(day, text), join(folder, "aside"));
+      await symlink(join(folder, "aside"), join(day, text));
+      expect([await media.hourFile(door, date, hour, own), await media.hour(door, date, hour, same)]).toEqual([undefined, undefined]);
+    }, 120_000);
+
+    it("says after a restart what is there that nobody knew, and what is known and gone", async () => {
+      const [folder, camera] = [await stage.folder(), await stage.camera()];
+      const first = await stage.open(folder);
+      await first.media.record(door, camera.url);
+      await expect.poll(() => recordedIn(first.events).length, { timeout: 30_000 }).toBeGreaterThanOrEqual(4);
+      await first.media.close();
+      const known = recordedIn(first.events);
+      const [a, b, c] = known as readonly [Recorded, Recorded, Recorded];
+      const second = await stage.open(folder);
+      const told = async (index: readonly RecordedSegment[]): Promise<readonly (readonly [string, string])[]> => {
+        const from = second.events.length;
+        await second.media.reconcile(door, (async function* () { yield* index; })());
+        return second.events.slice(from).map((event) => [event.kind, "file" in event ? event.file : ""]);
+      };
+      expect(await told(known)).toEqual([]);
+      expect(await told(known.slice(2))).toEqual([
+        ["segment-recorded", a.file],
+        ["segment-recorded", b.file],
+      ]);
+      const [tenant = ""] = await readdir(join(folder, "recordings"));
+      const [of = ""] = await readdir(join(folder, "recordings", tenant));
+      const path = (file: string): string => join(folder, "recordings", tenant, of, file);
+      await rm(path(a.file));
+      await truncate(path(b.file), 100);
+      expect(await told(known)).toEqual([
+        ["segment-removed", a.file],
+        ["segment-removed", b.file],
+      ]);
+      expect(await told(known.slice(2))).toEqual([]);
+      await rm(join(folder, "recordings"), { recursive: true });
+      expect(await told([c])).toEqual([["segment-removed", c.file]]);
+    }, 120_000);
+
+    it("records nothing while the disk has too little room, and says so", async () => {
+      const [folder, camera] = [await stage.folder(), await stage.camera()];
+      const { media, events } = await stage.open(folder, { policy: { floorBytes: Number.MAX_SAFE_INTEGER } });
+      await media.record(door, camera.url);
+      await expect.poll(() => media.recording(door), { timeout: 30_000 }).toMatchObject({ state: "stalled", failure: { reason: "storage" } });
+      expect(recordedIn(events)).toEqual([]);
+    }, 60_000);
+
+    it("goes on when the camera has hung up, and where its folders have vanished", async () => {
+      const camera = await stage.faulty({ fault: { closesAfter: 200 } });
+      const folder = await stage.folder();
+      const { media, events } = await stage.open(folder);
+      await media.record(door, camera.url);
+      await expect.poll(() => events.map(({ kind }) => kind), { timeout: 40_000 }).toContain("camera-offline");
+      for (const one of ["recordings", "runs"]) await rm(join(folder, one), { recursive: true, force: true });
+      const before = recordedIn(events).length;
+      await expect.poll(() => recordedIn(events).length, { timeout: 40_000 }).toBeGreaterThan(before);
+      expect(events.filter(({ kind }) => kind !== "segment-recorded").map(({ kind }) => kind).slice(0, 3)).toEqual([
+        "camera-online",
+        "camera-offline",
+        "camera-online",
+      ]);
+    }, 120_000);
+  });
+};
