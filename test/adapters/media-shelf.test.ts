@@ -1,0 +1,136 @@
+import { copyFile, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
+import { openFfmpeg } from "../../adapters/ffmpeg.ts";
+import { openArchive } from "../../adapters/media-ffmpeg/archive.ts";
+import { type Policy, retain } from "../../adapters/media-ffmpeg/reconcile.ts";
+import { folderName, HOUR_MS, hourStart, openShelf } from "../../adapters/media-ffmpeg/shelf.ts";
+import type { Instant } from "../../domain/envelope.ts";
+import type { MediaEvent } from "../../domain/media.ts";
+import { canStartFfmpeg } from "../servers/for-tests.ts";
+import { madePieces, played, saved } from "../support/films.ts";
+import { keptJournal, loopback } from "../support/media.ts";
+import { readPlaylist } from "../support/playlists.ts";
+
+const canRun = await canStartFfmpeg("recordings over the hour");
+const folder = await mkdtemp(join(tmpdir(), "tallywire-shelf-"));
+afterAll(() => rm(folder, { recursive: true }));
+const fresh = (): Promise<string> => mkdtemp(join(folder, "one-"));
+
+const door = { tenant: "t1", camera: "door" };
+const MIDNIGHT = Date.parse("2026-03-01T00:00:00.000Z");
+
+/** Puts a piece of no film, of so many bytes. */
+const putFake = async (shelf: Awaited<ReturnType<typeof openShelf>>, camera: typeof door, start: Instant, bytes: number) => {
+  const [path, init] = [join(await fresh(), "s"), join(await fresh(), "init")];
+  await writeFile(path, Buffer.alloc(bytes));
+  await writeFile(init, "init");
+  return shelf.put(camera, { path, init, run: "0a1b2c3d", bytes, start, end: start + 2000 });
+};
+
+describe("the names of folders", () => {
+  it("tell every two ids apart, in capitals or not, and lead nowhere", () => {
+    const ids = ["a", "A", "a%", "%61", ".", "..", "../a", "a/b", "a\\b", "~", "ä", "a ", "CON", "x".repeat(201), "y".repeat(256), "/".repeat(90)];
+    const names = ids.map(folderName);
+    expect(new Set(names.map((name) => name.toLowerCase())).size).toBe(ids.length);
+    for (const name of names) expect(name).toMatch(/^[a-z0-9%_-]{1,200}$/);
+  });
+
+  it("of hours are real ones only", () => {
+    expect(hourStart("2026-03-01", 23)).toBe(MIDNIGHT + 23 * HOUR_MS);
+    for (const [date, hour] of [["2026-02-29", 0], ["2026-3-1", 0], ["", 0], ["2026-03-01", 24], ["2026-03-01", 1.5], ["2026-03-01\n", 0]] as const)
+      expect(hourStart(date, hour)).toBeUndefined();
+  });
+});
+
+describe("what has to go", () => {
+  const keeping: Policy = { keptMs: 1000 * HOUR_MS, bytesPerTenant: 1e9, floorBytes: 0 };
+  const filled = async () => {
+    const root = await fresh();
+    const shelf = await openShelf(join(root, "recordings"));
+    const cameras = [door, { tenant: "t1", camera: "hall" }, { tenant: "t2", camera: "door" }];
+    for (let hour = 0; hour < 4; hour += 1) for (const camera of cameras) await putFake(shelf, camera, MIDNIGHT + hour * HOUR_MS, 1000);
+    const events: MediaEvent[] = [];
+    const now = MIDNIGHT + 3 * HOUR_MS + 60_000;
+    const went = (policy: Partial<Policy>) => retain(shelf, root, { ...keeping, ...policy }, now, (event) => events.push(event));
+    const left = async (camera: typeof door) => shelf.hours(camera, "2026-03-01");
+    return { went, left, events, cameras };
+  };
+
+  it("is nothing while there is room for it", async () => {
+    const { went, events } = await filled();
+    expect([await went({}), events]).toEqual([0, []]);
+  });
+
+  it("is what is too old, and of each it is told", async () => {
+    const { went, left, events, cameras } = await filled();
+    expect(await went({ keptMs: 2 * HOUR_MS })).toBe(3000);
+    for (const camera of cameras) expect(await left(camera)).toEqual([1, 2, 3]);
+    expect(events).toEqual(
+      cameras.map((camera) => ({ ...camera, kind: "segment-removed", start: MIDNIGHT, file: `2026-03-01/00/${MIDNIGHT}-2000-0a1b2c3d-1000.m4s` })),
+    );
+  });
+
+  it("is the oldest of a tenant who has too much, and nobody else's", async () => {
+    const { went, left } = await filled();
+    expect(await went({ bytesPerTenant: 5000 })).toBe(3000);
+    const ofOne = [...(await left(door)), ...(await left({ tenant: "t1", camera: "hall" }))].sort();
+    expect(ofOne).toHaveLength(5);
+    expect(ofOne.filter((hour) => hour === 0)).toEqual([]);
+    expect(await left({ tenant: "t2", camera: "door" })).toEqual([0, 1, 2, 3]);
+  });
+
+  it("is all but what is being recorded, where the disk has no room", async () => {
+    const { went, left, cameras } = await filled();
+    expect(await went({ floorBytes: Number.MAX_SAFE_INTEGER })).toBe(9000);
+    for (const camera of cameras) expect(await left(camera)).toEqual([3]);
+  });
+});
+
+describe.skipIf(!canRun)("a recording over the hour", () => {
+  it("is one film, with what is missing left out", async () => {
+    const ffmpeg = await openFfmpeg({ folder: join(folder, "lists"), network: loopback, journal: keptJournal(), searchPath: process.env.PATH ?? "" });
+    const shelf = await openShelf(await fresh());
+    const archive = openArchive(
+      shelf,
+      () => false,
+      () => MIDNIGHT,
+    );
+    const { init, pieces } = await madePieces(ffmpeg, await fresh(), 6);
+    expect(pieces).toHaveLength(6);
+    const put = async (run: string, begin: Instant, indexes: readonly number[]): Promise<void> => {
+      for (const index of indexes) {
+        const piece = pieces[index] as (typeof pieces)[number];
+        const path = join(await fresh(), "s");
+        await copyFile(piece.path, path);
+        const { length: bytes } = await readFile(path);
+        const start = begin + index * 1000;
+        await shelf.put(door, { path, init, run, bytes, start, end: start + piece.durationMs });
+      }
+    };
+    // Over midnight without a gap, then one of two seconds, then another run.
+    await put("aaaaaaaa", MIDNIGHT - 3000, [0, 1, 2, 3, 5]);
+    await put("bbbbbbbb", MIDNIGHT + 10_000, [0, 1, 2]);
+    const stream = await archive.stream(door, MIDNIGHT - 10_000, MIDNIGHT + 60_000);
+    expect(stream?.pieces).toEqual([
+      { start: MIDNIGHT - 3000, end: MIDNIGHT + 1000 },
+      { start: MIDNIGHT + 2000, end: MIDNIGHT + 3000 },
+      { start: MIDNIGHT + 10_000, end: MIDNIGHT + 13_000 },
+    ]);
+    const path = await saved((name) => stream?.file(name) ?? Promise.resolve(undefined), await fresh());
+    const { segments } = readPlaylist(await readFile(path));
+    expect(segments.map(({ isNew, init: of }) => [isNew, of])).toEqual([
+      ...Array(4).fill([false, "init.mp4"]),
+      [true, "init.mp4"],
+      [true, "init-2.mp4"],
+      ...Array(2).fill([false, "init-2.mp4"]),
+    ]);
+    expect((await played(ffmpeg, path)).frames).toBe(80);
+    expect(await archive.stream(door, MIDNIGHT + 1000, MIDNIGHT + 2000)).toBeUndefined();
+    expect([await shelf.hours(door, "2026-02-28"), await shelf.hours(door, "2026-03-01")]).toEqual([[23], [0]]);
+    expect(readPlaylist((await archive.hour(door, "2026-02-28", 23, (name) => name))?.content)).toMatchObject({ ends: true, kind: "VOD" });
+    expect(await readdir(shelf.hourFolder(door, "2026-02-28", 23))).toHaveLength(4);
+    await ffmpeg.close();
+  }, 60_000);
+});
