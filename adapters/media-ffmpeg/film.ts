@@ -14,7 +14,7 @@ export type FilmWish = PictureSize & {
   readonly url: string;
   readonly probed: Probed;
   readonly audio: boolean;
-  /** Seconds a piece has at least: it ends before the next keyframe after them. */
+  /** Seconds a piece is to have: it ends before a keyframe, and is longer where those are rare. */
   readonly seconds: number;
   /** Empty, of this film alone. */
   readonly folder: string;
@@ -63,7 +63,8 @@ export const filmArguments = (wish: FilmWish): Arguments => ({
         map: wish.audio && wish.probed.audio !== undefined ? ["0:v:0", "0:a:0"] : ["0:v:0"],
         ...picture(wish),
         ...sound(wish),
-        hls_time: wish.seconds,
+        // Keyframes do not come to the millisecond: one that is a little early ends its piece, too.
+        hls_time: wish.seconds * 0.8,
         hls_list_size: LISTED,
         hls_segment_type: "fmp4",
         hls_fmp4_init_filename: INIT,

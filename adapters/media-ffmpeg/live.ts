@@ -32,10 +32,7 @@ export type LiveHow = {
   readonly tries?: number;
 };
 
-/**
- * Seconds a piece has at least. It ends before a keyframe, so most are as long as a group of pictures; and the first is whole, and the
- * film begins, when there was one group.
- */
+/** Seconds. Most pieces are one group of pictures, so: the first is whole, and the film begins, when there was one. */
 const PIECE_SECONDS = 1;
 /** Fewer pixels no encoder takes. */
 const LEAST_PX = 16;

@@ -15,7 +15,7 @@ import { cameraText, LONGEST_MS, type Shelf } from "./shelf.ts";
 import type { Sight } from "./sight.ts";
 import { timeline } from "./timing.ts";
 
-/** Seconds a piece has at least; where keyframes are rare it is as long as they are apart. */
+/** Seconds; where keyframes are rare a piece is as long as they are apart. */
 const PIECE_SECONDS = 2;
 
 export type RecordingHow = {

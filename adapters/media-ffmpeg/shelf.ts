@@ -55,7 +55,7 @@ export const hourStart = (date: string, hour: number): Instant | undefined => {
 const namesIn = async (folder: string): Promise<readonly string[]> => {
   try {
     // What is reached over a link is not ours.
-    return (await realpath(folder)) === folder ? await readdir(folder) : [];
+    return (await realpath(folder)) === folder ? (await readdir(folder)).sort() : [];
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === "ENOENT" || code === "ENOTDIR" || code === "ELOOP") return [];
@@ -93,9 +93,8 @@ export const openShelf = async (root: string) => {
       ? (await namesIn(join(folder, date)))
           .filter((name) => HOUR.test(name))
           .map(Number)
-          .sort((a, b) => a - b)
       : [];
-  const datesIn = async (folder: string): Promise<readonly string[]> => (await namesIn(folder)).filter((name) => DATE.test(name)).sort();
+  const datesIn = async (folder: string): Promise<readonly string[]> => (await namesIn(folder)).filter((name) => DATE.test(name));
 
   const hour = (camera: CameraKey, date: string, at: number): Promise<readonly Shelved[]> =>
     hourStart(date, at) === undefined ? Promise.resolve([]) : inFolder(hourFolder(camera, date, at), date, at);
