@@ -48,10 +48,9 @@ export const filmArguments = (wish: FilmWish): Arguments => ({
       from: { camera: wish.url },
       options: {
         fflags: "+genpts+discardcorrupt",
-        // The rate is known; looking for it takes as long as the pictures do.
-        fpsprobesize: 0,
-        // Pictures are of when they came, wherever the camera's clock jumps to. Where they come in another order the camera's own is needed.
-        ...(wish.probed.video.isReordered ? {} : { use_wallclock_as_timestamps: 1 }),
+        // Pictures are of when they came, wherever the camera's clock jumps to; and their rate, which takes as long as they do, is not
+        // looked for. Where they come in another order than they are shown in, both are needed.
+        ...(wish.probed.video.isReordered ? {} : { fpsprobesize: 0, use_wallclock_as_timestamps: 1 }),
       },
     },
   ],

@@ -1,5 +1,5 @@
 /** What is on the shelf against what is known of it, and what of it has to go. */
-import { rm, rmdir, stat, statfs } from "node:fs/promises";
+import { lstat, rm, rmdir, statfs } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { CameraKey, Instant } from "../../domain/envelope.ts";
 import type { MediaEvent, RecordedSegment } from "../../domain/media.ts";
@@ -24,7 +24,7 @@ export const reconcile = async (shelf: Shelf, camera: CameraKey, known: AsyncIte
     const isKnown = !next.done && order(next.value, ours) === 0;
     if (isKnown) next = await theirs.next();
     const path = join(shelf.hourFolder(camera, piece.date, piece.hour), piece.name);
-    const { size } = await stat(path).catch(() => ({ size: -1 }));
+    const { size } = await lstat(path).catch(() => ({ size: -1 }));
     if (size !== piece.bytes) {
       // Cut off as the machine went down: no film.
       await rm(path, { force: true });
