@@ -89,11 +89,7 @@ export const openShelf = async (root: string) => {
       .sort(byStart);
 
   const hoursIn = async (folder: string, date: string): Promise<readonly number[]> =>
-    DATE.test(date)
-      ? (await namesIn(join(folder, date)))
-          .filter((name) => HOUR.test(name))
-          .map(Number)
-      : [];
+    DATE.test(date) ? (await namesIn(join(folder, date))).filter((name) => HOUR.test(name)).map(Number) : [];
   const datesIn = async (folder: string): Promise<readonly string[]> => (await namesIn(folder)).filter((name) => DATE.test(name));
 
   const hour = (camera: CameraKey, date: string, at: number): Promise<readonly Shelved[]> =>

@@ -41,7 +41,8 @@ describe("a playlist", () => {
   });
 
   it("of ffmpeg's is read with the pieces that are whole", () => {
-    const text = '#EXTM3U\n#EXT-X-MAP:URI="init.mp4"\n#EXTINF:2.000391,\ns00000.m4s\n#EXTINF:0.5,\n#EXT-X-PROGRAM-DATE-TIME:x\na/s00001.m4s\n#EXTINF:2,\ns0000';
+    const text =
+      '#EXTM3U\n#EXT-X-MAP:URI="init.mp4"\n#EXTINF:2.000391,\ns00000.m4s\n#EXTINF:0.5,\n#EXT-X-PROGRAM-DATE-TIME:x\na/s00001.m4s\n#EXTINF:2,\ns0000';
     expect(readList(text)).toEqual([
       { name: "s00000.m4s", durationMs: 2000 },
       { name: "s00001.m4s", durationMs: 500 },
@@ -96,7 +97,13 @@ describe("whether a camera is seen", () => {
   const gone = { reason: "ended", message: "The camera ended the connection." } as const;
   const told = () => {
     const events: MediaEvent[] = [];
-    return { events, sight: openSight(() => NOON, (event) => events.push(event)) };
+    return {
+      events,
+      sight: openSight(
+        () => NOON,
+        (event) => events.push(event),
+      ),
+    };
   };
 
   it("is told when it changes, out of all its films", () => {

@@ -31,7 +31,24 @@ const putFake = async (shelf: Awaited<ReturnType<typeof openShelf>>, camera: typ
 
 describe("the names of folders", () => {
   it("tell every two ids apart, in capitals or not, and lead nowhere", () => {
-    const ids = ["a", "A", "a%", "%61", ".", "..", "../a", "a/b", "a\\b", "~", "ä", "a ", "CON", "x".repeat(201), "y".repeat(256), "/".repeat(90)];
+    const ids = [
+      "a",
+      "A",
+      "a%",
+      "%61",
+      ".",
+      "..",
+      "../a",
+      "a/b",
+      "a\\b",
+      "~",
+      "ä",
+      "a ",
+      "CON",
+      "x".repeat(201),
+      "y".repeat(256),
+      "/".repeat(90),
+    ];
     const names = ids.map(folderName);
     expect(new Set(names.map((name) => name.toLowerCase())).size).toBe(ids.length);
     for (const name of names) expect(name).toMatch(/^[a-z0-9%_-]{1,200}$/);
@@ -39,7 +56,14 @@ describe("the names of folders", () => {
 
   it("of hours are real ones only", () => {
     expect(hourStart("2026-03-01", 23)).toBe(MIDNIGHT + 23 * HOUR_MS);
-    for (const [date, hour] of [["2026-02-29", 0], ["2026-3-1", 0], ["", 0], ["2026-03-01", 24], ["2026-03-01", 1.5], ["2026-03-01\n", 0]] as const)
+    for (const [date, hour] of [
+      ["2026-02-29", 0],
+      ["2026-3-1", 0],
+      ["", 0],
+      ["2026-03-01", 24],
+      ["2026-03-01", 1.5],
+      ["2026-03-01\n", 0],
+    ] as const)
       expect(hourStart(date, hour)).toBeUndefined();
   });
 });
@@ -68,7 +92,12 @@ describe("what has to go", () => {
     expect(await went({ keptMs: 2 * HOUR_MS })).toBe(3000);
     for (const camera of cameras) expect(await left(camera)).toEqual([1, 2, 3]);
     expect(events).toEqual(
-      cameras.map((camera) => ({ ...camera, kind: "segment-removed", start: MIDNIGHT, file: `2026-03-01/00/${MIDNIGHT}-2000-0a1b2c3d-1000.m4s` })),
+      cameras.map((camera) => ({
+        ...camera,
+        kind: "segment-removed",
+        start: MIDNIGHT,
+        file: `2026-03-01/00/${MIDNIGHT}-2000-0a1b2c3d-1000.m4s`,
+      })),
     );
   });
 
@@ -90,7 +119,12 @@ describe("what has to go", () => {
 
 describe.skipIf(!canRun)("a recording over the hour", () => {
   it("is one film, with what is missing left out", async () => {
-    const ffmpeg = await openFfmpeg({ folder: join(folder, "lists"), network: loopback, journal: keptJournal(), searchPath: process.env.PATH ?? "" });
+    const ffmpeg = await openFfmpeg({
+      folder: join(folder, "lists"),
+      network: loopback,
+      journal: keptJournal(),
+      searchPath: process.env.PATH ?? "",
+    });
     const shelf = await openShelf(await fresh());
     const archive = openArchive(
       shelf,

@@ -113,7 +113,10 @@ export const recordingSuite = (name: string, openMedia: OpenMedia): void => {
       await media.record(door, undefined);
       const playlist = await contentOf(media.hour(door, date, hour, (one) => `${one}?signature=a`));
       const { segments, ends } = readPlaylist(playlist);
-      expect([ends, segments.every(({ uri, init }) => uri.endsWith("?signature=a") && init.endsWith("?signature=a"))]).toEqual([true, true]);
+      expect([ends, segments.every(({ uri, init }) => uri.endsWith("?signature=a") && init.endsWith("?signature=a"))]).toEqual([
+        true,
+        true,
+      ]);
       const file = (one: string) => (one === "index.m3u8" ? media.hour(door, date, hour, same) : media.hourFile(door, date, hour, one));
       const path = await saved(file, await stage.folder());
       expect((await played(ffmpeg, path)).frames).toBeGreaterThan(30);
@@ -121,7 +124,14 @@ export const recordingSuite = (name: string, openMedia: OpenMedia): void => {
       const own = first.file.split("/")[2] as string;
       for (const none of ["", ".", "..", `../${text}/${own}`, `..%2f${own}`, `${own}\0`, `${own}\n`, "0a1b2c3d.mp4", "index.m3u8"])
         expect(await media.hourFile(door, date, hour, none), JSON.stringify(none)).toBeUndefined();
-      for (const [day, at] of [["2026-13-01", 1], ["../..", 1], [date, 24], [date, -1], [date, 0.5], ["2026-02-30", 1]] as const)
+      for (const [day, at] of [
+        ["2026-13-01", 1],
+        ["../..", 1],
+        [date, 24],
+        [date, -1],
+        [date, 0.5],
+        ["2026-02-30", 1],
+      ] as const)
         expect([await media.hour(door, day, at, same), await media.hourFile(door, day, at, own)]).toEqual([undefined, undefined]);
       expect(await media.hourFile({ ...door, tenant: "t2" }, date, hour, own)).toBeUndefined();
 
@@ -149,7 +159,12 @@ export const recordingSuite = (name: string, openMedia: OpenMedia): void => {
       const second = await stage.open(folder);
       const told = async (index: readonly RecordedSegment[]): Promise<readonly (readonly [string, string])[]> => {
         const from = second.events.length;
-        await second.media.reconcile(door, (async function* () { yield* index; })());
+        await second.media.reconcile(
+          door,
+          (async function* () {
+            yield* index;
+          })(),
+        );
         return second.events.slice(from).map((event) => [event.kind, "file" in event ? event.file : ""]);
       };
       expect(await told(known)).toEqual([]);
@@ -175,7 +190,9 @@ export const recordingSuite = (name: string, openMedia: OpenMedia): void => {
       const [folder, camera] = [await stage.folder(), await stage.camera()];
       const { media, events } = await stage.open(folder, { policy: { floorBytes: Number.MAX_SAFE_INTEGER } });
       await media.record(door, camera.url);
-      await expect.poll(() => media.recording(door), { timeout: 30_000 }).toMatchObject({ state: "stalled", failure: { reason: "storage" } });
+      await expect
+        .poll(() => media.recording(door), { timeout: 30_000 })
+        .toMatchObject({ state: "stalled", failure: { reason: "storage" } });
       expect(recordedIn(events)).toEqual([]);
     }, 60_000);
 
@@ -188,11 +205,12 @@ export const recordingSuite = (name: string, openMedia: OpenMedia): void => {
       for (const one of ["recordings", "runs"]) await rm(join(folder, one), { recursive: true, force: true });
       const before = recordedIn(events).length;
       await expect.poll(() => recordedIn(events).length, { timeout: 40_000 }).toBeGreaterThan(before);
-      expect(events.filter(({ kind }) => kind !== "segment-recorded").map(({ kind }) => kind).slice(0, 3)).toEqual([
-        "camera-online",
-        "camera-offline",
-        "camera-online",
-      ]);
+      expect(
+        events
+          .filter(({ kind }) => kind !== "segment-recorded")
+          .map(({ kind }) => kind)
+          .slice(0, 3),
+      ).toEqual(["camera-online", "camera-offline", "camera-online"]);
     }, 120_000);
   });
 };

@@ -151,7 +151,9 @@ export const mediaSuite = (name: string, openMedia: OpenMedia): void => {
       const { media, events } = await stage.open(await stage.folder());
       const stream = media.live(wish(camera.url));
       await stream.ready;
-      await expect.poll(stream.state, { timeout: 40_000, interval: 50 }).toMatchObject({ state: "stalled", failure: { reason: "timeout" } });
+      await expect
+        .poll(stream.state, { timeout: 40_000, interval: 50 })
+        .toMatchObject({ state: "stalled", failure: { reason: "timeout" } });
       await expect.poll(stream.state, { timeout: 40_000, interval: 50 }).toEqual({ state: "running" });
       expect(events.slice(0, 2).map(({ kind }) => kind)).toEqual(["camera-online", "camera-offline"]);
     }, 90_000);
@@ -184,7 +186,9 @@ export const mediaSuite = (name: string, openMedia: OpenMedia): void => {
     it("takes no size that is none", async () => {
       const { media } = await stage.open(await stage.folder());
       for (const size of [{ width: -2 }, { width: 5000 }, { height: 1.5 }, { width: 8 }, { height: Number.NaN }])
-        expect(() => media.live(wish("rtsp://127.0.0.1:9/", size))).toThrow(expect.objectContaining({ code: "bad-query", retryable: false }));
+        expect(() => media.live(wish("rtsp://127.0.0.1:9/", size))).toThrow(
+          expect.objectContaining({ code: "bad-query", retryable: false }),
+        );
     });
 
     it("has nothing under any name but its own", async () => {
@@ -197,7 +201,18 @@ export const mediaSuite = (name: string, openMedia: OpenMedia): void => {
       for (const there of [own, init]) expect((await stream.file(there))?.content.length).toBeGreaterThan(500);
       for (const none of [
         ...["", ".", "..", "/", "list.m3u8", "1/list.m3u8", `1/${init}`, `./${own}`, `../1/${own}`, `..%2f${own}`, `${own}%00`, `${own}\0`],
-        ...[`${own}\n`, own.toUpperCase(), `${own}?`, "s0.m4s", "s99999.m4s", "init-1.mp4", "init-9.mp4", "index.m3u8/", "INDEX.m3u8", "s-0001.m4s"],
+        ...[
+          `${own}\n`,
+          own.toUpperCase(),
+          `${own}?`,
+          "s0.m4s",
+          "s99999.m4s",
+          "init-1.mp4",
+          "init-9.mp4",
+          "index.m3u8/",
+          "INDEX.m3u8",
+          "s-0001.m4s",
+        ],
       ])
         expect(await stream.file(none), JSON.stringify(none)).toBeUndefined();
     }, 60_000);

@@ -2,8 +2,9 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "vitest";
-import { readList } from "../../adapters/media-ffmpeg/playlist.ts";
+import type { Input } from "../../adapters/ffmpeg/arguments.ts";
 import type { Ffmpeg } from "../../adapters/ffmpeg.ts";
+import { readList } from "../../adapters/media-ffmpeg/playlist.ts";
 import type { MediaFile } from "../../domain/media.ts";
 import { readPicture } from "../servers/rtsp-camera.ts";
 import { readPlaylist } from "./playlists.ts";
@@ -20,13 +21,14 @@ export const contentOf = async (file: Promise<MediaFile | undefined>): Promise<U
 export const saved = async (file: File, folder: string, name = "index.m3u8"): Promise<string> => {
   const content = await contentOf(file(name));
   const { segments, ends } = readPlaylist(content);
-  for (const one of new Set(segments.flatMap(({ uri, init }) => [uri, init]))) await writeFile(join(folder, one), await contentOf(file(one)));
+  for (const one of new Set(segments.flatMap(({ uri, init }) => [uri, init])))
+    await writeFile(join(folder, one), await contentOf(file(one)));
   const path = join(folder, "saved.m3u8");
   await writeFile(path, `${new TextDecoder().decode(content)}${ends ? "" : "#EXT-X-ENDLIST\n"}`);
   return path;
 };
 
-const reading = (path: string) => ({ from: { file: path }, options: path.endsWith(".m3u8") ? { allowed_extensions: "ALL" } : {} });
+const reading = (path: string): Input => ({ from: { file: path }, options: path.endsWith(".m3u8") ? { allowed_extensions: "ALL" } : {} });
 
 /** Decodes it to its end. */
 export const played = async (ffmpeg: Ffmpeg, path: string): Promise<{ readonly frames: number; readonly timeMs: number }> => {
@@ -40,7 +42,12 @@ export const played = async (ffmpeg: Ffmpeg, path: string): Promise<{ readonly f
 };
 
 /** What its pictures say, in the order in which they are shown. */
-export const picturesIn = async (ffmpeg: Ffmpeg, path: string, width = 320, height = 180): Promise<readonly ReturnType<typeof readPicture>[]> => {
+export const picturesIn = async (
+  ffmpeg: Ffmpeg,
+  path: string,
+  width = 320,
+  height = 180,
+): Promise<readonly ReturnType<typeof readPicture>[]> => {
   const { output } = await ffmpeg.execute(
     {
       inputs: [reading(path)],
@@ -49,7 +56,9 @@ export const picturesIn = async (ffmpeg: Ffmpeg, path: string, width = 320, heig
     { mostMs: 60_000 },
   ).done;
   const size = width * height;
-  return Array.from({ length: Math.floor(output.length / size) }, (_, at) => readPicture(output.subarray(at * size, (at + 1) * size), width, height));
+  return Array.from({ length: Math.floor(output.length / size) }, (_, at) =>
+    readPicture(output.subarray(at * size, (at + 1) * size), width, height),
+  );
 };
 
 /** Pieces of a film that ffmpeg makes, of a second each, and what tells how to read them. */

@@ -1,7 +1,8 @@
 /** Playlists as two parsers of others read them: each must take every line of it, and both must read the same. */
-import { expect } from "vitest";
+
 import { parse, setOptions, type types } from "hls-parser";
 import { Parser } from "m3u8-parser";
+import { expect } from "vitest";
 
 setOptions({ strictMode: true });
 
