@@ -17,6 +17,7 @@ import { type Entry, playlistText, targetOf } from "./playlist.ts";
 import { initName, readIfThere, readName, segmentName } from "./read.ts";
 import { type Made, startRun } from "./run.ts";
 import type { Sight } from "./sight.ts";
+import { stamper } from "./stamp.ts";
 import { timeline } from "./timing.ts";
 
 export type LiveHow = {
@@ -82,8 +83,10 @@ const filmOf = (wish: LiveWish, how: LiveHow) => {
     const number = runs;
     const own = join(folder, String(number));
     const place = timeline();
+    const stamp = stamper(join(own, INIT));
     const made = async ({ path, durationMs, completedAt }: Made): Promise<void> => {
       const { start, jumped } = place(durationMs, completedAt);
+      await stamp(path, start);
       if (jumped) breaks += 1;
       inits.set(number, join(own, INIT));
       target = Math.max(target, targetOf([durationMs]));

@@ -13,6 +13,7 @@ import type { Look } from "./look.ts";
 import { type Made, startRun } from "./run.ts";
 import { cameraText, LONGEST_MS, type Shelf } from "./shelf.ts";
 import type { Sight } from "./sight.ts";
+import { stamper } from "./stamp.ts";
 import { timeline } from "./timing.ts";
 
 /** Seconds; where keyframes are rare a piece is as long as they are apart. */
@@ -42,6 +43,7 @@ const recordingOf = (camera: CameraKey, url: string, how: RecordingHow) => {
     const folder = join(how.folder, randomBytes(12).toString("hex"));
     const name = randomBytes(4).toString("hex");
     const place = timeline();
+    const stamp = stamper(join(folder, INIT));
     const made = async ({ path, durationMs, completedAt }: Made): Promise<void> => {
       const { start, end } = place(durationMs, completedAt);
       kept.runs();
@@ -49,6 +51,7 @@ const recordingOf = (camera: CameraKey, url: string, how: RecordingHow) => {
       isFull = !(await hasRoom());
       // One that is longer than may be would not be found again.
       if (isFull || end - start > LONGEST_MS) return rm(path, { force: true });
+      await stamp(path, start);
       const { size } = await stat(path);
       const segment = await shelf.put(camera, { path, init: join(folder, INIT), run: name, bytes: size, start, end });
       tell({ ...segment, kind: "segment-recorded" });

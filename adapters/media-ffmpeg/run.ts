@@ -31,6 +31,7 @@ const failureOf = (error: unknown): MediaFailure => {
   const { code, message } = error as NodeJS.ErrnoException;
   if (code === undefined) throw error;
   if (error instanceof AdapterError && (error.code === "full" || error.code === "closed")) return { reason: "full", message };
+  if (error instanceof AdapterError && error.code === "corrupt") return { reason: "garbage", message };
   return { reason: "storage", message: `Nothing can be written: ${code}` };
 };
 

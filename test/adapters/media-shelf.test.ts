@@ -6,6 +6,7 @@ import { openFfmpeg } from "../../adapters/ffmpeg.ts";
 import { openArchive } from "../../adapters/media-ffmpeg/archive.ts";
 import { type Policy, retain } from "../../adapters/media-ffmpeg/reconcile.ts";
 import { folderName, HOUR_MS, hourStart, openShelf } from "../../adapters/media-ffmpeg/shelf.ts";
+import { stamper } from "../../adapters/media-ffmpeg/stamp.ts";
 import type { Instant } from "../../domain/envelope.ts";
 import type { MediaEvent } from "../../domain/media.ts";
 import { canStartFfmpeg } from "../servers/for-tests.ts";
@@ -140,6 +141,7 @@ describe.skipIf(!canRun)("a recording over the hour", () => {
         await copyFile(piece.path, path);
         const { length: bytes } = await readFile(path);
         const start = begin + index * 1000;
+        await stamper(init)(path, start);
         await shelf.put(door, { path, init, run, bytes, start, end: start + piece.durationMs });
       }
     };
@@ -166,5 +168,34 @@ describe.skipIf(!canRun)("a recording over the hour", () => {
     expect(readPlaylist((await archive.hour(door, "2026-02-28", 23, (name) => name))?.content)).toMatchObject({ ends: true, kind: "VOD" });
     expect(await readdir(shelf.hourFolder(door, "2026-02-28", 23))).toHaveLength(4);
     await ffmpeg.close();
+  }, 60_000);
+
+  it("takes no piece that is no MP4, or another film's", async () => {
+    const ffmpeg = await openFfmpeg({
+      folder: join(folder, "lists"),
+      network: loopback,
+      journal: keptJournal(),
+      searchPath: process.env.PATH ?? "",
+    });
+    const { init, pieces } = await madePieces(ffmpeg, await fresh(), 1);
+    await ffmpeg.close();
+    const whole = await readFile((pieces[0] as (typeof pieces)[number]).path);
+    const path = join(await fresh(), "s");
+    const stamped = async (bytes: Buffer, by = init): Promise<Buffer> => {
+      await writeFile(path, bytes);
+      await stamper(by)(path, MIDNIGHT);
+      return readFile(path);
+    };
+    const bad = expect.objectContaining({ name: "AdapterError", code: "corrupt" });
+    expect((await stamped(whole)).length).toBe(whole.length);
+    // The same again changes nothing.
+    expect(await stamped(await stamped(whole))).toEqual(await stamped(whole));
+    const endless = Buffer.from(whole);
+    endless.writeUInt32BE(0xffffffff, 0);
+    const small = Buffer.from(whole);
+    small.writeUInt32BE(3, 0);
+    for (const bytes of [Buffer.alloc(0), Buffer.from("no film"), Buffer.alloc(100), whole.subarray(0, 200), endless, small])
+      await expect(stamped(bytes)).rejects.toThrow(bad);
+    await expect(stamped(whole, path)).rejects.toThrow(bad);
   }, 60_000);
 });

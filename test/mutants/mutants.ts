@@ -476,4 +476,11 @@ export const mutants: readonly Mutant[] = [
     replace: "",
     tests: ["test/conformance/media.test.ts"],
   },
+  {
+    name: "each ffmpeg counts the time from nought",
+    file: "adapters/media-ffmpeg/stamp.ts",
+    find: "value + BigInt(Math.round(seconds * scale))",
+    replace: "value",
+    tests: ["test/adapters/media-shelf.test.ts"],
+  },
 ];
