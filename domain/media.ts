@@ -58,7 +58,7 @@ export type MediaFile = {
 /** One user's share of a film that is being made. */
 export type LiveStream = {
   state(): StreamState;
-  /** Resolves when there is something to play, or when it has failed. */
+  /** Resolves when there is something to play, when it has failed, or when nobody wants it any more. */
   readonly ready: Promise<StreamState>;
   /** `index.m3u8`, `init.mp4`, `s00001.m4s`: undefined for what is no such name, or not there (any more). */
   file(name: string): Promise<MediaFile | undefined>;

@@ -24,7 +24,7 @@ export type Run = {
 const SILENT: MediaFailure = { reason: "timeout", message: "The camera's film does not go on." };
 const JUMPED: MediaFailure = { reason: "garbage", message: "The camera's clock has jumped." };
 
-/** Target durations without a new piece after which a film is held for stopped. */
+/** Target durations without a new piece after which a film is held for stopped; not before the camera's connection would say why. */
 const PATIENCE = 3;
 
 const failureOf = (error: unknown): MediaFailure => {

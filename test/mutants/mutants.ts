@@ -483,4 +483,11 @@ export const mutants: readonly Mutant[] = [
     replace: "value",
     tests: ["test/adapters/media-shelf.test.ts"],
   },
+  {
+    name: "a film that does not go on is held for running",
+    file: "adapters/media-ffmpeg/run.ts",
+    find: "> patience ? SILENT",
+    replace: "> patience ? undefined",
+    tests: ["test/adapters/media-run.test.ts"],
+  },
 ];
