@@ -12,7 +12,8 @@ const LISTED = 30;
 
 export type FilmWish = PictureSize & {
   readonly url: string;
-  readonly probed: Probed;
+  /** Undefined: not known yet. It may be so for the source's own size only. */
+  readonly probed: Probed | undefined;
   readonly audio: boolean;
   /** Seconds a piece is to have: it ends before a keyframe, and is longer where those are rare. */
   readonly seconds: number;
@@ -21,7 +22,7 @@ export type FilmWish = PictureSize & {
 };
 
 const isOwnSize = ({ width, height, probed }: FilmWish): boolean =>
-  (width === 0 || width === probed.video.width) && (height === 0 || height === probed.video.height);
+  (width === 0 || width === probed?.video.width) && (height === 0 || height === probed?.video.height);
 
 /** Made smaller or larger in time: keyframes where pieces begin, no picture later than it must be. */
 const picture = (wish: FilmWish): Options =>
@@ -38,9 +39,11 @@ const picture = (wish: FilmWish): Options =>
         force_key_frames: `expr:gte(t,n_forced*${wish.seconds})`,
       };
 
+const isHeard = ({ audio, probed }: FilmWish): boolean => audio && (probed === undefined || probed.audio !== undefined);
+
 /** Cameras' sound mostly is G.711, which no player takes; and with our own clock it comes in uneven steps, which are evened out. */
-const sound = ({ audio, probed }: FilmWish): Options =>
-  audio && probed.audio !== undefined ? { "c:a": "aac", "b:a": "64k", af: "aresample=async=1000" } : { an: true };
+const sound = (wish: FilmWish): Options =>
+  isHeard(wish) ? { "c:a": "aac", "b:a": "64k", af: "aresample=async=1000" } : { an: true };
 
 export const filmArguments = (wish: FilmWish): Arguments => ({
   inputs: [
@@ -50,7 +53,7 @@ export const filmArguments = (wish: FilmWish): Arguments => ({
         fflags: "+genpts+discardcorrupt",
         // Pictures are of when they came, wherever the camera's clock jumps to; and their rate, which takes as long as they do, is not
         // looked for. Where they come in another order than they are shown in, both are needed.
-        ...(wish.probed.video.isReordered ? {} : { fpsprobesize: 0, use_wallclock_as_timestamps: 1 }),
+        ...(wish.probed?.video.isReordered ? {} : { fpsprobesize: 0, use_wallclock_as_timestamps: 1 }),
       },
     },
   ],
@@ -59,7 +62,8 @@ export const filmArguments = (wish: FilmWish): Arguments => ({
       to: { file: join(wish.folder, LIST) },
       format: "hls",
       options: {
-        map: wish.audio && wish.probed.audio !== undefined ? ["0:v:0", "0:a:0"] : ["0:v:0"],
+        // Its sound where it has any.
+        map: isHeard(wish) ? ["0:v:0", "0:a:0?"] : ["0:v:0"],
         ...picture(wish),
         ...sound(wish),
         // Keyframes do not come to the millisecond: one that is a little early ends its piece, too.

@@ -2,7 +2,6 @@
 import { limits } from "../../domain/limits.ts";
 import type { MediaFailure, StreamState } from "../../domain/media.ts";
 import type { Clock } from "../../domain/ports.ts";
-import type { Probed } from "../ffmpeg/probe.ts";
 import type { Run } from "./run.ts";
 
 export type Kept = {
@@ -18,9 +17,8 @@ export type Kept = {
 };
 
 export type KeepHow = {
-  /** What the camera sends; it may be remembered, unless `again`. */
-  readonly probe: (again: boolean, signal: AbortSignal) => Promise<Probed | { readonly failed: MediaFailure }>;
-  readonly run: (probed: Probed) => Run;
+  /** Begins it; `again`: the last time nothing came of it. */
+  readonly begin: (again: boolean, signal: AbortSignal) => Promise<Run | { readonly failed: MediaFailure }>;
   readonly clock: Clock;
   /** Times in a row nothing may come of it. A film that is kept for its own sake is tried without end. */
   readonly tries: number;
@@ -39,7 +37,7 @@ const FINAL: ReadonlySet<MediaFailure["reason"]> = new Set([
   "missing",
 ]);
 
-export const keep = ({ probe, run, clock, tries, failed }: KeepHow): Kept => {
+export const keep = ({ begin, clock, tries, failed }: KeepHow): Kept => {
   let state: StreamState = { state: "starting" };
   let failures = 0;
   let running: Run | undefined;
@@ -50,10 +48,10 @@ export const keep = ({ probe, run, clock, tries, failed }: KeepHow): Kept => {
   });
 
   const once = async (): Promise<MediaFailure | undefined> => {
-    const probed = await probe(failures > 0, stop.signal);
-    if (stop.signal.aborted) return undefined;
-    if ("failed" in probed) return probed.failed;
-    running = run(probed);
+    const begun = await begin(failures > 0, stop.signal);
+    if ("failed" in begun) return begun.failed;
+    running = begun;
+    if (stop.signal.aborted) running.stop();
     try {
       return await running.done;
     } finally {
@@ -76,7 +74,8 @@ export const keep = ({ probe, run, clock, tries, failed }: KeepHow): Kept => {
       await clock.sleep(isFinal ? limits.liveBackoffMs : Math.min(limits.liveBackoffMs, 500 * 2 ** Math.min(failures, 10)), stop.signal);
     }
   };
-  const done = work();
+  // Not before whoever keeps it has what is given back.
+  const done = Promise.resolve().then(work);
   return {
     state: () => state,
     ready,

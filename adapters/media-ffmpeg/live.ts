@@ -6,16 +6,15 @@ import { randomBytes } from "node:crypto";
 import { mkdir, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { limits } from "../../domain/limits.ts";
-import type { LiveStream, LiveWish, MediaFile } from "../../domain/media.ts";
+import type { LiveStream, LiveWish, MediaFailure, MediaFile } from "../../domain/media.ts";
 import { AdapterError, type Clock } from "../../domain/ports.ts";
-import type { Probed } from "../ffmpeg/probe.ts";
 import type { Ffmpeg } from "../ffmpeg.ts";
 import { INIT } from "./film.ts";
 import { type Kept, keep } from "./keep.ts";
-import type { Look } from "./look.ts";
+import type { Look, Looked } from "./look.ts";
 import { type Entry, playlistText, targetOf } from "./playlist.ts";
 import { initName, readIfThere, readName, segmentName } from "./read.ts";
-import { type Made, startRun } from "./run.ts";
+import { type Made, type Run, startRun } from "./run.ts";
 import type { Sight } from "./sight.ts";
 import { stamper } from "./stamp.ts";
 import { timeline } from "./timing.ts";
@@ -78,13 +77,16 @@ const filmOf = (wish: LiveWish, how: LiveHow) => {
     }
   };
 
-  const run = (probed: Probed) => {
+  /** Where what the camera sends is not known yet, its pieces wait for it. */
+  const run = (looked: Looked | Promise<Looked>): Run => {
     runs += 1;
     const number = runs;
     const own = join(folder, String(number));
     const place = timeline();
     const stamp = stamper(join(own, INIT));
     const made = async ({ path, durationMs, completedAt }: Made): Promise<void> => {
+      const seen = await looked;
+      if ("failed" in seen) return;
       const { start, jumped } = place(durationMs, completedAt);
       await stamp(path, start);
       if (jumped) breaks += 1;
@@ -103,16 +105,27 @@ const filmOf = (wish: LiveWish, how: LiveHow) => {
       });
       next += 1;
       kept.runs();
-      sight.seen(pieces, wish, probed.video);
+      sight.seen(pieces, wish, seen.video);
       await tidy();
     };
-    const film = { ...wish, probed, seconds: PIECE_SECONDS, folder: own };
-    return startRun(film, { ffmpeg, clock, made });
+    const probed = "video" in looked ? looked : undefined;
+    return startRun({ ...wish, probed, seconds: PIECE_SECONDS, folder: own }, { ffmpeg, clock, made });
+  };
+
+  /** The first time a camera is looked at while its film begins: one after the other would take a group of pictures more. */
+  const begin = async (again: boolean, signal: AbortSignal): Promise<Run | { readonly failed: MediaFailure }> => {
+    const looking = look.at(wish.url, again, signal);
+    const isOwnSize = wish.width === 0 && wish.height === 0;
+    const early = again || !isOwnSize || look.known(wish.url) !== undefined ? undefined : run(looking);
+    const looked = await looking;
+    if (early !== undefined && "video" in looked && !looked.video.isReordered) return early;
+    early?.stop();
+    await early?.done;
+    return "failed" in looked ? looked : run(looked);
   };
 
   const kept: Kept = keep({
-    probe: (again, signal) => look(wish.url, again, signal),
-    run,
+    begin,
     clock,
     tries,
     failed: (failure) => sight.lost(pieces, wish, failure),

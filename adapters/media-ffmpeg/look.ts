@@ -5,23 +5,34 @@ import { AdapterError } from "../../domain/ports.ts";
 import type { Probed } from "../ffmpeg/probe.ts";
 import type { Ffmpeg } from "../ffmpeg.ts";
 
-export type Look = (url: string, again: boolean, signal: AbortSignal) => Promise<Probed | { readonly failed: MediaFailure }>;
+export type Looked = Probed | { readonly failed: MediaFailure };
+export type Look = {
+  /** What is remembered, unless `again`. */
+  at(url: string, again: boolean, signal: AbortSignal): Promise<Looked>;
+  known(url: string): Probed | undefined;
+};
 
 export const rememberingLook = (ffmpeg: Ffmpeg): Look => {
   const known = new Map<string, { readonly probed: Probed; readonly at: number }>();
-  return async (url, again, signal) => {
+  const remembered = (url: string): Probed | undefined => {
     const now = performance.now();
     for (const [one, { at }] of known) if (now - at > limits.probeKeptMs) known.delete(one);
-    const remembered = known.get(url);
-    if (remembered !== undefined && !again) return remembered.probed;
-    known.delete(url);
-    try {
-      const probed = await ffmpeg.probe({ camera: url }, { signal });
-      if ("video" in probed) known.set(url, { probed, at: performance.now() });
-      return probed;
-    } catch (error) {
-      if (!(error instanceof AdapterError)) throw error;
-      return { failed: { reason: error.code === "unavailable" ? "missing" : "full", message: error.message } };
-    }
+    return known.get(url)?.probed;
+  };
+  return {
+    known: remembered,
+    async at(url, again, signal) {
+      const probed = again ? undefined : remembered(url);
+      if (probed !== undefined) return probed;
+      known.delete(url);
+      try {
+        const found = await ffmpeg.probe({ camera: url }, { signal });
+        if ("video" in found) known.set(url, { probed: found, at: performance.now() });
+        return found;
+      } catch (error) {
+        if (!(error instanceof AdapterError)) throw error;
+        return { failed: { reason: error.code === "unavailable" ? "missing" : "full", message: error.message } };
+      }
+    },
   };
 };

@@ -61,8 +61,10 @@ const recordingOf = (camera: CameraKey, url: string, how: RecordingHow) => {
     return { ...begun, done: begun.done.finally(() => rm(folder, { recursive: true, force: true })) };
   };
   const kept: Kept = keep({
-    probe: (again, signal) => look(url, again, signal),
-    run,
+    async begin(again, signal) {
+      const looked = await look.at(url, again, signal);
+      return "failed" in looked ? looked : run(looked);
+    },
     clock,
     tries: Number.POSITIVE_INFINITY,
     failed: (failure) => sight.lost(film, camera, failure),

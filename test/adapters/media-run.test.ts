@@ -99,8 +99,7 @@ describe("a film that is kept", () => {
     const told: string[] = [];
     waits.length = 0;
     const kept = keep({
-      probe: async () => probed,
-      run: () => runOf(ended),
+      begin: async () => runOf(ended),
       clock: hasty,
       tries: 4,
       failed: ({ reason }) => told.push(reason),
@@ -113,23 +112,23 @@ describe("a film that is kept", () => {
   it("is looked at anew when it has failed, and given up at once where that is of no use", async () => {
     const again: boolean[] = [];
     const codec: MediaFailure = { reason: "codec", codec: "hevc", message: "The film is hevc" };
-    const probe = async (anew: boolean) => {
+    const begin = async (anew: boolean) => {
       again.push(anew);
-      return anew ? { failed: codec } : probed;
+      return anew ? { failed: codec } : runOf(ended);
     };
-    const kept = keep({ probe, run: () => runOf(ended), clock: hasty, tries: 5 });
+    const kept = keep({ begin, clock: hasty, tries: 5 });
     expect(await kept.ready).toEqual({ state: "failed", failure: codec });
     expect(again).toEqual([false, true]);
   });
 
   it("counts its failures from the last time it ran", async () => {
     let runs = 0;
-    const run = (): Run => {
+    const begin = async (): Promise<Run> => {
       runs += 1;
       if (runs < 10) kept.runs();
       return runOf(ended);
     };
-    const kept = keep({ probe: async () => probed, run, clock: hasty, tries: 2 });
+    const kept = keep({ begin, clock: hasty, tries: 2 });
     await kept.done;
     expect([runs, kept.state()]).toEqual([10, { state: "failed", failure: ended }]);
   });

@@ -472,7 +472,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "pictures that come in another order are given the time they came at",
     file: "adapters/media-ffmpeg/film.ts",
-    find: "wish.probed.video.isReordered ? {} : ",
+    find: "wish.probed?.video.isReordered ? {} : ",
     replace: "",
     tests: ["test/conformance/media.test.ts"],
   },

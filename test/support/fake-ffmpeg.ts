@@ -55,6 +55,7 @@ export const fakeFfmpeg = (began: (run: FakeRun) => void, ending: (run: FakeRun)
       isStopping = true;
       return done;
     };
+    if (how.signal?.aborted) void cancel();
     how.signal?.addEventListener("abort", () => void cancel(), { once: true });
     const session = {
       id: "1",
