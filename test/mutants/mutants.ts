@@ -453,7 +453,7 @@ export const mutants: readonly Mutant[] = [
     file: "adapters/media-ffmpeg/read.ts",
     find: " | constants.O_NOFOLLOW",
     replace: "",
-    tests: ["test/conformance/media.test.ts"],
+    tests: ["test/conformance/media-recording.test.ts"],
   },
   {
     name: "a gap in a recording is passed over",
