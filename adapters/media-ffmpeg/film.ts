@@ -42,8 +42,7 @@ const picture = (wish: FilmWish): Options =>
 const isHeard = ({ audio, probed }: FilmWish): boolean => audio && (probed === undefined || probed.audio !== undefined);
 
 /** Cameras' sound mostly is G.711, which no player takes; and with our own clock it comes in uneven steps, which are evened out. */
-const sound = (wish: FilmWish): Options =>
-  isHeard(wish) ? { "c:a": "aac", "b:a": "64k", af: "aresample=async=1000" } : { an: true };
+const sound = (wish: FilmWish): Options => (isHeard(wish) ? { "c:a": "aac", "b:a": "64k", af: "aresample=async=1000" } : { an: true });
 
 export const filmArguments = (wish: FilmWish): Arguments => ({
   inputs: [

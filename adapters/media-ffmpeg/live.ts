@@ -87,15 +87,15 @@ const filmOf = (wish: LiveWish, how: LiveHow) => {
     const made = async ({ path, durationMs, completedAt }: Made): Promise<void> => {
       const seen = await looked;
       if ("failed" in seen) return;
-      const { start, jumped } = place(durationMs, completedAt);
+      const { start, end, jumped } = place(durationMs, completedAt);
       await stamp(path, start);
       if (jumped) breaks += 1;
       inits.set(number, join(own, INIT));
-      target = Math.max(target, targetOf([durationMs]));
+      target = Math.max(target, targetOf([end - start]));
       pieces.push({
         uri: segmentName(next),
         start,
-        durationMs,
+        durationMs: end - start,
         init: initName(number),
         isNew: jumped,
         number: next,

@@ -35,8 +35,9 @@ export const timeline = () => {
     const least = Math.min(...delays);
     const step = Math.max(-STEP, Math.min(STEP, least));
     for (let at = 0; at < delays.length; at += 1) delays[at] = (delays[at] as number) - step;
-    const start = (end as Instant) + step;
-    end = start + durationMs;
+    // It begins where the one before has ended, and is the step longer or shorter.
+    const start = end as Instant;
+    end = start + Math.max(1, durationMs + step);
     return { start, end, jumped };
   };
 };

@@ -62,7 +62,9 @@ export const recordingSuite = (name: string, openMedia: OpenMedia): void => {
       expect(part?.pieces).toEqual([{ start: some.start, end: some.end }]);
       const partPath = await saved((one) => part?.file(one) ?? Promise.resolve(undefined), await stage.folder());
       const pictures = await picturesIn(ffmpeg, partPath);
-      expect(Math.abs((pictures[0]?.madeAt ?? 0) - some.start)).toBeLessThan(700);
+      // Each came after it was made, by as much as the camera keeps its pictures.
+      expect(some.start - (pictures[0]?.madeAt ?? 0)).toBeGreaterThan(-150);
+      expect(some.start - (pictures[0]?.madeAt ?? 0)).toBeLessThan(3000);
 
       // A picture is of its instant.
       const at = some.start + 500;
