@@ -112,7 +112,7 @@ export const openFfmpeg = async (settings: FfmpegSettings): Promise<Ffmpeg> => {
     const listOf = async ({ from, options = {} }: Input): Promise<string | undefined> => {
       if ("pieces" in from) return lists.write(listOfPieces(from.pieces));
       if (!("camera" in from)) return undefined;
-      const relay = await openRtspRelay(from.camera, { network, certificates });
+      const relay = await openRtspRelay(from.camera, { network, certificates, whose: from.whose ?? "" });
       relays.push(relay);
       return lists.write(listOfAddress(relay.url, { ...options, rtsp_transport: "tcp", timeout: CAMERA_TIMEOUT * 1000 }));
     };

@@ -35,6 +35,8 @@ export type RtspRelay = {
 
 export type RelaySettings = {
   readonly network: CameraNetwork;
+  /** The tenant in whose turn the camera's name is looked up. */
+  readonly whose?: string;
   /** Whether a camera's certificate (rtsps) must be good for its name. NODE_EXTRA_CA_CERTS adds authorities. True by default. */
   readonly certificates?: boolean;
 };
@@ -44,7 +46,7 @@ const plainAddress = ({ scheme, host, isBracketed, port, hasPort, rest }: RtspPa
   `${scheme}://${isBracketed ? `[${host}]` : host}${hasPort ? `:${port}` : ""}${rest}`;
 
 /** `camera` is an rtsp or rtsps address, credentials included. Rejects only where no port of loopback can be had. */
-export const openRtspRelay = async (camera: string, { network, certificates = true }: RelaySettings): Promise<RtspRelay> => {
+export const openRtspRelay = async (camera: string, { network, certificates = true, whose = "" }: RelaySettings): Promise<RtspRelay> => {
   const word = randomBytes(16).toString("hex");
   const stop = new AbortController();
   const sockets = new Set<Socket>();
@@ -80,7 +82,7 @@ export const openRtspRelay = async (camera: string, { network, certificates = tr
     for (const other of sockets) if (other !== child) other.destroy();
     const parts = readRtsp(camera);
     if ("flaw" in parts) return finish({ reason: "not-allowed", message: `The camera's address ${parts.flaw}.` });
-    const reached = await connectToCamera(camera, parts, { network, certificates, stop: stop.signal });
+    const reached = await connectToCamera(camera, parts, { network, certificates, whose, stop: stop.signal });
     if ("reason" in reached) return finish(reached);
     sockets.add(reached.socket);
     if (end !== undefined) return void reached.socket.destroy();

@@ -12,7 +12,7 @@ export type Piece = { readonly file: string; readonly from?: number; readonly to
 
 /** What can be read. A camera is reached through a relay of its own (../rtsp-relay.ts); its address stands on no command line. */
 export type Source =
-  | { readonly camera: string }
+  | { readonly camera: string /** The tenant in whose turn its name is looked up. */; readonly whose?: string }
   | { readonly file: string }
   /** One after the other, as one. */
   | { readonly pieces: readonly Piece[] }

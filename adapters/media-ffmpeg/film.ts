@@ -11,6 +11,7 @@ export const INIT = "init.mp4";
 const LISTED = 30;
 
 export type FilmWish = PictureSize & {
+  readonly tenant: string;
   readonly url: string;
   /** Undefined: not known yet. It may be so for the source's own size only. */
   readonly probed: Probed | undefined;
@@ -47,7 +48,7 @@ const sound = (wish: FilmWish): Options => (isHeard(wish) ? { "c:a": "aac", "b:a
 export const filmArguments = (wish: FilmWish): Arguments => ({
   inputs: [
     {
-      from: { camera: wish.url },
+      from: { camera: wish.url, whose: wish.tenant },
       options: {
         fflags: "+genpts+discardcorrupt",
         // Pictures are of when they came, wherever the camera's clock jumps to; and their rate, which takes as long as they do, is not

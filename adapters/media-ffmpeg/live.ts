@@ -114,7 +114,7 @@ const filmOf = (wish: LiveWish, how: LiveHow) => {
 
   /** The first time a camera is looked at while its film begins: one after the other would take a group of pictures more. */
   const begin = async (again: boolean, signal: AbortSignal): Promise<Run | { readonly failed: MediaFailure }> => {
-    const looking = look.at(wish.url, again, signal);
+    const looking = look.at(wish, again, signal);
     const isOwnSize = wish.width === 0 && wish.height === 0;
     const early = again || !isOwnSize || look.known(wish.url) !== undefined ? undefined : run(looking);
     const looked = await looking;

@@ -8,7 +8,7 @@ import type { Ffmpeg } from "../ffmpeg.ts";
 export type Looked = Probed | { readonly failed: MediaFailure };
 export type Look = {
   /** What is remembered, unless `again`. */
-  at(url: string, again: boolean, signal: AbortSignal): Promise<Looked>;
+  at(camera: { readonly url: string; readonly tenant: string }, again: boolean, signal: AbortSignal): Promise<Looked>;
   known(url: string): Probed | undefined;
 };
 
@@ -21,12 +21,12 @@ export const rememberingLook = (ffmpeg: Ffmpeg): Look => {
   };
   return {
     known: remembered,
-    async at(url, again, signal) {
+    async at({ url, tenant }, again, signal) {
       const probed = again ? undefined : remembered(url);
       if (probed !== undefined) return probed;
       known.delete(url);
       try {
-        const found = await ffmpeg.probe({ camera: url }, { signal });
+        const found = await ffmpeg.probe({ camera: url, whose: tenant }, { signal });
         if ("video" in found) known.set(url, { probed: found, at: performance.now() });
         return found;
       } catch (error) {

@@ -57,12 +57,15 @@ const recordingOf = (camera: CameraKey, url: string, how: RecordingHow) => {
       tell({ ...segment, kind: "segment-recorded" });
     };
     // Sound, too: what was not recorded cannot be heard later.
-    const begun = startRun({ url, probed, audio: true, width: 0, height: 0, seconds: PIECE_SECONDS, folder }, { ffmpeg, clock, made });
+    const begun = startRun(
+      { tenant: camera.tenant, url, probed, audio: true, width: 0, height: 0, seconds: PIECE_SECONDS, folder },
+      { ffmpeg, clock, made },
+    );
     return { ...begun, done: begun.done.finally(() => rm(folder, { recursive: true, force: true })) };
   };
   const kept: Kept = keep({
     async begin(again, signal) {
-      const looked = await look.at(url, again, signal);
+      const looked = await look.at({ url, tenant: camera.tenant }, again, signal);
       return "failed" in looked ? looked : run(looked);
     },
     clock,

@@ -7,7 +7,13 @@ import type { CameraNetwork } from "../../domain/ports.ts";
 import type { RtspParts } from "../../domain/rtsp.ts";
 import type { Ending } from "./end.ts";
 
-type How = { readonly network: CameraNetwork; readonly certificates: boolean; readonly stop: AbortSignal };
+type How = {
+  readonly network: CameraNetwork;
+  readonly certificates: boolean;
+  /** The tenant that asks. */
+  readonly whose: string;
+  readonly stop: AbortSignal;
+};
 
 /** Of OpenSSL and Node: the certificate is there, and not good. */
 const CERTIFICATE = /CERT|SELF_SIGNED|UNABLE_TO_|ALTNAME/;
@@ -50,7 +56,7 @@ const open = async (address: string, { scheme, host, port }: RtspParts, { certif
 
 /** Judges the address now and takes the first of the judged addresses that answers. */
 export const connectToCamera = async (camera: string, parts: RtspParts, how: How): Promise<{ readonly socket: Socket } | Ending> => {
-  const addresses = await how.network.addresses(camera);
+  const addresses = await how.network.addresses(camera, how.whose);
   if ("unreachable" in addresses) return { reason: "not-allowed", message: `The camera is not connected to: ${addresses.unreachable}.` };
   let first: unknown;
   for (const address of addresses)

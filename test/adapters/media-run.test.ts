@@ -19,7 +19,7 @@ const ended: MediaFailure = { reason: "ended", message: "The camera ended the co
 
 const begun = async (ffmpeg: Ffmpeg, made: (made: Made) => Promise<void> = async () => undefined) => {
   const folder = join(await mkdtemp(join(root, "one-")), "film");
-  const wish = { width: 0, height: 0, url: "rtsp://camera/", probed, audio: false, seconds: 1, folder };
+  const wish = { width: 0, height: 0, tenant: "t1", url: "rtsp://camera/", probed, audio: false, seconds: 1, folder };
   return startRun(wish, { ffmpeg, clock: systemClock, made });
 };
 /** With what has come of it. */
