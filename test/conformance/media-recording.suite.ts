@@ -1,6 +1,7 @@
 /** Every promise of `Media` that bears on what was recorded, against cameras. */
 import { readdir, readFile, rename, rm, symlink, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import type { MediaEvent, RecordedSegment } from "../../domain/media.ts";
 import { contentOf, picturesIn, played, saved } from "../support/films.ts";
@@ -27,6 +28,7 @@ export const recordingSuite = (name: string, openMedia: OpenMedia): void => {
       await media.record(door, undefined);
       expect([media.recording(door), ffmpeg.running(), await readdir(join(folder, "runs"))]).toEqual([undefined, 0, []]);
       const before = recordedIn(events).length;
+      await sleep(1500);
       await media.record(door, camera.url);
       await recorded(before + 2);
       const growing = media.recording(door);
