@@ -97,7 +97,8 @@ export const mediaSuite = (name: string, openMedia: OpenMedia): void => {
       expect(kept).toBeGreaterThan(-150);
       expect(kept).toBeLessThan(3000);
       const end = (newest?.at ?? 0) + (newest?.seconds ?? 0) * 1000;
-      expect(end).toBeLessThanOrEqual(savedAt + 10);
+      // The first piece is seen late by what ffmpeg takes to begin; those after it come nearer in small steps.
+      expect(end).toBeLessThanOrEqual(savedAt + 1000);
       expect(end).toBeGreaterThan(savedAt - 2500);
       expect(await ffmpeg.probe({ file: await saved(smaller.file, small) })).toMatchObject({ video: { width: 160, height: 90 } });
       expect(events).toEqual([
