@@ -89,6 +89,7 @@ export const openMedia = async (settings: MediaSettings): Promise<Media> => {
   return {
     live: live.open,
     archive: archive.stream,
+    place: archive.place,
     hour: archive.hour,
     hourFile: archive.hourFile,
     hours: shelf.hours,

@@ -9,6 +9,7 @@ import type { Core } from "./core.ts";
 import { cursors } from "./cursor.ts";
 import { emdx } from "./emdx/routes.ts";
 import type { Env } from "./env.ts";
+import { grantsBy } from "./grants.ts";
 import { startLive } from "./live.ts";
 import { myvms } from "./myvms/routes.ts";
 import { opsRoutes } from "./ops.ts";
@@ -48,7 +49,7 @@ export const createApp = (core: Core, options: AppOptions): App => {
   const live = startLive(core);
   const { limits } = core;
   const access = { tokens: options.tokens, roles: core.roles, rates: createRates(options.rates, limits, core.meter) };
-  const house: House = { core, live, cursors: cursors(core.epoch, live.at().length), access };
+  const house: House = { core, live, cursors: cursors(core.epoch, live.at().length), grants: grantsBy(core.epoch), access };
   const surfaces = published.map((surface) => surface(house, options));
   let closing = false;
   const app = new Hono<Env>();

@@ -8,6 +8,7 @@ import type { Limits } from "../domain/limits.ts";
 import type { Journal, Meter, Position } from "../domain/ports.ts";
 import type { AuditPage, Changed, Registry } from "../domain/registry.ts";
 import type { Role } from "../domain/roles.ts";
+import type { Video } from "../domain/video.ts";
 import type { Questions } from "../projections/questions.ts";
 
 export type { Incoming, NotReceived, Reached, Received, Rejected } from "../domain/door.ts";
@@ -51,6 +52,7 @@ export interface Core {
   /** Resolves when what was written there can be read: `alerts` for what follows from facts (and the facts), `frames` for the facts alone. False when `limits.afterMs` passed first. */
   settled(reached: Reached, what: "alerts" | "frames"): Promise<boolean>;
   readonly ask: Questions;
+  readonly video: Video;
 
   /** The logs' epoch, a secret: cursors are sealed with it, and one of another epoch is a gap. */
   readonly epoch: string;

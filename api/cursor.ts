@@ -1,27 +1,17 @@
 /**
- * Positions, cursors and page marks as text. Opaque to clients: base64url of
- * kind (1 byte) · name of the log's epoch (8) · contents, encrypted · check (12).
- * Contents are offsets of the whole log: in clear, two of them would tell a tenant how much all the others write. So they are sealed
- * with keys made of the log's epoch, which is random, known to each process of the log and shown nowhere. The check is an HMAC over
- * all of it, the tenant and the question, and from it contents are encrypted anew each time (as in SIV: the same text for the same
- * contents, and no nonce to carry or to repeat). What was cut short, mistyped, made up, or given to another tenant or for another
- * question is refused.
+ * Positions, cursors and page marks as text, opaque to clients and sealed (sealing.ts).
+ * Contents are offsets of the whole log: in clear, two of them would tell a tenant how much all the others write. Each is bound to its
+ * tenant and its question: what was given to another tenant or for another question is refused.
  * Two things are still told: by the length, how many digits the offsets have in base 128; and by two cursors that are the same, that
  * nothing at all was derived in between. How much was is not.
- * The name is in clear, so that a cursor of another log is told from a forged one; what says that it is of another log is believed.
  * Whoever knows the epoch (it lies in the log and in the warehouse) can make cursors up and is shown nothing more: every read asks for the
  * caller's tenant by itself, and contents are believed only as far as they have a shape.
  * Short on purpose: a cursor must fit into the reason of a close (123 bytes).
  */
-import { createCipheriv, createHmac, createSecretKey, hkdfSync, type KeyObject, timingSafeEqual } from "node:crypto";
 import type { PageKey } from "../projections/questions.ts";
 import type { Reached, Tail } from "./core.ts";
+import { sealingBy } from "./sealing.ts";
 
-const NAME_BYTES = 8;
-const CHECK_BYTES = 12;
-const HEAD_BYTES = 1 + NAME_BYTES;
-const KEY_BYTES = 32;
-const BLOCK_BYTES = 16;
 const kinds = { position: 4, tail: 5, page: 6 } as const;
 /** As they were until 0.1.0, in clear. Their contents are not looked at: who made one up could feel for the log's end with it. */
 const inClear = { position: 1, tail: 2, page: 3 } as const;
@@ -41,48 +31,16 @@ export interface Cursors {
   readPage(tenant: string, question: string, text: string): Read<PageKey>;
 }
 
-const derive = (epoch: string, what: string, length: number): Buffer =>
-  Buffer.from(hkdfSync("sha256", epoch, "", `tallywire cursor ${what}`, length));
-
-/** The check is where the counter begins. Encrypting twice gives back what there was. */
-const encrypted = (key: KeyObject, check: Uint8Array, contents: Uint8Array): Buffer => {
-  const begin = Buffer.alloc(BLOCK_BYTES);
-  begin.set(check);
-  return createCipheriv("aes-256-ctr", key, begin).update(contents);
-};
-
 /** `epoch` is a secret. `partitions` of the log: a position names no other. */
 export const cursors = (epoch: string, partitions: number): Cursors => {
-  const name = derive(epoch, "name", NAME_BYTES);
-  const checking = createSecretKey(derive(epoch, "check", KEY_BYTES));
-  const sealing = createSecretKey(derive(epoch, "contents", KEY_BYTES));
-
-  const checkOf = (head: Uint8Array, tenant: string, question: string, contents: Uint8Array): Buffer =>
-    createHmac("sha256", checking)
-      .update(`${JSON.stringify([tenant, question])}\0`)
-      .update(head)
-      .update(contents)
-      .digest()
-      .subarray(0, CHECK_BYTES);
-
-  const write = (kind: Kind, tenant: string, question: string, contents: Uint8Array): string => {
-    const head = Buffer.concat([Buffer.of(kinds[kind]), name]);
-    const check = checkOf(head, tenant, question, contents);
-    return Buffer.concat([head, encrypted(sealing, check, contents), check]).toString("base64url");
-  };
-
+  const sealing = sealingBy(epoch, "cursor");
+  const boundOf = (tenant: string, question: string): string => JSON.stringify([tenant, question]);
+  const write = (kind: Kind, tenant: string, question: string, contents: Uint8Array): string =>
+    sealing.seal(kinds[kind], boundOf(tenant, question), contents);
   const open = (kind: Kind, tenant: string, question: string, text: string): Read<Buffer> => {
-    const bytes = Buffer.from(text, "base64url");
-    const forged = { ok: false, why: "forged" } as const;
-    // Other spellings of the same bytes (padding, stray characters) are refused too: a cursor has one text.
-    if (bytes.length < HEAD_BYTES + CHECK_BYTES || bytes.toString("base64url") !== text) return forged;
-    if (bytes[0] === inClear[kind]) return { ok: false, why: "outdated" };
-    if (bytes[0] !== kinds[kind]) return forged;
-    const head = bytes.subarray(0, HEAD_BYTES);
-    if (!name.equals(head.subarray(1))) return { ok: false, why: "foreign" };
-    const check = bytes.subarray(-CHECK_BYTES);
-    const contents = encrypted(sealing, check, bytes.subarray(HEAD_BYTES, -CHECK_BYTES));
-    return timingSafeEqual(check, checkOf(head, tenant, question, contents)) ? { ok: true, value: contents } : forged;
+    const opened = sealing.open(kinds[kind], boundOf(tenant, question), text);
+    if (opened.ok) return opened;
+    return { ok: false, why: opened.kind === inClear[kind] ? "outdated" : opened.why };
   };
 
   return {

@@ -7,12 +7,14 @@ import type { Caller, Scope } from "./caller.ts";
 import type { Core } from "./core.ts";
 import type { Cursors } from "./cursor.ts";
 import type { Env } from "./env.ts";
+import type { Grants } from "./grants.ts";
 import type { Live } from "./live.ts";
 
 /** What every surface gets. */
 export type House = {
   readonly core: Core;
   readonly cursors: Cursors;
+  readonly grants: Grants;
   readonly live: Live;
   readonly access: Access;
 };

@@ -183,6 +183,21 @@ export const limits = {
   recordBytesPerTenant: 50 * 1024 * 1024 * 1024,
   /** Bytes that stay free on the disk recordings are on: with fewer, the oldest hours go, and then nothing is recorded. */
   recordFloorBytes: 1024 * 1024 * 1024,
+  /** Playbacks at once, live and archive, of one tenant and of all. */
+  playbacksPerTenant: 50,
+  playbacks: 200,
+  /** Milliseconds a playback goes on that is not kept alive. */
+  playbackKeptMs: 60_000,
+  /** Milliseconds the answer to a start waits for something to play. */
+  playbackReadyMs: 15_000,
+  /** Playbacks that have ended of which a tenant can still be told so; of older ones it is said that there never were any. */
+  playbacksEnded: 1000,
+  /** Milliseconds from where an archive playback begins to where it ends. */
+  archiveMs: 86_400_000,
+  /** Milliseconds that an address of a segment or a snap, given out by us, opens it. */
+  grantMs: 86_400_000,
+  /** Milliseconds a snap of an instant just past waits for its recording. */
+  snapWaitMs: 15_000,
   /** Pieces in one playlist of a recording. */
   archiveSegments: 50_000,
   /** Milliseconds and bytes of one clip. */

@@ -96,7 +96,7 @@ export type MediaEvent =
   | (CameraKey & { readonly kind: "camera-offline"; readonly at: Instant; readonly failure: MediaFailure })
   | (RecordedSegment & { readonly kind: "segment-recorded" })
   /** It is no longer there: too old, in the way of newer ones, or lost. */
-  | (CameraKey & { readonly kind: "segment-removed"; readonly start: Instant; readonly file: string });
+  | (CameraKey & { readonly kind: "segment-removed"; readonly start: Instant; readonly end: Instant; readonly file: string });
 
 /** Why nothing can be shown of an instant. */
 export type NotRecorded = { readonly notRecorded: "nothing" | "gap" };

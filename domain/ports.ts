@@ -1,9 +1,20 @@
 /** What the core asks of the world: interfaces only. One suite a port in test/conformance, run on every adapter; test/conformance/ports.test.ts says which have none, and why. */
 import type { CameraKey, Instant, Json } from "./envelope.ts";
 import type { Derived, Fact } from "./event.ts";
-import type { ArchiveStream, LiveStream, LiveWish, MediaEvent, MediaFile, NotRecorded, RecordedSegment, StreamState } from "./media.ts";
+import type {
+  ArchiveStream,
+  LiveStream,
+  LiveWish,
+  MediaEvent,
+  MediaFile,
+  NotRecorded,
+  PictureSize,
+  RecordedSegment,
+  StreamState,
+} from "./media.ts";
 import type { Counter, Gauge, Histogram, Labels } from "./metrics.ts";
 import type { TokenKey } from "./token-keys.ts";
+import type { Place } from "./video.ts";
 
 /** The part of an AbortSignal the core needs; it has no DOM types. */
 export interface Stop {
@@ -137,7 +148,7 @@ export interface Vault {
   seal(text: string, about: string): string | undefined;
   /** Whether it was sealed with the key that seals now. */
   isCurrent(sealed: string): boolean;
-  /** For whoever connects to a camera, which nothing does in this version. Throws AdapterError `corrupt` for what no key of ours opens. */
+  /** For whoever connects to a camera. Throws AdapterError `corrupt` for what no key of ours opens. */
   open(sealed: string, about: string): string;
 }
 
@@ -171,8 +182,15 @@ export interface TokenKeys {
 export interface Media {
   /** A share of the film of this camera, size and sound: the first one begins it, all others have the same. */
   live(wish: LiveWish): LiveStream;
-  /** Undefined where nothing was recorded in [from, to). */
-  archive(camera: CameraKey, from: Instant, to: Instant): Promise<ArchiveStream | undefined>;
+  /** Undefined where nothing was recorded in [from, to). Another size than the recording's is made of each piece when it is asked for. */
+  archive(
+    camera: CameraKey,
+    from: Instant,
+    to: Instant,
+    how?: PictureSize & { readonly audio: boolean },
+  ): Promise<ArchiveStream | undefined>;
+  /** In which hour's playlist an instant stands, and how many seconds of it are before. */
+  place(camera: CameraKey, at: Instant): Promise<Place | NotRecorded>;
   /** One hour of it. `uriOf` names a file of it (`1763730000000-2000-0a1b2c3d.m4s`) as players are to ask for it. Undefined where nothing was recorded. */
   hour(camera: CameraKey, date: string, hour: number, uriOf: (name: string) => string): Promise<MediaFile | undefined>;
   /** A file of such a playlist. Undefined for what is no such name, or not there. */
@@ -191,7 +209,7 @@ export interface Media {
    * Compares what is there with what is known of these cameras, ascending by start: tells `segment-recorded` for what nobody knew,
    * `segment-removed` for what is gone. To be called at boot, before anything is recorded.
    */
-  reconcile(camera: CameraKey, known: AsyncIterable<Pick<RecordedSegment, "file" | "start">>): Promise<void>;
+  reconcile(camera: CameraKey, known: AsyncIterable<Pick<RecordedSegment, "file" | "start" | "end">>): Promise<void>;
   /** Removes what is too old or too much. Says how many bytes went. */
   retain(now: Instant): Promise<number>;
   /** What happened, in the order in which it did. A listener that throws is a defect. */

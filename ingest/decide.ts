@@ -3,10 +3,10 @@ import { type Camera, type CameraCommand, initialCamera } from "../domain/camera
 import { cameraDecider } from "../domain/camera-decider.ts";
 import { isRefusal, type Refusal, refuse } from "../domain/decider.ts";
 import type { CameraKey } from "../domain/envelope.ts";
+import { createStreams, type Folding } from "../domain/fold.ts";
 import type { Limits } from "../domain/limits.ts";
 import type { Changed } from "../domain/registry.ts";
 import { cameraStream } from "../domain/streams.ts";
-import { createStreams, type Folding } from "./fold.ts";
 import { sensorProblem } from "./normalise.ts";
 import type { Relay } from "./relay.ts";
 import { type Sensors, tooManySensors } from "./sensors.ts";

@@ -6,6 +6,7 @@
 import { isRefusal, type Refusal, refuse } from "../domain/decider.ts";
 import { cameraDefaults } from "../domain/defaults.ts";
 import type { CameraKey } from "../domain/envelope.ts";
+import { createStreams, type Folding } from "../domain/fold.ts";
 import { limits } from "../domain/limits.ts";
 import { narrower, type Registration } from "../domain/registration.ts";
 import type { Holding, Registered, Registry } from "../domain/registry.ts";
@@ -13,7 +14,6 @@ import { tenantStream } from "../domain/streams.ts";
 import { type Added, type Lowered, type Tenant, tenantDecider } from "../domain/tenant.ts";
 import { keepUrl, type Urls } from "./camera-url.ts";
 import type { Cameras } from "./decide.ts";
-import { createStreams, type Folding } from "./fold.ts";
 import { sensorProblem } from "./normalise.ts";
 import type { Relay } from "./relay.ts";
 

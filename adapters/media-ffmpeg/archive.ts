@@ -7,8 +7,9 @@
  */
 import type { CameraKey, Instant } from "../../domain/envelope.ts";
 import { limits } from "../../domain/limits.ts";
-import type { ArchiveStream, MediaFile } from "../../domain/media.ts";
+import type { ArchiveStream, MediaFile, NotRecorded } from "../../domain/media.ts";
 import { AdapterError } from "../../domain/ports.ts";
+import type { Place } from "../../domain/video.ts";
 import { type Entry, playlistText, targetOf } from "./playlist.ts";
 import { initName, readIfThere, readName, segmentName } from "./read.ts";
 import { HOUR_MS, hourStart, LONGEST_MS, type Shelf, type Shelved } from "./shelf.ts";
@@ -47,6 +48,11 @@ export const stretches = (pieces: readonly Shelved[]): readonly (readonly [Shelv
     else found.push([piece]);
   }
   return found;
+};
+
+export const notRecorded = async (shelf: Shelf, camera: CameraKey, from: Instant, to: Instant): Promise<NotRecorded> => {
+  const around = await shelf.range(camera, from - HOUR_MS, to + HOUR_MS, 1);
+  return { notRecorded: around.length === 0 ? "nothing" : "gap" };
 };
 
 const at = (shelf: Shelf, camera: CameraKey, piece: Shelved, name: string, type: MediaFile["type"]): Promise<MediaFile | undefined> => {
@@ -88,6 +94,16 @@ export const openArchive = (shelf: Shelf, isRecorded: (camera: CameraKey) => boo
         return undefined;
       },
     };
+  },
+
+  /** Of a playlist without gaps: what is missing takes no time in it. */
+  async place(camera: CameraKey, at: Instant): Promise<Place | NotRecorded> {
+    const [piece] = await shelf.range(camera, at, at + 1, 1);
+    if (piece === undefined) return notRecorded(shelf, camera, at, at + 1);
+    const { date, hour } = piece;
+    const before = (await shelf.hour(camera, date, hour)).filter(({ start }) => start < piece.start);
+    const playedMs = before.reduce((sum, { start, end }) => sum + Math.max(1, end - start), 0) + at - piece.start;
+    return { date, hour, offset: playedMs / 1000 };
   },
 
   async hour(camera: CameraKey, date: string, hour: number, uriOf: (name: string) => string): Promise<MediaFile | undefined> {

@@ -6,9 +6,9 @@ import type { MediaFile, NotRecorded } from "../../domain/media.ts";
 import { AdapterError } from "../../domain/ports.ts";
 import type { Finished } from "../ffmpeg/session.ts";
 import type { Ffmpeg } from "../ffmpeg.ts";
-import { stretches } from "./archive.ts";
+import { notRecorded, stretches } from "./archive.ts";
 import { type Cuts, joined } from "./cuts.ts";
-import { HOUR_MS, type Shelf } from "./shelf.ts";
+import type { Shelf } from "./shelf.ts";
 
 const failed = ({ failure }: Finished): AdapterError =>
   new AdapterError("unavailable", failure?.message ?? "ffmpeg was ended before it was done", { retryable: true });
@@ -17,14 +17,10 @@ const failed = ({ failure }: Finished): AdapterError =>
 const NEAR_END = 500;
 
 export const openCutting = (ffmpeg: Ffmpeg, shelf: Shelf, cuts: Cuts) => {
-  const nothing = async (camera: CameraKey, from: Instant, to: Instant): Promise<NotRecorded> => {
-    const around = await shelf.range(camera, from - HOUR_MS, to + HOUR_MS, 1);
-    return { notRecorded: around.length === 0 ? "nothing" : "gap" };
-  };
   return {
     async snap(camera: CameraKey, at: Instant): Promise<MediaFile | NotRecorded> {
       const [piece] = await shelf.range(camera, at, at + 1, 1);
-      if (piece === undefined) return nothing(camera, at, at + 1);
+      if (piece === undefined) return notRecorded(shelf, camera, at, at + 1);
       return cuts(["snap", camera.tenant, camera.camera, piece.name, at], "image/jpeg", async (to, aside) => {
         await joined(shelf, camera, [piece], aside(1));
         const within = at - piece.start;
@@ -49,7 +45,7 @@ export const openCutting = (ffmpeg: Ffmpeg, shelf: Shelf, cuts: Cuts) => {
       if (!(to > from) || to - from > limits.clipMs)
         throw new AdapterError("bad-query", `A clip is at most ${limits.clipMs} ms long, and ends after it begins`, { retryable: false });
       const pieces = await shelf.range(camera, from, to, limits.archiveSegments);
-      if (pieces.length === 0) return nothing(camera, from, to);
+      if (pieces.length === 0) return notRecorded(shelf, camera, from, to);
       if (pieces.reduce((sum, { bytes }) => sum + bytes, 0) > limits.clipBytes)
         throw new AdapterError("too-large", `A clip has at most ${limits.clipBytes} bytes`, { retryable: false });
       return cuts(["clip", camera.tenant, camera.camera, ...pieces.map(({ name }) => name)], "video/mp4", async (target, aside) => {

@@ -5,18 +5,18 @@ import type { CameraKey, Instant } from "../../domain/envelope.ts";
 import type { MediaEvent, RecordedSegment } from "../../domain/media.ts";
 import { fileOf, HOUR_MS, hourStart, LONGEST_MS, type Shelf } from "./shelf.ts";
 
-type Known = Pick<RecordedSegment, "file" | "start">;
+type Known = Pick<RecordedSegment, "file" | "start" | "end">;
 type Tell = (event: MediaEvent) => void;
 
 /** Both in the order of their start, then of their name. */
 export const reconcile = async (shelf: Shelf, camera: CameraKey, known: AsyncIterable<Known>, tell: Tell): Promise<void> => {
-  const gone = ({ file, start }: Known): void => tell({ ...camera, kind: "segment-removed", start, file });
+  const gone = ({ file, start, end }: Known): void => tell({ ...camera, kind: "segment-removed", start, end, file });
   const order = (a: Known, b: Known): number => a.start - b.start || (a.file === b.file ? 0 : a.file < b.file ? -1 : 1);
   const theirs = known[Symbol.asyncIterator]();
   let next = await theirs.next();
   for await (const piece of shelf.all(camera)) {
     const file = fileOf(piece);
-    const ours: Known = { file, start: piece.start };
+    const ours: Known = { file, start: piece.start, end: piece.end };
     while (!next.done && order(next.value, ours) < 0) {
       gone(next.value);
       next = await theirs.next();
@@ -74,7 +74,7 @@ export const retain = async (shelf: Shelf, root: string, policy: Policy, now: In
     removed += bytes;
     const owner = shelf.owner(camera);
     if (owner !== undefined)
-      for (const piece of pieces) tell({ ...owner, kind: "segment-removed", start: piece.start, file: fileOf(piece) });
+      for (const piece of pieces) tell({ ...owner, kind: "segment-removed", start: piece.start, end: piece.end, file: fileOf(piece) });
   };
   for (const hour of hours.filter((one) => isPast(one, now))) {
     const isOld = hour.begin + HOUR_MS <= now - policy.keptMs;

@@ -11,6 +11,7 @@ const MAY_IMPORT: Record<Room, readonly Room[]> = {
   projections: ["domain"],
   adapters: ["domain"],
   ingest: ["domain"],
+  video: ["domain"],
   api: ["domain", "projections"],
 };
 /** Math that gives the same bits in every engine. */

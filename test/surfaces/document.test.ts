@@ -2,6 +2,7 @@ import { Validator } from "@seriousme/openapi-schema-validator";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { cursors } from "../../api/cursor.ts";
 import { emdx } from "../../api/emdx/routes.ts";
+import { grantsBy } from "../../api/grants.ts";
 import { startLive } from "../../api/live.ts";
 import { createRates } from "../../api/rates.ts";
 import { FakeCore } from "../support/core.ts";
@@ -9,7 +10,10 @@ import { json, type Loose, type Served, serveCore } from "../support/surface.ts"
 
 const core = new FakeCore();
 const access = { tokens: undefined, rates: createRates({ requests: 0, frames: 0 }, core.limits, core.meter), roles: core.roles };
-const surface = emdx({ core, cursors: cursors("e", 2), live: startLive(core), access }, { tenant: "default", strict: false });
+const surface = emdx(
+  { core, cursors: cursors("e", 2), grants: grantsBy("e"), live: startLive(core), access },
+  { tenant: "default", strict: false },
+);
 const document = surface.document() as Loose;
 let served: Served;
 beforeAll(async () => {

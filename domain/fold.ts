@@ -1,7 +1,7 @@
 /** Streams of decisions: load, decide, append against the expected revision. One fold a stream is kept for as long as nobody decided more. */
-import { type Decider, isRefusal, type Refusal, refuse } from "../domain/decider.ts";
-import type { Json } from "../domain/envelope.ts";
-import { AdapterError, type Clock, type EventStore, type Revision } from "../domain/ports.ts";
+import { type Decider, isRefusal, type Refusal, refuse } from "./decider.ts";
+import type { Json } from "./envelope.ts";
+import { AdapterError, type Clock, type EventStore, type Revision } from "./ports.ts";
 
 /** `revision` is the stream's: how many events `state` has seen. */
 export type Folded<S> = { readonly revision: Revision; readonly state: S };
