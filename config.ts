@@ -45,8 +45,8 @@ const fromFile = (path: string | undefined): Record<string, unknown> => {
 /** Which part of the outside each role works with. */
 const usersOf = {
   LOG: roles,
-  STORE: ["ingest", "api"],
-  WAREHOUSE: ["projector", "api"],
+  STORE: ["ingest", "api", "video"],
+  WAREHOUSE: ["projector", "api", "video"],
 } as const satisfies Record<string, readonly Role[]>;
 
 const EMBEDDED = /^(file|memory|chdb):/;
@@ -54,9 +54,10 @@ const EMBEDDED = /^(file|memory|chdb):/;
 const undivided = (config: Config): readonly string[] =>
   (["LOG", "STORE", "WAREHOUSE"] as const).flatMap((part) => {
     const users: readonly Role[] = usersOf[part];
-    const missing = users.filter((role) => !config.ROLES.includes(role));
+    // Nothing that is kept needs the video side.
+    const missing = users.filter((role) => role !== "video" && !config.ROLES.includes(role));
     const scheme = EMBEDDED.exec(config[part])?.[0];
-    if (scheme === undefined || missing.length === 0 || missing.length === users.length) return [];
+    if (scheme === undefined || missing.length === 0 || !users.some((role) => config.ROLES.includes(role))) return [];
     return [
       `${PREFIX}${part}: ${scheme} is a part of one process, and the roles ${missing.join(", ")}, which need it too, are not in this one. ` +
         `Give this process every role, or name a server`,

@@ -20,6 +20,26 @@ const positive = z
   .transform(Number)
   .pipe(z.number().positive());
 const flag = z.enum(["true", "false"]).transform((text) => text === "true");
+const seconds = z
+  .string()
+  .regex(/^\d{1,3}(\.\d{1,3})?$/, "must be a number of seconds")
+  .transform(Number);
+const DAY_MS = 24 * 60 * 60 * 1000;
+const zone = z.string().refine((name) => {
+  try {
+    return new Intl.DateTimeFormat("en", { timeZone: name }) !== undefined;
+  } catch (error) {
+    if (error instanceof RangeError) return false;
+    throw error;
+  }
+}, "must be the name of a time zone, such as Europe/Berlin");
+/** What addresses begin with: no path, no query, no password. */
+const publicUrl = z
+  .string()
+  .refine(
+    (text) => text === "" || (/^https?:/.test(text) && URL.parse(text)?.origin === text),
+    "must be like https://example.com, and no more",
+  );
 const url = (...schemes: readonly string[]) =>
   z
     .string()
@@ -120,6 +140,52 @@ export const settings = {
   JWT_KEY: { schema: z.string(), default: "", help: "file of the keys that sign tokens: PEM, JWK or JWK Set" },
   JWT_ISSUER: { schema: z.string(), default: "", help: "what iss of a token must be" },
   JWT_AUDIENCE: { schema: z.string(), default: "", help: "what aud of a token must be, or have in it" },
+  MEDIA: {
+    schema: z.string(),
+    default: "",
+    help: "folder of recordings and of films that are being shown, of this server alone; under DATA when unset (role video)",
+  },
+  FFMPEG: { schema: z.string().min(1), default: "ffmpeg", help: "the program ffmpeg: its name on the PATH, or where it is" },
+  FFPROBE: { schema: z.string().min(1), default: "ffprobe", help: "the program ffprobe, likewise" },
+  FFMPEG_PROCESSES: {
+    schema: integer(1, 10_000),
+    default: String(limits.ffmpegProcesses),
+    help: "ffmpeg processes at once: one a recorded camera, and one a camera and size that is watched",
+  },
+  LIVE_STREAMS: { schema: integer(1, 10_000), default: String(limits.liveStreams), help: "live films at once: one a camera and size" },
+  LIVE_STREAMS_PER_TENANT: { schema: integer(1, 10_000), default: String(limits.liveStreamsPerTenant), help: "the same of one tenant" },
+  PLAYBACKS: { schema: integer(1, 100_000), default: String(limits.playbacks), help: "playbacks at once, live and archive" },
+  PLAYBACKS_PER_TENANT: { schema: integer(1, 100_000), default: String(limits.playbacksPerTenant), help: "the same of one tenant" },
+  RECORD_DAYS: { schema: positive, default: String(limits.recordKeptMs / DAY_MS), help: "days recordings are kept" },
+  RECORD_BYTES: {
+    schema: integer(1, Number.MAX_SAFE_INTEGER),
+    default: String(limits.recordBytesPerTenant),
+    help: "bytes of recordings of one tenant that are kept",
+  },
+  RECORD_FREE_BYTES: {
+    schema: integer(0, Number.MAX_SAFE_INTEGER),
+    default: String(limits.recordFloorBytes),
+    help: "bytes that stay free on the disk of recordings",
+  },
+  CLIP_BEFORE: { schema: seconds, default: "5", help: "seconds a clip begins before its alert" },
+  CLIP_AFTER: { schema: seconds, default: "5", help: "seconds it ends after it" },
+  CLIP_SECONDS: {
+    schema: positive.pipe(z.number().max(limits.clipMs / 1000)),
+    default: "60",
+    help: "the longest a clip may be, in seconds",
+  },
+  RTSP_CERTIFICATES: { schema: flag, default: "true", help: "whether certificates of cameras (rtsps) must be good" },
+  IVMS_TENANT: {
+    schema: z.string().min(1).max(limits.idLength),
+    default: "default",
+    help: "the tenant the ivms surface serves while tokens are off",
+  },
+  IVMS_ZONE: { schema: zone, default: "UTC", help: "the time zone of instants on ivms' /notification" },
+  PUBLIC_URL: {
+    schema: publicUrl,
+    default: "",
+    help: "the address clients reach this server by, for addresses in answers; else that of each request",
+  },
   EMDX_TENANT: {
     schema: z.string().min(1).max(limits.idLength),
     default: "default",

@@ -2,10 +2,22 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Access } from "../domain/access.ts";
-import { AdapterError, type EventStore, type Journal, type Logs, type Meter, type Source, type Warehouse } from "../domain/ports.ts";
+import {
+  AdapterError,
+  type EventStore,
+  type Journal,
+  type Logs,
+  type Media,
+  type Meter,
+  type Source,
+  type Warehouse,
+} from "../domain/ports.ts";
+import { lockDirectory } from "./directory-lock.ts";
+import { type FfmpegSettings, openFfmpeg } from "./ffmpeg.ts";
 import { connectKafkaLogs } from "./log-kafka.ts";
 import { openLmdbLogs } from "./log-lmdb.ts";
 import { openMemoryLogs } from "./log-memory.ts";
+import { type MediaSettings, openMedia } from "./media-ffmpeg.ts";
 import { openKafkaSource, type SourceTopic, type SourceWorld } from "./source-kafka.ts";
 import { openKurrentStore } from "./store-kurrent.ts";
 import { openLmdbStore } from "./store-lmdb.ts";
@@ -58,4 +70,36 @@ export const openSource = (
   if (log.url.startsWith("kafka:")) return openKafkaSource(log, source, world);
   const message = `The topic ${source.topic} has no url, and the log, whose connection it would use, is not on Kafka.`;
   throw new AdapterError("bad-query", message, { retryable: false });
+};
+
+/** Films, and the program they are made with. */
+export type Films = {
+  readonly media: Media;
+  /** Of ffmpeg, as it says it. Throws AdapterError `unavailable` that names what is missing. */
+  version(): Promise<string>;
+  close(): Promise<void>;
+};
+
+/** Whatever an earlier life left running is ended. Throws AdapterError `in-use` where another server has the folder. */
+export const openFilms = async (
+  { folder: named, dataDir }: { readonly folder: string; readonly dataDir: string },
+  how: Omit<FfmpegSettings, "folder"> & Omit<MediaSettings, "folder" | "ffmpeg">,
+): Promise<Films> => {
+  const dir = named === "" ? join(dataDir, "media") : named;
+  const unlock = lockDirectory(dir);
+  try {
+    const ffmpeg = await openFfmpeg({ ...how, folder: join(dir, "lists") });
+    const left = await ffmpeg.endLeftovers();
+    if (left > 0) how.journal.warn({ processes: left }, "ffmpeg processes of an earlier life were ended");
+    const media = await openMedia({ ...how, folder: dir, ffmpeg });
+    const close = async (): Promise<void> => {
+      await media.close();
+      await ffmpeg.close();
+      unlock();
+    };
+    return { media, version: async () => (await ffmpeg.find()).version, close };
+  } catch (error) {
+    unlock();
+    throw error;
+  }
 };

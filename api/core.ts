@@ -39,7 +39,7 @@ export interface Core {
   now(): Instant;
 
   receive(tenant: string, incoming: Incoming): Promise<Received | NotReceived>;
-  receiveState(key: CameraKey, state: Pick<CameraState, "at" | "state" | "change" | "reason">): Promise<Reached | NotReceived>;
+  receiveState(key: CameraKey, state: Pick<CameraState, "at" | "state" | "change" | "reason" | "picture">): Promise<Reached | NotReceived>;
 
   /** The camera as decided so far; one never heard of is the initial camera. */
   camera(key: CameraKey): Promise<Camera>;

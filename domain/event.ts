@@ -39,6 +39,8 @@ export type CameraState = Envelope & {
   readonly state: "online" | "offline" | "removed" | "other";
   readonly change: string | undefined;
   readonly reason: string | undefined;
+  /** What its film is, where it was looked at. `fps`: undefined where the film does not tell. */
+  readonly picture?: { readonly codec: string; readonly width: number; readonly height: number; readonly fps: number | undefined };
 };
 
 /** A decision of the camera's stream, copied by the relay. `revision` counts the stream's events from 1. */

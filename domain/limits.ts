@@ -132,7 +132,7 @@ export const limits = {
   /** Milliseconds the last keys stay in use while they cannot be had. */
   keysKeptMs: 3_600_000,
   /** ffmpeg processes at once, whatever they are for; one more is refused. */
-  ffmpegProcesses: 64,
+  ffmpegProcesses: 200,
   /** Bytes of address space of one ffmpeg process: beyond, it is refused memory and ends. */
   ffmpegMemoryBytes: 4 * 1024 * 1024 * 1024,
   /** Milliseconds an ffmpeg process that is told to end may take, before it is killed. */

@@ -20,7 +20,7 @@ export type Receiver = {
   receive(tenant: string, incoming: Incoming): Promise<Received | NotReceived>;
   /** Frames that were read elsewhere, refused ones among them. `bytes`: what they weigh while they wait. */
   take(tenant: string, lines: readonly Line[], bytes: number): Promise<Received | NotReceived>;
-  receiveState(key: CameraKey, state: Pick<CameraState, "at" | "state" | "change" | "reason">): Promise<Reached | NotReceived>;
+  receiveState(key: CameraKey, state: Pick<CameraState, "at" | "state" | "change" | "reason" | "picture">): Promise<Reached | NotReceived>;
   /** Takes nothing in from now on; resolves when what was taken in is durable or refused. */
   drain(): Promise<void>;
 };
@@ -220,7 +220,13 @@ const raise = (reached: Map<number, Position>, partition: number, position: Posi
   if (position > (reached.get(partition) ?? -1)) reached.set(partition, position);
 };
 
-const picked = ({ at, state, change, reason }: Pick<CameraState, "at" | "state" | "change" | "reason">) => ({ at, state, change, reason });
+const picked = ({ at, state, change, reason, picture }: Pick<CameraState, "at" | "state" | "change" | "reason" | "picture">) => ({
+  at,
+  state,
+  change,
+  reason,
+  ...(picture === undefined ? {} : { picture }),
+});
 
 const frameOf = (tenant: string, observed: Observed, receivedAt: number): Frame => ({
   kind: "frame",
