@@ -25,10 +25,10 @@ export type Access = {
 
 /** Who calls where tokens are off. */
 const every: ReadonlySet<string> = new Set(scopes);
-const anyone = (tenant: string): Caller => ({
+const anyone = (tenant: string, may = every): Caller => ({
   tenant,
   subject: undefined,
-  scopes: every,
+  scopes: may,
   expiresAt: undefined,
   cameraLimit: undefined,
   features: undefined,
@@ -76,9 +76,27 @@ export const admit = async ({ tokens, rates, roles }: Access, asked: Asked, scop
   return caller;
 };
 
-export const askedBy = (c: Context<Env>): Asked => ({
+/**
+ * Likewise, of what a grant in the address opens (grants.ts). `owner`: whose it is; undefined where the grant does not open it. Then a token
+ * may; Problem 401 where there is none.
+ */
+export const admitGranted = async (
+  access: Access,
+  asked: Asked,
+  scope: Scope,
+  { tenant, owner }: { readonly tenant: string; readonly owner: string | undefined },
+): Promise<Caller> => {
+  servedHere(access.roles, scope);
+  if (owner !== undefined) return anyone(owner, new Set([scope]));
+  if (access.tokens !== undefined && tokenShown(asked) === undefined)
+    throw unauthenticated("The grant in this address was not given out here, is for something else, or holds no longer.");
+  return admit(access, asked, scope, tenant);
+};
+
+/** `byQuery`: whether `?token=` is heeded, too. */
+export const askedBy = (c: Context<Env>, byQuery = false): Asked => ({
   authorization: c.req.header("authorization"),
-  token: undefined,
+  token: byQuery ? c.req.query("token") : undefined,
   remote: c.env?.incoming?.socket.remoteAddress,
 });
 /** Of several Authorization headers Node would keep the first: together they are no header that is understood, as over HTTP. */

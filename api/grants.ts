@@ -18,6 +18,10 @@ export type Grants = {
   read<K extends Granted["of"]>(of: K, text: string, now: Instant): Extract<Granted, { of: K }> | undefined;
 };
 
+const HOUR_MS = 3_600_000;
+/** Until when a grant holds that is given out now: so long, and up to an hour more, so that what is said twice within an hour is the same. */
+export const heldUntil = (now: Instant, grantMs: number): Instant => (Math.floor((now + grantMs) / HOUR_MS) + 1) * HOUR_MS;
+
 const kinds = { playback: 1, hour: 2, snap: 3 } as const satisfies Record<Granted["of"], number>;
 
 /** `epoch` is a secret. */

@@ -113,6 +113,8 @@ export const after = optional(
 export const filter = optional({ description: "The filter, as JSON; else the first text message is.", schema: { type: "string" } }, opaque);
 export const since = optional({ description: "A cursor, with tallywire.v1: goes on from there.", schema: { type: "string" } }, opaque);
 export const token = optional({ description: "The token, where a client cannot send a header.", schema: { type: "string" } }, opaque);
+/** Of what players and pages ask for. */
+export const grant = optional({ description: "Of an address that was given out here.", schema: { type: "string" } }, opaque);
 
 /** Every name under which a parameter is accepted. */
 const spellings = (name: string, { aliases }: Parameter<unknown>): Set<string> =>

@@ -1,11 +1,12 @@
 /** A route, declared once: what the document says of it is what is asked for and done. */
 import { type OpenAPIHono, type RouteConfig, z } from "@hono/zod-openapi";
 import type { Context } from "hono";
-import { admit, askedBy } from "./access.ts";
+import { admit, admitGranted, askedBy } from "./access.ts";
 import type { Caller, Scope } from "./caller.ts";
 import { V1 } from "./connection.ts";
 import type { Env } from "./env.ts";
-import { type Documented, documentParameters, type Parameters } from "./parameters.ts";
+import * as parameter from "./parameters.ts";
+import { type Documented, documentParameters, type Parameters, readParameters } from "./parameters.ts";
 import { noUpgrade } from "./problem.ts";
 import type { House, SocketRoute } from "./surface.ts";
 
@@ -26,6 +27,10 @@ export type Declared = {
   readonly scope: Scope;
   readonly summary: string;
   readonly parameters?: Parameters;
+  /** `query`: `?token=` is heeded, too: of what players ask for, which cannot send a header. */
+  readonly token?: "query";
+  /** It is opened by `?grant=`, too, without a token: says whose it is, undefined where the grant does not open it. */
+  readonly grant?: (c: Context<Env>, grant: string) => string | undefined;
   /** Of the path and of the head. */
   readonly more?: readonly Documented[];
   readonly request?: RouteConfig["request"];
@@ -62,6 +67,8 @@ export const refusing = (statuses: readonly number[]): RouteConfig["responses"] 
 /** The name under which documents speak of the token. */
 const SECURITY = "bearer";
 export const BASIC = "basic";
+/** Likewise of what opens one thing to whoever has its address. */
+const GRANT = "grant";
 
 /** To be called once for a document, before its routes. */
 export const declareSecurity = ({ routes }: Desk): void => {
@@ -76,6 +83,12 @@ export const declareSecurity = ({ routes }: Desk): void => {
     scheme: "basic",
     description: "Where a user is set.",
   });
+  routes.openAPIRegistry.registerComponent("securitySchemes", GRANT, {
+    type: "apiKey",
+    in: "query",
+    name: GRANT,
+    description: "Part of addresses that are given out here: it opens what stands at its address, without a token, and nothing else.",
+  });
 };
 
 /** What is sent or answered as JSON. */
@@ -83,21 +96,28 @@ export const json = <S extends z.ZodType>(schema: S) => ({ "application/json": {
 
 export const route = (
   desk: Desk,
-  { method, path, scope, summary, parameters = {}, more = [], request, responses, refusals }: Declared,
+  { method, path, scope, summary, parameters = {}, token, grant, more = [], request, responses, refusals }: Declared,
   answer: (c: Context<Env>, caller: Caller) => Promise<Response>,
 ): void => {
   const { house, routes, tenant } = desk;
+  const granting = { grant: parameter.grant };
+  const admitted = (c: Context<Env>): Promise<Caller> => {
+    const asked = askedBy(c, token !== undefined);
+    const given = grant && readParameters(granting, new URL(c.req.url).searchParams, house.core.limits).grant;
+    if (given === undefined) return admit(house.access, asked, scope, tenant);
+    return admitGranted(house.access, asked, scope, { tenant, owner: grant?.(c, given) });
+  };
   routes.openAPIRegistry.registerPath({
     method,
     path,
     summary,
-    security: [{ [SECURITY]: [scope] }],
-    parameters: documentParameters(parameters, ...more),
+    security: [{ [SECURITY]: [scope] }, ...(grant === undefined ? [] : [{ [GRANT]: [] }])],
+    parameters: documentParameters({ ...parameters, ...(token && { token: parameter.token }), ...(grant && granting) }, ...more),
     ...(request && { request }),
     responses: { ...responses, ...refusing([...refusals, ...ANYWHERE]) },
   });
   routes.on(method.toUpperCase(), path.replaceAll(/\{(\w+)\}/g, ":$1"), async (c) => {
-    const caller = await admit(house.access, askedBy(c), scope, tenant);
+    const caller = await admitted(c);
     desk.also?.(c, scope);
     return answer(c, caller);
   });
