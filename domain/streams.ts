@@ -22,3 +22,14 @@ export const cameraOfStream = (stream: string): CameraKey | undefined => {
   if (parts?.[1] === undefined || parts[2] === undefined) return undefined;
   return { tenant: decodeURIComponent(parts[1]), camera: decodeURIComponent(parts[2]) };
 };
+
+/** A stream of its own: playbacks come and go far more often than a tenant's cameras. */
+export const playbackStream = (tenant: string): string => `playback-${encodeURIComponent(tenant)}`;
+
+const PLAYBACK_STREAM = /^playback-([^/]*)$/;
+
+/** Whose playbacks the stream holds; `undefined` for a stream that holds none. */
+export const tenantOfPlaybackStream = (stream: string): string | undefined => {
+  const [, tenant] = PLAYBACK_STREAM.exec(stream) ?? [];
+  return tenant === undefined ? undefined : decodeURIComponent(tenant);
+};
