@@ -9,7 +9,7 @@ import type { Core } from "./api/core.ts";
 import { accessOf, type Config, isShared, needs, portsOf } from "./config.ts";
 import { limits as defaultLimits, type Limits } from "./domain/limits.ts";
 import { patiently } from "./domain/patience.ts";
-import type { EventStore, Journal } from "./domain/ports.ts";
+import type { Decided, EventStore, Journal } from "./domain/ports.ts";
 import type { Urls } from "./ingest/camera-url.ts";
 import { createSensors } from "./ingest/sensors.ts";
 import type { SourceSettings } from "./ingest/source-settings.ts";
@@ -20,12 +20,13 @@ import { startDecisions } from "./roles/decisions.ts";
 import { type Engine, startEngine } from "./roles/engine.ts";
 import { type Ingest, startIngest, topicsIn } from "./roles/ingest.ts";
 import { type Projector, startProjector } from "./roles/projector.ts";
+import { startVideo, type VideoSide } from "./roles/video.ts";
 import { createModels, type Models } from "./roles/warehouse.ts";
 import type { Ports, World } from "./roles/world.ts";
 import { type Taking, watchWrites } from "./roles/writes.ts";
 
 /** What opens the outside. A test may put something between. */
-export type Openers = Pick<typeof adapters, "openLogs" | "openStore" | "openWarehouse">;
+export type Openers = Pick<typeof adapters, "openLogs" | "openStore" | "openWarehouse"> & Partial<Pick<typeof adapters, "openFilms">>;
 
 export type House = {
   readonly core: Core;
@@ -39,6 +40,8 @@ const limitsOf = (config: Config): Limits => ({
   ...defaultLimits,
   aheadMs: config.MAX_AHEAD * 1000,
   sensorsPerTenant: config.SENSORS_PER_TENANT,
+  playbacks: config.PLAYBACKS,
+  playbacksPerTenant: config.PLAYBACKS_PER_TENANT,
 });
 
 /** Throws what an adapter throws on opening: `in-use`, `corrupt`, a partition count that is not the log's. Nothing is open then. */
@@ -75,6 +78,7 @@ export const compose = async (
     // Both wait for a log that is away, each for its time: together, so that who stops us need not wait for the sum.
     await Promise.all([open.ingest?.close(), open.engine?.release()]);
     stopping.abort();
+    await open.video?.close();
     await Promise.allSettled(open.running);
     await open.models?.state.warehouse?.close();
     await open.store?.close();
@@ -95,6 +99,7 @@ type Open = {
   ingest?: Ingest | undefined;
   engine?: Engine | undefined;
   models?: Models | undefined;
+  video?: VideoSide | undefined;
   /** What runs until it is stopped. */
   readonly running: Promise<unknown>[];
 };
@@ -113,7 +118,12 @@ const furnish = async (world: World, open: Open, { openers, topics, taking, urls
 
   const store = needs(config, "STORE") ? await openers.openStore({ url: config.STORE, dataDir, journal }) : undefined;
   open.store = store;
-  const decisions = store && startDecisions(store, urls, world);
+  const isVideo = roles.includes("video");
+  // What is decided is told from the first decision on, and the video side needs the decisions to begin.
+  let hear: (event: Decided) => void = () => undefined;
+  const early: Decided[] = [];
+  if (isVideo) hear = (event) => early.push(event);
+  const decisions = store && startDecisions(store, urls, world, (event) => hear(event));
   if (decisions) run(decisions.done);
   const ingest = roles.includes("ingest") ? startIngest(world, topics) : undefined;
   open.ingest = ingest;
@@ -138,6 +148,16 @@ const furnish = async (world: World, open: Open, { openers, topics, taking, urls
         if (!world.stop.aborted) throw error;
       }),
     );
+  const video =
+    decisions && isVideo
+      ? await startVideo(world, { decisions, urls, receiver: ingest?.receiver, openFilms: openers.openFilms ?? adapters.openFilms })
+      : undefined;
+  open.video = video;
+  if (video) {
+    for (const event of early.splice(0)) video.note(event);
+    hear = video.note;
+    run(video.done);
+  }
   const api = models && roles.includes("api") ? await startApi(world, models) : undefined;
   if (api) run(api.done);
 
@@ -158,6 +178,7 @@ const furnish = async (world: World, open: Open, { openers, topics, taking, urls
     audit: decisions?.audit.page ?? notHere,
     ...(api?.answers ?? noApi(logs.facts.partitions)),
     ask: models?.ask ?? noAnswers,
+    video: video?.video ?? noVideo,
     epoch: logs.facts.epoch,
     ready: readiness.ready,
   };
@@ -175,6 +196,21 @@ const noRegistry: Core["registry"] = {
   remove: notHere,
   tenant: notHere,
   set: notHere,
+};
+/** Of the rest nothing is known here either: alerts are told without their pictures. */
+const noVideo: Core["video"] = {
+  start: notHere,
+  status: notHere,
+  keepAlive: notHere,
+  stop: notHere,
+  file: notHere,
+  hours: notHere,
+  hour: notHere,
+  hourFile: notHere,
+  place: notHere,
+  snap: notHere,
+  clip: notHere,
+  isRecorded: () => false,
 };
 const noAnswers: Core["ask"] = {
   alerts: notHere,

@@ -65,10 +65,10 @@ export const createReadiness = (world: World, having: Having): Ready => {
     const add = (users: readonly Role[], part: Part): void => {
       if (users.length > 0) parts.push({ ...part, roles: users });
     };
-    add(of("ingest", "engine", "projector", "api"), logPart(taking.refused(), log));
-    if (decisions !== undefined) add(of("ingest", "api"), storePart(decisions));
+    add(of("ingest", "engine", "projector", "api", "video"), logPart(taking.refused(), log));
+    if (decisions !== undefined) add(of("ingest", "api", "video"), storePart(decisions));
     if (driven !== undefined) for (const part of engineParts(world, models, driven, log)) add(of("engine"), part);
-    if (models !== undefined) add(of("projector", "api"), warehousePart(models));
+    if (models !== undefined) add(of("projector", "api", "video"), warehousePart(models));
     if (told !== undefined && "failed" in told)
       add(of("api"), { kind: "warehouse", part: "progress", ready: false, detail: `how far the engine is cannot be read: ${told.failed}` });
     if (models !== undefined && shares !== undefined) add(of("projector"), projectorPart(world, models, shares(), log));

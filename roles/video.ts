@@ -1,0 +1,102 @@
+/** Role video: cameras are watched and recorded here, with ffmpeg, in a folder of this process. */
+import type { openFilms } from "../adapters/open.ts";
+import { type CameraKey, keyText } from "../domain/envelope.ts";
+import { createStreams } from "../domain/fold.ts";
+import { playbackDecider } from "../domain/playback.ts";
+import { AdapterError, type Decided } from "../domain/ports.ts";
+import type { Video } from "../domain/video.ts";
+import type { Urls } from "../ingest/camera-url.ts";
+import { createReceiver, type Receiver } from "../ingest/receive.ts";
+import { createFilms } from "../video/films.ts";
+import { createPlaybacks } from "../video/playbacks.ts";
+import { createRecorder } from "../video/recorder.ts";
+import { tellStates } from "../video/states.ts";
+import type { Decisions } from "./decisions.ts";
+import type { World } from "./world.ts";
+
+export type VideoSide = {
+  readonly video: Video;
+  /** Of each decision of the store, the oldest first. */
+  readonly note: (event: Decided) => void;
+  /** Ends when stopped; rejects with a defect. */
+  readonly done: Promise<unknown>;
+  /** Ends all films. */
+  close(): Promise<void>;
+};
+
+type Having = {
+  readonly decisions: Decisions;
+  readonly urls: Urls;
+  /** Where this process has the role ingest, its own. */
+  readonly receiver: Receiver | undefined;
+  readonly openFilms: typeof openFilms;
+};
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+export const startVideo = async (world: World, { decisions, urls, receiver, openFilms: open }: Having): Promise<VideoSide> => {
+  const { config, clock, journal, limits, meter, sensors, logs, stop } = world;
+  const films = await open(
+    { folder: config.MEDIA, dataDir: config.DATA },
+    {
+      network: urls.network,
+      clock,
+      journal,
+      ffmpeg: config.FFMPEG,
+      ffprobe: config.FFPROBE,
+      certificates: config.RTSP_CERTIFICATES,
+      processes: config.FFMPEG_PROCESSES,
+      streams: config.LIVE_STREAMS,
+      streamsPerTenant: config.LIVE_STREAMS_PER_TENANT,
+      policy: {
+        keptMs: config.RECORD_DAYS * DAY_MS,
+        bytesPerTenant: config.RECORD_BYTES,
+        floorBytes: config.RECORD_FREE_BYTES,
+      },
+    },
+  );
+  const { media } = films;
+  // All else is served without it, and what asks for a film is told.
+  await films.version().then(
+    (version) => journal.info({ version }, "films are made with ffmpeg"),
+    (error: unknown) => {
+      if (!(error instanceof AdapterError)) throw error;
+      journal.warn({ err: error }, "no films are shown or recorded while ffmpeg is missing");
+    },
+  );
+
+  /** Throws AdapterError `corrupt` where no key opens the address. */
+  const known = async (key: CameraKey): Promise<{ readonly url: string | undefined; readonly record: boolean } | undefined> => {
+    const { registered } = await decisions.cameras.camera(key);
+    if (registered === undefined) return undefined;
+    const { url, record } = registered;
+    return { url: url && urls.vault.open(url.sealed, keyText(key.tenant, key.camera)), record };
+  };
+  // Before anything is recorded: it learns from what is told.
+  const clip = { beforeMs: config.CLIP_BEFORE * 1000, afterMs: config.CLIP_AFTER * 1000, mostMs: config.CLIP_SECONDS * 1000 };
+  const shown = createFilms({ media, clip, clock, limits, stop });
+  const playbacks = createPlaybacks({
+    streams: createStreams(decisions.folding, playbackDecider),
+    media,
+    addressOf: known,
+    clock,
+    limits,
+    journal,
+    meter,
+  });
+  const recorder = createRecorder({ media, recordedOf: known, journal, clock, meter });
+  const { receiveState } = receiver ?? createReceiver({ facts: logs.facts, sensors, limits, clock, meter, journal });
+  const telling = tellStates({ media, receiveState, journal, clock, stop });
+  return {
+    video: { ...shown, ...playbacks },
+    note: (event) => {
+      playbacks.note(event);
+      recorder.note(event);
+    },
+    done: Promise.all([playbacks.run(stop), recorder.run(stop), telling.done]),
+    close: async () => {
+      await playbacks.close();
+      await films.close();
+    },
+  };
+};
