@@ -42,6 +42,8 @@ export const serve = async (config: Config, openers?: Openers): Promise<void> =>
   });
   const app = createApp(house.core, {
     tenant: config.EMDX_TENANT,
+    ivmsTenant: config.IVMS_TENANT,
+    publicUrl: config.PUBLIC_URL === "" ? undefined : config.PUBLIC_URL,
     strict: config.EMDX_STRICT,
     metricsAuth: config.METRICS_AUTH === "" ? undefined : config.METRICS_AUTH,
     rates: { requests: config.REQUESTS_PER_MINUTE, frames: config.FRAMES_REQUESTS_PER_MINUTE },

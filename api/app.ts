@@ -1,7 +1,7 @@
 /** All surfaces of one Core behind one server. */
 import type { Server, ServerOptions } from "node:http";
 import type { Socket } from "node:net";
-import { Hono } from "hono";
+import { type Context, Hono } from "hono";
 import { METHODS } from "hono/router";
 import { answerHeaders, calledByLoopback, crossOrigin, mayWrite } from "./browsers.ts";
 import type { Tokens } from "./caller.ts";
@@ -19,8 +19,11 @@ import { createSockets, type SocketOptions } from "./sockets.ts";
 import type { House, Surface } from "./surface.ts";
 
 export type AppOptions = SocketOptions & {
-  /** Whose data emdx shows while tokens are off. */
+  /** Whose data emdx, and ivms, show while tokens are off. */
   readonly tenant: string;
+  readonly ivmsTenant: string;
+  /** The address under which clients reach us, without a slash at its end. Undefined: the one a request was sent to. */
+  readonly publicUrl: string | undefined;
   readonly strict: boolean;
   /** `user:password` for /metrics; without, it answers on loopback only. */
   readonly metricsAuth: string | undefined;
@@ -77,14 +80,18 @@ export const createApp = (core: Core, options: AppOptions): App => {
     opsRoutes(core, surfaces, { metricsAuth: options.metricsAuth, rates: access.rates, showsCameras: options.tokens === undefined }),
   );
   for (const surface of surfaces) for (const base of surface.bases) app.route(base, surface.routes);
-  app.onError((error, c) => problemResponse(problemOf(house, error, c.req.path)));
+  const refused = (error: unknown, c: Context<Env>): Response => {
+    const own = surfaces.find(({ refusing }) => refusing?.isAt(c.req.path) === true)?.refusing;
+    return own === undefined ? problemResponse(problemOf(house, error, c.req.path)) : own.answer(error, c);
+  };
+  app.onError(refused);
   const methodsAt = (path: string): string[] =>
     METHODS.map((method) => method.toUpperCase()).filter((method) =>
       app.router.match(method, path)[0].some(([[, route]]) => route.method === method),
     );
   const socketRoutes = surfaces.flatMap((surface) => surface.sockets);
   const socketPaths = new Set(socketRoutes.flatMap(({ paths }) => paths));
-  app.notFound((c) => problemResponse(missing(c.req.path, methodsAt(c.req.path), socketPaths.has(c.req.path))));
+  app.notFound((c) => refused(missing(c.req.path, methodsAt(c.req.path), socketPaths.has(c.req.path)), c));
   const sockets = createSockets(core, socketRoutes, access, options);
   let attached: Server | undefined;
   const connections = new Set<Socket>();

@@ -93,10 +93,14 @@ export const refusalProblem = ({ refused, path, detail }: Refusal): Problem => {
   }
 };
 
+/** Whether something we need is away for the moment. */
+export const isAway = (error: unknown): error is AdapterError =>
+  error instanceof AdapterError && (error.retryable || error.code === "unavailable" || error.code === "timeout");
+
 /** What is no refusal of ours is a 500 that tells nothing of the inside. */
 export const problemOf = ({ core }: { readonly core: Pick<Core, "journal"> }, error: unknown, path: string): Problem => {
   if (error instanceof Problem) return error;
-  if (error instanceof AdapterError && (error.retryable || error.code === "unavailable" || error.code === "timeout")) {
+  if (isAway(error)) {
     core.journal.warn({ err: error, path }, "not available");
     return unavailable("Not available at the moment.");
   }

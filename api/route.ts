@@ -18,7 +18,11 @@ export type Desk = {
   readonly tenant: string;
   /** What the surface asks of a call beside its scope. Throws Problem. */
   readonly also?: (c: Context<Env>, scope: Scope) => void;
+  /** In what shape it refuses; problem details where nothing is said. */
+  readonly refusal?: RefusalShape;
 };
+
+type RefusalShape = { readonly type: string; readonly schema: z.ZodType };
 
 export type Declared = {
   readonly method: "get" | "post" | "put" | "patch" | "delete";
@@ -56,11 +60,16 @@ export const problem = z
 const ANYWHERE_OPEN = [421, 500];
 const ANYWHERE = [...ANYWHERE_OPEN, 401, 403, 429, 503];
 
-export const refusing = (statuses: readonly number[]): RouteConfig["responses"] =>
+const PROBLEM: RefusalShape = { type: "application/problem+json", schema: problem };
+
+export const refusing = (statuses: readonly number[], ...shapes: readonly RefusalShape[]): RouteConfig["responses"] =>
   Object.fromEntries(
     [...new Set(statuses)].map((status) => [
       String(status),
-      { description: "Refused.", content: { "application/problem+json": { schema: problem } } },
+      {
+        description: "Refused.",
+        content: Object.fromEntries((shapes.length === 0 ? [PROBLEM] : shapes).map(({ type, schema }) => [type, { schema }])),
+      },
     ]),
   );
 
@@ -94,12 +103,15 @@ export const declareSecurity = ({ routes }: Desk): void => {
 /** What is sent or answered as JSON. */
 export const json = <S extends z.ZodType>(schema: S) => ({ "application/json": { schema } });
 
+/** As hono writes it. */
+const pattern = (path: string): string => path.replaceAll(/\{(\w+)\}/g, ":$1");
+
 export const route = (
   desk: Desk,
   { method, path, scope, summary, parameters = {}, token, grant, more = [], request, responses, refusals }: Declared,
   answer: (c: Context<Env>, caller: Caller) => Promise<Response>,
 ): void => {
-  const { house, routes, tenant } = desk;
+  const { house, routes, tenant, refusal = PROBLEM } = desk;
   const granting = { grant: parameter.grant };
   const admitted = (c: Context<Env>): Promise<Caller> => {
     const asked = askedBy(c, token !== undefined);
@@ -114,9 +126,9 @@ export const route = (
     security: [{ [SECURITY]: [scope] }, ...(grant === undefined ? [] : [{ [GRANT]: [] }])],
     parameters: documentParameters({ ...parameters, ...(token && { token: parameter.token }), ...(grant && granting) }, ...more),
     ...(request && { request }),
-    responses: { ...responses, ...refusing([...refusals, ...ANYWHERE]) },
+    responses: { ...responses, ...refusing([...refusals, ...ANYWHERE], refusal) },
   });
-  routes.on(method.toUpperCase(), path.replaceAll(/\{(\w+)\}/g, ":$1"), async (c) => {
+  routes.on(method.toUpperCase(), pattern(path), async (c) => {
     const caller = await admitted(c);
     desk.also?.(c, scope);
     return answer(c, caller);
@@ -125,14 +137,15 @@ export const route = (
 
 /** A route that asks for no scope. `guard`: what it asks for instead. */
 export const openRoute = (
-  { routes }: Desk,
+  { routes, refusal = PROBLEM }: Desk,
   {
     path,
     summary,
+    more = [],
     responses,
     refusals,
     guard,
-  }: Pick<Declared, "path" | "summary" | "responses" | "refusals"> & { readonly guard?: typeof BASIC },
+  }: Pick<Declared, "path" | "summary" | "more" | "responses" | "refusals"> & { readonly guard?: typeof BASIC },
   answer: (c: Context<Env>) => Promise<Response>,
 ): void => {
   routes.openAPIRegistry.registerPath({
@@ -140,9 +153,10 @@ export const openRoute = (
     path,
     summary,
     security: guard === undefined ? [] : [{ [guard]: [] }],
-    responses: { ...responses, ...refusing([...refusals, ...ANYWHERE_OPEN]) },
+    ...(more.length > 0 && { parameters: documentParameters({}, ...more) }),
+    responses: { ...responses, ...refusing([...refusals, ...ANYWHERE_OPEN], refusal) },
   });
-  routes.get(path, answer);
+  routes.get(pattern(path), answer);
 };
 
 /** A kind of message, under its name in the document. */
@@ -158,8 +172,8 @@ export type DeclaredSocket = Pick<Declared, "path" | "scope" | "summary" | "para
   readonly take: SocketRoute["take"];
 };
 
-/** A socket, as a document can say it: a GET that is answered 101, or 426 where no upgrade is asked for. */
-export const declareSocket = ({ house, routes, tenant }: Desk, declared: DeclaredSocket): SocketRoute => {
+/** A socket, as a document can say it: a GET that is answered 101, or 426 where no upgrade is asked for. An upgrade is refused by problem details. */
+export const declareSocket = ({ house, routes, tenant, refusal }: Desk, declared: DeclaredSocket): SocketRoute => {
   const { path, scope, summary, parameters = {}, bases, says, hears, take } = declared;
   const named = ({ name, schema }: Message) => {
     routes.openAPIRegistry.register(name, schema);
@@ -177,7 +191,10 @@ export const declareSocket = ({ house, routes, tenant }: Desk, declared: Declare
       says: { plain: named(says.plain), [V1]: named(says.v1) },
       ...(hears && { hears: named(hears) }),
     },
-    responses: { 101: { description: "The socket is open." }, ...refusing([400, 426, ...ANYWHERE]) },
+    responses: {
+      101: { description: "The socket is open." },
+      ...refusing([400, 426, ...ANYWHERE], ...(refusal ? [PROBLEM, refusal] : [])),
+    },
   } as RouteConfig);
   routes.get(path, async (c) => {
     await admit(house.access, askedBy(c), scope, tenant);

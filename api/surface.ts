@@ -1,6 +1,7 @@
 /** A surface is a dialect: a presentation of one Core. No surface imports another or touches a port. */
 import type { IncomingMessage } from "node:http";
 import type { OpenAPIHono } from "@hono/zod-openapi";
+import type { Context } from "hono";
 import type { WebSocket } from "ws";
 import type { Access } from "./access.ts";
 import type { Caller, Scope } from "./caller.ts";
@@ -42,6 +43,8 @@ export type Surface = {
   readonly bases: readonly string[];
   readonly routes: OpenAPIHono<Env>;
   readonly sockets: readonly SocketRoute[];
+  /** Where it refuses otherwise than by problem details: at these paths, those that lead nowhere included. */
+  readonly refusing?: { readonly isAt: (path: string) => boolean; readonly answer: (error: unknown, c: Context<Env>) => Response };
   /** Its OpenAPI 3.1 document, generated from the routes. */
   readonly document: () => object;
 };

@@ -2,13 +2,12 @@
 import { randomUUID } from "node:crypto";
 import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
-import { type Sign, statusOf } from "../../domain/camera-status.ts";
 import { isRefusal, type Refusal } from "../../domain/decider.ts";
-import { AdapterError } from "../../domain/ports.ts";
 import type { Changed, Registered, Said } from "../../domain/registry.ts";
 import { settle } from "../after.ts";
 import { readBody } from "../body.ts";
 import type { Caller } from "../caller.ts";
+import { statusesOf } from "../camera-status.ts";
 import type { Env } from "../env.ts";
 import { checked, readJson } from "../json-body.ts";
 import * as parameter from "../parameters.ts";
@@ -43,28 +42,9 @@ export const cameraRoutes = (desk: Desk): void => {
   const read = async <S extends z.ZodType>(c: Context<Env>, schema: S): Promise<z.output<S>> =>
     checked(schema, readJson(await readBody(c, limits.configBytes)));
 
-  /** Without a warehouse cameras are there all the same, and what was written was written: whether they are online is unknown then. */
-  const signsOf = async (tenant: string, asked: readonly string[] | undefined): Promise<ReadonlyMap<string, Sign>> => {
-    try {
-      return await core.ask.signs(tenant, asked);
-    } catch (error) {
-      if (!(error instanceof AdapterError)) throw error;
-      core.journal.warn({ err: error }, "the status of cameras could not be asked for");
-      return new Map();
-    }
-  };
-
   /** `asked`: undefined for all there are, whose names would be too long to ask by. */
-  const shown = async (tenant: string, cameras: readonly Registered[], asked?: readonly string[]) => {
-    const signs = await signsOf(tenant, asked);
-    return cameras.map((camera) => {
-      const sign = signs.get(camera.id);
-      // What was said of a camera of this name before it was created was said of another.
-      const isOlder = sign?.stateAt !== undefined && sign.stateAt < camera.registration.createdAt;
-      const own = sign && isOlder ? { ...sign, state: undefined, stateAt: undefined } : sign;
-      return shape.cameraBody(tenant, camera, statusOf(own, core.now()));
-    });
-  };
+  const shown = async (tenant: string, cameras: readonly Registered[], asked?: readonly string[]) =>
+    (await statusesOf(core, tenant, cameras, asked)).map(({ camera, status }) => shape.cameraBody(tenant, camera, status));
   const shownOne = async (tenant: string, camera: Registered) =>
     (await shown(tenant, [camera], [camera.id]))[0] as z.infer<typeof shape.camera>;
 

@@ -16,6 +16,8 @@ export type Served = { readonly url: string; readonly app: App; readonly server:
 /** Tokens off, and nothing held up. */
 export const openOptions: AppOptions = {
   tenant: "default",
+  ivmsTenant: "default",
+  publicUrl: undefined,
   strict: false,
   metricsAuth: undefined,
   rates: { requests: 0, frames: 0 },
