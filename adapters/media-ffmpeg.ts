@@ -13,6 +13,7 @@ import { openLive } from "./media-ffmpeg/live.ts";
 import { rememberingLook } from "./media-ffmpeg/look.ts";
 import { freeBytes, type Policy, reconcile, retain } from "./media-ffmpeg/reconcile.ts";
 import { openRecordings } from "./media-ffmpeg/recording.ts";
+import { openResized } from "./media-ffmpeg/resized.ts";
 import { openShelf } from "./media-ffmpeg/shelf.ts";
 import { openSight } from "./media-ffmpeg/sight.ts";
 
@@ -59,7 +60,8 @@ export const openMedia = async (settings: MediaSettings): Promise<Media> => {
     ...(streamsPerTenant === undefined ? {} : { streamsPerTenant }),
     ...(tries === undefined ? {} : { tries }),
   });
-  const cutting = openCutting(ffmpeg, shelf, await openCuts(join(root, "cuts")));
+  const cuts = await openCuts(join(root, "cuts"));
+  const cutting = openCutting(ffmpeg, shelf, cuts);
 
   const retained = async (now: Instant): Promise<number> => {
     try {
@@ -84,7 +86,10 @@ export const openMedia = async (settings: MediaSettings): Promise<Media> => {
     return isThere;
   };
   const recordings = await openRecordings({ ffmpeg, look, sight, clock, shelf, folder: join(root, "runs"), tell, hasRoom });
-  const archive = openArchive(shelf, (camera) => recordings.state(camera) !== undefined, clock.now);
+  const archive = openArchive({
+    ...{ shelf, resized: openResized(ffmpeg, shelf, cuts), now: clock.now },
+    isRecorded: (camera) => recordings.state(camera) !== undefined,
+  });
 
   return {
     live: live.open,

@@ -1,5 +1,6 @@
 /**
- * Recordings as they are, in playlists: no program runs for them.
+ * Recordings in playlists. No program runs for them as they are; at another size, or without their sound, their pieces are made one by one
+ * (resized.ts).
  *
  * A gap is no entry. After it stands EXT-X-DISCONTINUITY, and the instant of the next piece says how much is missing: players go on
  * there, and seek by instants. EXT-X-GAP would need pieces that are not there to have names and lengths; a parser that does not know it
@@ -12,7 +13,11 @@ import { AdapterError } from "../../domain/ports.ts";
 import type { Place } from "../../domain/video.ts";
 import { type Entry, playlistText, targetOf } from "./playlist.ts";
 import { initName, readIfThere, readName, segmentName } from "./read.ts";
+import type { Resized, Wish } from "./resized.ts";
 import { HOUR_MS, hourStart, LONGEST_MS, type Shelf, type Shelved } from "./shelf.ts";
+import { evenSize } from "./size.ts";
+
+const AS_RECORDED: Wish = { width: 0, height: 0, audio: true };
 
 /** Milliseconds between two pieces that still are one film. */
 const SEAM = 250;
@@ -60,9 +65,17 @@ const at = (shelf: Shelf, camera: CameraKey, piece: Shelved, name: string, type:
   return path === undefined ? Promise.resolve(undefined) : readIfThere(path.path, type);
 };
 
-export const openArchive = (shelf: Shelf, isRecorded: (camera: CameraKey) => boolean, now: () => Instant) => ({
-  /** Undefined where nothing was recorded in [from, to). Throws AdapterError `too-large`. */
-  async stream(camera: CameraKey, from: Instant, to: Instant): Promise<ArchiveStream | undefined> {
+export type ArchiveHow = {
+  readonly shelf: Shelf;
+  readonly resized: Resized;
+  readonly isRecorded: (camera: CameraKey) => boolean;
+  readonly now: () => Instant;
+};
+
+export const openArchive = ({ shelf, resized, isRecorded, now }: ArchiveHow) => ({
+  /** Undefined where nothing was recorded in [from, to). Throws AdapterError `too-large`, and `bad-query` for a size that is none. */
+  async stream(camera: CameraKey, from: Instant, to: Instant, how: Wish = AS_RECORDED): Promise<ArchiveStream | undefined> {
+    const wish = { ...evenSize(how), audio: how.audio };
     const pieces = await shelf.range(camera, from, to, limits.archiveSegments);
     if (pieces.length > limits.archiveSegments)
       throw new AdapterError("too-large", `More than ${limits.archiveSegments} pieces were recorded in that time`, { retryable: false });
@@ -83,12 +96,15 @@ export const openArchive = (shelf: Shelf, isRecorded: (camera: CameraKey) => boo
         if ("playlist" in wanted) return playlist;
         if ("segment" in wanted) {
           const piece = pieces[wanted.segment];
-          return piece === undefined ? undefined : at(shelf, camera, piece, piece.name, "video/iso.segment");
+          const made = piece === undefined ? undefined : await resized(camera, piece, wish);
+          if (piece === undefined || made === undefined) return undefined;
+          return made === "recorded" ? at(shelf, camera, piece, piece.name, "video/iso.segment") : made.film;
         }
         const run = runs[wanted.init - 1];
         // An hour may have gone meanwhile, and what tells how to read the run with it; the next hour has it as well.
         for (const piece of pieces.filter((one) => one.run === run)) {
-          const found = await at(shelf, camera, piece, `${run}.mp4`, "video/mp4");
+          const made = await resized(camera, piece, wish);
+          const found = made === "recorded" ? await at(shelf, camera, piece, `${run}.mp4`, "video/mp4") : made?.init;
           if (found !== undefined) return found;
         }
         return undefined;

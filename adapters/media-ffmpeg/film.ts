@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { PictureSize } from "../../domain/media.ts";
 import type { Arguments, Options } from "../ffmpeg/arguments.ts";
 import type { Probed } from "../ffmpeg/probe.ts";
+import { isOwnSize, scaleFilter } from "./size.ts";
 
 export const LIST = "list.m3u8";
 export const INIT = "init.mp4";
@@ -22,16 +23,12 @@ export type FilmWish = PictureSize & {
   readonly folder: string;
 };
 
-const isOwnSize = ({ width, height, probed }: FilmWish): boolean =>
-  (width === 0 || width === probed?.video.width) && (height === 0 || height === probed?.video.height);
-
 /** Made smaller or larger in time: keyframes where pieces begin, no picture later than it must be. */
 const picture = (wish: FilmWish): Options =>
-  isOwnSize(wish)
+  isOwnSize(wish, wish.probed?.video)
     ? { "c:v": "copy" }
     : {
-        // -2: an even number that keeps the shape.
-        vf: `scale=${wish.width || -2}:${wish.height || -2}`,
+        vf: scaleFilter(wish),
         "c:v": "libx264",
         preset: "veryfast",
         tune: "zerolatency",

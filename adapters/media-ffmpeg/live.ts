@@ -16,6 +16,7 @@ import { type Entry, playlistText, targetOf } from "./playlist.ts";
 import { initName, readIfThere, readName, segmentName } from "./read.ts";
 import { type Made, type Run, startRun } from "./run.ts";
 import type { Sight } from "./sight.ts";
+import { evenSize } from "./size.ts";
 import { stamper } from "./stamp.ts";
 import { timeline } from "./timing.ts";
 
@@ -34,8 +35,6 @@ export type LiveHow = {
 
 /** Seconds. Most pieces are one group of pictures, so: the first is whole, and the film begins, when there was one. */
 const PIECE_SECONDS = 1;
-/** Fewer pixels no encoder takes. */
-const LEAST_PX = 16;
 
 type Piece = Entry & {
   readonly number: number;
@@ -43,20 +42,6 @@ type Piece = Entry & {
   readonly path: string;
   /** How many up to this one did not go on, but for the first of all. */
   readonly breaks: number;
-};
-
-const sizeOf = (wish: LiveWish): LiveWish => {
-  for (const px of [wish.width, wish.height])
-    if (!Number.isInteger(px) || px < 0 || px > limits.livePicturePx || (px > 0 && px < LEAST_PX))
-      throw new AdapterError(
-        "bad-query",
-        `A picture is ${LEAST_PX} to ${limits.livePicturePx} pixels wide and high, or 0 for its own size`,
-        {
-          retryable: false,
-        },
-      );
-  // Colours stand for two pixels each way.
-  return { ...wish, width: wish.width & ~1, height: wish.height & ~1 };
 };
 
 const filmOf = (wish: LiveWish, how: LiveHow) => {
@@ -195,7 +180,7 @@ export const openLive = async (how: LiveHow): Promise<Live> => {
   return {
     open(asked) {
       if (isClosed) throw new AdapterError("closed", "No film is made any more", { retryable: false });
-      const wish = sizeOf(asked);
+      const wish = { ...asked, ...evenSize(asked) };
       const { tenant, camera, url, width, height, audio } = wish;
       const key = JSON.stringify([tenant, camera, url, width, height, audio]);
       // One that has failed is left to those who still look at it.

@@ -6,57 +6,10 @@
  */
 import { type FileHandle, open, readFile } from "node:fs/promises";
 import type { Instant } from "../../domain/envelope.ts";
-import { AdapterError } from "../../domain/ports.ts";
-
-type Box = { readonly type: string /** Of what is in it. */; readonly from: number; readonly to: number };
-type Track = { readonly scale: number; readonly isVideo: boolean };
-
-const corrupt = (what: string): AdapterError => new AdapterError("corrupt", `A piece of a film is no MP4: ${what}`, { retryable: true });
+import { type Box, boxAt, boxesIn, corrupt, HEAD, inside, type Track, tracksIn } from "./boxes.ts";
 
 /** What tells of media is small; nothing of this size is. */
 const LARGEST = 16 * 1024 * 1024;
-const HEAD = 16;
-
-/** The head of a box of which at least `HEAD` bytes are there, or all that is left. */
-const boxAt = (head: Buffer, at: number, end: number): Box => {
-  if (head.length < 8) throw corrupt("a box is cut off");
-  const size = head.readUInt32BE(0);
-  const isLong = size === 1;
-  if (isLong && head.length < HEAD) throw corrupt("a box is cut off");
-  const length = isLong ? Number(head.readBigUInt64BE(8)) : size === 0 ? end - at : size;
-  const from = at + (isLong ? HEAD : 8);
-  if (at + length < from || at + length > end) throw corrupt("a box is longer than what it stands in");
-  return { type: head.toString("latin1", 4, 8), from, to: at + length };
-};
-
-const boxesIn = (bytes: Buffer, { from, to }: Pick<Box, "from" | "to">): readonly Box[] => {
-  const found: Box[] = [];
-  for (let at = from; at < to; at = (found.at(-1) as Box).to) found.push(boxAt(bytes.subarray(at, Math.min(at + HEAD, to)), at, to));
-  return found;
-};
-
-const inside = (bytes: Buffer, box: Box, type: string): Box => {
-  const found = boxesIn(bytes, box).find((one) => one.type === type);
-  if (found === undefined) throw corrupt(`${box.type} has no ${type}`);
-  return found;
-};
-
-/** Where the first field behind two instants stands, which are as long as the version says. */
-const behindInstants = (bytes: Buffer, { from }: Box): number => from + (bytes[from] === 1 ? 20 : 12);
-
-const tracksIn = (init: Buffer): ReadonlyMap<number, Track> => {
-  const moov = inside(init, { type: "the film", from: 0, to: init.length }, "moov");
-  const traks = boxesIn(init, moov).filter(({ type }) => type === "trak");
-  return new Map(
-    traks.map((trak) => {
-      const mdia = inside(init, trak, "mdia");
-      const id = init.readUInt32BE(behindInstants(init, inside(init, trak, "tkhd")));
-      const scale = init.readUInt32BE(behindInstants(init, inside(init, mdia, "mdhd")));
-      const { from } = inside(init, mdia, "hdlr");
-      return [id, { scale, isVideo: init.toString("latin1", from + 8, from + 12) === "vide" }];
-    }),
-  );
-};
 
 /** A time of 64 bits in the file, and how many of its units a second has. */
 type Time = { readonly at: number; readonly value: bigint; readonly scale: number; readonly isVideo: boolean };
@@ -74,7 +27,7 @@ const timesOf = (bytes: Buffer, box: Box, tracks: ReadonlyMap<number, Track>): r
       const track = tracks.get(bytes.readUInt32BE(inside(bytes, traf, "tfhd").from + 4));
       if (track === undefined) throw corrupt("it has a track of which nothing is known");
       const { from } = inside(bytes, traf, "tfdt");
-      return { at: box.from + from + 4, value: long(from + 4, bytes[from]), ...track };
+      return { at: box.from + from + 4, value: long(from + 4, bytes[from]), scale: track.scale, isVideo: track.kind === "picture" };
     });
 };
 

@@ -1,4 +1,4 @@
-import { copyFile, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
@@ -10,7 +10,7 @@ import { stamper } from "../../adapters/media-ffmpeg/stamp.ts";
 import type { Instant } from "../../domain/envelope.ts";
 import type { MediaEvent } from "../../domain/media.ts";
 import { canStartFfmpeg } from "../servers/for-tests.ts";
-import { madePieces, played, saved } from "../support/films.ts";
+import { madePieces, played, saved, shelve } from "../support/films.ts";
 import { keptJournal, loopback } from "../support/media.ts";
 import { readPlaylist } from "../support/playlists.ts";
 
@@ -29,6 +29,9 @@ const putFake = async (shelf: Awaited<ReturnType<typeof openShelf>>, camera: typ
   await writeFile(init, "init");
   return shelf.put(camera, { path, init, run: "0a1b2c3d", bytes, start, end: start + 2000 });
 };
+
+const archiveOf = (shelf: Awaited<ReturnType<typeof openShelf>>) =>
+  openArchive({ shelf, resized: async () => "recorded", isRecorded: () => false, now: () => MIDNIGHT });
 
 describe("the names of folders", () => {
   it("tell every two ids apart, in capitals or not, and lead nowhere", () => {
@@ -97,6 +100,7 @@ describe("what has to go", () => {
         ...camera,
         kind: "segment-removed",
         start: MIDNIGHT,
+        end: MIDNIGHT + 2000,
         file: `2026-03-01/00/${MIDNIGHT}-2000-0a1b2c3d-1000.m4s`,
       })),
     );
@@ -118,6 +122,45 @@ describe("what has to go", () => {
   });
 });
 
+describe("the place of an instant", () => {
+  const noon = MIDNIGHT + 12 * HOUR_MS;
+  /** Pieces of two seconds from five before one o'clock, one missing, and one that is of another run. */
+  const filled = async () => {
+    const shelf = await openShelf(join(await fresh(), "recordings"));
+    for (const start of [-5000, -3000, -1000, 3000, 5000]) await putFake(shelf, door, noon + HOUR_MS + start, 10);
+    return archiveOf(shelf);
+  };
+  const at = (offsetMs: number) => noon + HOUR_MS + offsetMs;
+  const date = "2026-03-01";
+
+  it("is in the playlist of the hour in which its piece began, behind all that is played before it", async () => {
+    const { place } = await filled();
+    expect(await place(door, at(-5000))).toEqual({ date, hour: 12, offset: 0 });
+    expect(await place(door, at(-2500))).toEqual({ date, hour: 12, offset: 2.5 });
+    // The piece goes on for a second of the next hour.
+    expect(await place(door, at(0))).toEqual({ date, hour: 12, offset: 5 });
+    expect(await place(door, at(999))).toEqual({ date, hour: 12, offset: 5.999 });
+    expect(await place(door, at(3000))).toEqual({ date, hour: 13, offset: 0 });
+    expect(await place(door, at(6500))).toEqual({ date, hour: 13, offset: 3.5 });
+  });
+
+  it("has no part of a gap before it", async () => {
+    const shelf = await openShelf(join(await fresh(), "recordings"));
+    for (const start of [0, 2000, 60_000, 62_000]) await putFake(shelf, door, noon + start, 10);
+    const { place, hour } = archiveOf(shelf);
+    expect(await place(door, noon + 60_500)).toEqual({ date, hour: 12, offset: 4.5 });
+    expect(await place(door, noon + 63_999)).toEqual({ date, hour: 12, offset: 7.999 });
+    const { segments } = readPlaylist((await hour(door, date, 12, (name) => name))?.content);
+    expect(segments.slice(0, 3).reduce((sum, { seconds }) => sum + seconds, 0) + 1.999).toBeCloseTo(7.999, 6);
+  });
+
+  it("is nowhere where nothing was recorded", async () => {
+    const { place } = await filled();
+    for (const none of [-5001, 1000, 2999, 7000]) expect(await place(door, at(none)), String(none)).toEqual({ notRecorded: "gap" });
+    expect(await place({ ...door, camera: "hall" }, at(0))).toEqual({ notRecorded: "nothing" });
+  });
+});
+
 describe.skipIf(!canRun)("a recording over the hour", () => {
   it("is one film, with what is missing left out", async () => {
     const ffmpeg = await openFfmpeg({
@@ -127,27 +170,12 @@ describe.skipIf(!canRun)("a recording over the hour", () => {
       searchPath: process.env.PATH ?? "",
     });
     const shelf = await openShelf(await fresh());
-    const archive = openArchive(
-      shelf,
-      () => false,
-      () => MIDNIGHT,
-    );
-    const { init, pieces } = await madePieces(ffmpeg, await fresh(), 6);
-    expect(pieces).toHaveLength(6);
-    const put = async (run: string, begin: Instant, indexes: readonly number[]): Promise<void> => {
-      for (const index of indexes) {
-        const piece = pieces[index] as (typeof pieces)[number];
-        const path = join(await fresh(), "s");
-        await copyFile(piece.path, path);
-        const { length: bytes } = await readFile(path);
-        const start = begin + index * 1000;
-        await stamper(init)(path, start);
-        await shelf.put(door, { path, init, run, bytes, start, end: start + piece.durationMs });
-      }
-    };
+    const archive = archiveOf(shelf);
+    const made = await madePieces(ffmpeg, await fresh(), 6);
+    expect(made.pieces).toHaveLength(6);
     // Over midnight without a gap, then one of two seconds, then another run.
-    await put("aaaaaaaa", MIDNIGHT - 3000, [0, 1, 2, 3, 5]);
-    await put("bbbbbbbb", MIDNIGHT + 10_000, [0, 1, 2]);
+    await shelve(shelf, door, "aaaaaaaa", MIDNIGHT - 3000, made, [0, 1, 2, 3, 5]);
+    await shelve(shelf, door, "bbbbbbbb", MIDNIGHT + 10_000, made, [0, 1, 2]);
     const stream = await archive.stream(door, MIDNIGHT - 10_000, MIDNIGHT + 60_000);
     expect(stream?.pieces).toEqual([
       { start: MIDNIGHT - 3000, end: MIDNIGHT + 1000 },

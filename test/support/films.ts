@@ -1,10 +1,13 @@
 /** Films as players get them, looked at with ffmpeg. */
-import { readFile, writeFile } from "node:fs/promises";
+import { copyFile, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "vitest";
 import type { Input } from "../../adapters/ffmpeg/arguments.ts";
 import type { Ffmpeg } from "../../adapters/ffmpeg.ts";
 import { readList } from "../../adapters/media-ffmpeg/playlist.ts";
+import type { Shelf } from "../../adapters/media-ffmpeg/shelf.ts";
+import { stamper } from "../../adapters/media-ffmpeg/stamp.ts";
+import type { CameraKey, Instant } from "../../domain/envelope.ts";
 import type { MediaFile } from "../../domain/media.ts";
 import { readPicture } from "../servers/rtsp-camera.ts";
 import { readPlaylist } from "./playlists.ts";
@@ -67,20 +70,39 @@ export const picturesIn = async (
   );
 };
 
-/** Pieces of a film that ffmpeg makes, of a second each, and what tells how to read them. */
-export const madePieces = async (ffmpeg: Ffmpeg, folder: string, seconds: number) => {
+/** Pieces of a film that ffmpeg makes, of a second each, of two groups of pictures each, and what tells how to read them. */
+export const madePieces = async (ffmpeg: Ffmpeg, folder: string, seconds: number, more: { size?: string; hasSound?: boolean } = {}) => {
+  const { size = "320x180", hasSound = false } = more;
   const options = {
-    ...{ t: seconds, "c:v": "libx264", preset: "ultrafast", threads: 1, g: 10, bf: 0, pix_fmt: "yuv420p" },
+    ...{ t: seconds, "c:v": "libx264", preset: "ultrafast", threads: 1, g: 5, bf: 0, pix_fmt: "yuv420p", "c:a": "aac" },
     ...{ hls_time: 1, hls_list_size: 0, hls_segment_type: "fmp4", hls_segment_filename: join(folder, "s%05d.m4s") },
   };
   const list = join(folder, "list.m3u8");
-  const session = ffmpeg.execute(
-    { inputs: [{ from: { made: "testsrc=size=320x180:rate=10" } }], outputs: [{ to: { file: list }, format: "hls", options }] },
-    { mostMs: 60_000 },
-  );
+  const inputs = [`testsrc=size=${size}:rate=10`, ...(hasSound ? ["sine=frequency=440"] : [])].map((made) => ({ from: { made } }));
+  const session = ffmpeg.execute({ inputs, outputs: [{ to: { file: list }, format: "hls", options }] }, { mostMs: 60_000 });
   expect(await session.done).toMatchObject({ state: "completed" });
   return {
     init: join(folder, "init.mp4"),
     pieces: readList(await readFile(list, "utf8")).map(({ name, durationMs }) => ({ path: join(folder, name), durationMs })),
   };
+};
+
+/** Puts some of them on the shelf as one run: each so long after `begin` as it stands in the film. */
+export const shelve = async (
+  shelf: Shelf,
+  camera: CameraKey,
+  run: string,
+  begin: Instant,
+  { init, pieces }: Awaited<ReturnType<typeof madePieces>>,
+  indexes: readonly number[] = pieces.map((_, index) => index),
+): Promise<void> => {
+  for (const index of indexes) {
+    const piece = pieces[index] as (typeof pieces)[number];
+    const path = `${piece.path}-${run}`;
+    await copyFile(piece.path, path);
+    const start = begin + index * 1000;
+    await stamper(init)(path, start);
+    const { size: bytes } = await stat(path);
+    await shelf.put(camera, { path, init, run, bytes, start, end: start + piece.durationMs });
+  }
 };
