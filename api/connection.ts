@@ -8,6 +8,7 @@
  * What is said is the surface's dialects, what is wanted its filter.
  */
 import type { WebSocket } from "ws";
+import type { Alert } from "../domain/event.ts";
 import type { Core, Tail } from "./core.ts";
 import type { Cursors } from "./cursor.ts";
 import { formatInstant } from "./instant.ts";
@@ -21,6 +22,11 @@ export const V1 = "tallywire.v1";
 export const CLOSE = { refused: 4400, token: 4401, noFilter: 4408, tooSlow: 4008, failed: 1011 } as const;
 /** All that is told of a defect. */
 export const FAILED = "internal error";
+/** Ends it. Whoever has a last word is told that it ends (`parting`) while there is still room for one. */
+export const endSocket = (socket: WebSocket, code: number, reason: string): void => {
+  if (socket.readyState === socket.OPEN) socket.emit("parting");
+  socket.close(code, reason);
+};
 /** What a close frame has room for. */
 const REASON_BYTES = 123;
 /** Milliseconds of reading messages after which a socket rests, and for how many times what it took: it has a fifth of the loop at most. */
@@ -28,6 +34,9 @@ const READING_MS = 5;
 const REST = 4;
 
 const textFrame = { binary: false } as const;
+
+/** What is told first to who does not resume: alerts, the oldest first. `wanted` leaves them out from then on. */
+type History = () => Promise<readonly Alert[]>;
 
 /** `envelope`: fields before those of every frame without alerts. */
 export type Dialects = { readonly plain: Dialect; readonly v1: Dialect; readonly envelope: object };
@@ -42,6 +51,7 @@ export class Connection {
   readonly #envelope: object;
   readonly #v1: boolean;
   readonly #since: string | null;
+  readonly #history: History | undefined;
   #wanted: Wanted = { keys: new Set() };
   #subscription: Subscription | undefined;
   #catchUp: CatchUp | undefined;
@@ -53,7 +63,7 @@ export class Connection {
   #tookMs = 0;
   #isResting = false;
 
-  constructor({ core, cursors, live }: House, dialects: Dialects, { socket, query, caller }: Arrived) {
+  constructor({ core, cursors, live }: House, dialects: Dialects, { socket, query, caller }: Arrived, history?: History) {
     this.#core = core;
     this.#cursors = cursors;
     this.#live = live;
@@ -63,6 +73,7 @@ export class Connection {
     this.#dialect = this.#v1 ? dialects.v1 : dialects.plain;
     this.#envelope = dialects.envelope;
     this.#since = query.get("since");
+    this.#history = history;
     this.#cursor = live.at();
     socket.on("close", () => this.#stop());
     socket.on("heartbeat", () => this.#heartbeat());
@@ -137,16 +148,24 @@ export class Connection {
     );
     this.#subscription = subscription;
     this.#cursor = subscription.at;
-    if (since === null || from === undefined) return;
+    if (since === null || from === undefined) {
+      if (this.#history !== undefined) this.#catchUp = this.#catchingUp(subscription, subscription.at, this.#history);
+      return;
+    }
     if (!from.ok) {
       this.#foreign = since;
       return;
     }
     this.#cursor = from.value;
-    this.#catchUp = new CatchUp({
+    this.#catchUp = this.#catchingUp(subscription, from.value);
+  }
+
+  #catchingUp(subscription: Subscription, from: Tail, history?: History): CatchUp {
+    return new CatchUp({
       core: this.#core,
       live: this.#live,
-      from: from.value,
+      from,
+      ...(history && { history }),
       tenant: this.#tenant,
       dialect: this.#dialect,
       wanted: () => this.#wanted,
@@ -162,7 +181,7 @@ export class Connection {
       },
       failed: (error) => {
         this.#core.journal.error({ err: error }, "a socket could not be caught up");
-        this.#socket.close(CLOSE.failed, FAILED);
+        this.#close(CLOSE.failed, FAILED);
       },
     });
   }
@@ -208,7 +227,7 @@ export class Connection {
 
   #close(code: number, reason: string): void {
     this.#stop();
-    this.#socket.close(code, clipped(reason));
+    endSocket(this.#socket, code, clipped(reason));
   }
 
   #stop(): void {

@@ -51,6 +51,8 @@ export interface Core {
 
   /** Resolves when what was written there can be read: `alerts` for what follows from facts (and the facts), `frames` for the facts alone. False when `limits.afterMs` passed first. */
   settled(reached: Reached, what: "alerts" | "frames"): Promise<boolean>;
+  /** Resolves when all that stands before this tail can be asked for. False when `limits.afterMs` passed first. */
+  told(tail: Tail): Promise<boolean>;
   readonly ask: Questions;
   readonly video: Video;
 

@@ -127,7 +127,8 @@ const SENDS_A_TURN = 2048;
 export const startLive = (core: Core): Live => {
   const index = new WantIndex<Entry>();
   const texts = new Texts();
-  const roots = new Map<Dialect, Map<string, Root>>();
+  // Weak: some surfaces make a dialect for as long as somebody is told in it.
+  const roots = new WeakMap<Dialect, Map<string, Root>>();
   const used = new Set<Root>();
   let due: Entry[] = [];
   let scheduled = false;

@@ -4,7 +4,7 @@ import type { WebSocket } from "ws";
 import { keyText } from "../domain/envelope.ts";
 import { AdapterError } from "../domain/ports.ts";
 import type { Caller, Tokens } from "./caller.ts";
-import { CLOSE, FAILED } from "./connection.ts";
+import { CLOSE, endSocket, FAILED } from "./connection.ts";
 import type { Core } from "./core.ts";
 import { tooMany } from "./problem.ts";
 
@@ -124,7 +124,7 @@ export class OpenSockets {
     while (this.#ending.size > 0) {
       for (const [open, { code, reason }] of firstOf(this.#ending)) {
         this.#ending.delete(open);
-        open.socket.close(code, reason);
+        endSocket(open.socket, code, reason);
       }
       await nextTurn();
     }

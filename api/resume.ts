@@ -1,4 +1,5 @@
 /** Catching up: what the log holds since a cursor, until it meets what is live. Nothing is lost or repeated, or a gap is told. */
+import type { Alert } from "../domain/event.ts";
 import type { Core, Delivered, Tail } from "./core.ts";
 import type { Dialect, Live } from "./live.ts";
 import { type Wanted, wanted } from "./wants.ts";
@@ -9,6 +10,8 @@ type CatchingUp = {
   readonly from: Tail;
   readonly tenant: string;
   readonly dialect: Dialect;
+  /** Told before what the log holds since then. */
+  readonly history?: () => Promise<readonly Alert[]>;
   /** The filter in force now; it may be replaced meanwhile. */
   readonly wanted: () => Wanted;
   readonly send: (frame: Buffer, alerts: number, at: Tail) => void;
@@ -41,9 +44,19 @@ export class CatchUp {
   async start(): Promise<void> {
     if (this.#started) return;
     this.#started = true;
+    let history: readonly Alert[];
+    try {
+      // Before its turn: a warehouse that does not answer holds up nobody who asks the log alone.
+      history = (await this.#how.history?.()) ?? [];
+    } catch (error) {
+      this.#how.failed(error);
+      return;
+    }
+    if (this.#stopped) return;
     if (running >= AT_ONCE) await new Promise<void>((resolve) => waiting.push(resolve));
     running++;
     try {
+      await this.#tell(history);
       await this.#run();
     } catch (error) {
       this.#how.failed(error);
@@ -57,8 +70,15 @@ export class CatchUp {
     this.#stopped = true;
   }
 
+  async #tell(history: readonly Alert[]): Promise<void> {
+    const { dialect } = this.#how;
+    for (let told = 0; told < history.length && !this.#stopped; told += dialect.most)
+      await this.#flush(history.slice(told, told + dialect.most).map(dialect.present));
+  }
+
   async #run(): Promise<void> {
     const { core, live, done, gap } = this.#how;
+    if (this.#stopped) return;
     const [start, end] = await Promise.all([core.tailStart(), core.tailEnd()]);
     const outOfReach = !reached(this.#at, start);
     // Ahead of the log: an older copy of it was put back. Waiting until it has grown so far would lose what comes meanwhile.
@@ -111,7 +131,8 @@ export class CatchUp {
   }
 
   #concerns({ alert }: Delivered): boolean {
-    return alert.tenant === this.#how.tenant && wanted(this.#how.wanted(), alert);
+    const { tenant, dialect, wanted: wants } = this.#how;
+    return alert.tenant === tenant && (dialect.revisions || alert.revision === 0) && wanted(wants(), alert);
   }
 
   async #flush(frame: readonly string[]): Promise<void> {

@@ -4,6 +4,7 @@ import type { Duplex } from "node:stream";
 import { type WebSocket, WebSocketServer } from "ws";
 import { type Access, admit, askedByUpgrade, tokenShown } from "./access.ts";
 import { answerHeaders, calledByLoopback, mayOpenSocket } from "./browsers.ts";
+import { endSocket } from "./connection.ts";
 import type { Core } from "./core.ts";
 import { OpenSockets } from "./open-sockets.ts";
 import { nothingAt, Problem, problemBody, problemOf, unavailable } from "./problem.ts";
@@ -95,7 +96,7 @@ export const createSockets = (core: Core, routes: readonly SocketRoute[], access
       closing = true;
       clearInterval(pinging);
       open.close();
-      for (const socket of server.clients) socket.close(1001, "The server is stopping.");
+      for (const socket of server.clients) endSocket(socket, 1001, "The server is stopping.");
       const until = Date.now() + waitMs;
       while (server.clients.size > 0 && Date.now() < until) await new Promise((resolve) => setTimeout(resolve, 20));
       for (const socket of server.clients) socket.terminate();

@@ -109,6 +109,8 @@ export const limits = {
   socketBufferBytes: 1024 * 1024,
   /** Milliseconds between pings. */
   pingMs: 25_000,
+  /** The newest alerts a socket of ivms is told first. */
+  notificationAlerts: 20,
   /** Alerts replayed to a resuming socket before it is told of a gap. */
   resumeAlerts: 100_000,
   /** Bytes of a token: a longer one is refused unread. */

@@ -61,8 +61,26 @@ const createSettled =
     }
   };
 
+/** Waits until the projector has passed a tail. */
+const createTold =
+  ({ clock, limits }: World, { progress }: Models): Core["told"] =>
+  async (tail) => {
+    const over = createStop();
+    const all = Promise.all(tail.map((position, partition) => progress.until("derived", partition, position, over.signal)));
+    try {
+      return await within(
+        { clock },
+        limits.afterMs,
+        all.then((passed) => passed.every((one) => one)),
+        () => false,
+      );
+    } finally {
+      over.stop();
+    }
+  };
+
 export type Api = {
-  readonly answers: Pick<Core, "settled" | "tailStart" | "tailEnd" | "tail" | "between">;
+  readonly answers: Pick<Core, "settled" | "told" | "tailStart" | "tailEnd" | "tail" | "between">;
   /** The tail: ends when stopped. */
   readonly done: Promise<void>;
 };
@@ -73,6 +91,7 @@ export const startApi = async (world: World, models: Models): Promise<Api> => {
   const bounds = () => Promise.all(Array.from({ length: derived.partitions }, (_, partition) => derived.bounds(partition)));
   const answers: Api["answers"] = {
     settled: createSettled(world, models),
+    told: createTold(world, models),
     tailStart: async () => (await bounds()).map(({ start }) => start),
     tailEnd: async () => (await bounds()).map(({ end }) => end),
     tail: tail.subscribe,
@@ -86,6 +105,7 @@ export const noApi = (partitions: number): Api["answers"] => {
   const nowhere: Tail = Array.from({ length: partitions }, () => 0);
   return {
     settled: () => Promise.resolve(false),
+    told: () => Promise.resolve(false),
     tailStart: () => Promise.resolve(nowhere),
     tailEnd: () => Promise.resolve(nowhere),
     tail: () => ({ at: nowhere, stop: () => undefined }),

@@ -109,6 +109,15 @@ export class FakeCore implements Core {
     return this.settles;
   };
 
+  /** Tails that were waited for, and what a test does meanwhile. */
+  readonly toldTails: Tail[] = [];
+  telling: () => void | Promise<void> = () => {};
+  told = async (tail: Tail) => {
+    this.toldTails.push(tail);
+    await this.telling();
+    return this.settles;
+  };
+
   /** Commits alerts and tells the tails, as the engine would. */
   raise(...alerts: readonly Alert[]): void {
     const batch = alerts.map((alert): Delivered => {
