@@ -1,5 +1,6 @@
 /** The shape of an event, and of what its socket says. Strict: an answer with another field fails its test. */
 import { z } from "@hono/zod-openapi";
+import { limits } from "../../domain/limits.ts";
 
 const instant = z.iso.datetime({ precision: 3 }).openapi({ example: "2026-04-30T14:23:45.123Z" });
 const box = z.strictObject({ leftX: z.number(), topY: z.number(), rightX: z.number(), bottomY: z.number() });
@@ -40,7 +41,13 @@ export const event = z
         .openapi({ description: "Of the first object." }),
       alert: eventAlert,
     }),
-    snapshot_url: z.string().nullable(),
+    snapshot_url: z
+      .string()
+      .nullable()
+      .openapi({
+        description: `From the root of the server on: the picture of \`ts\`, null where nothing was recorded. The address opens it without a token, for ${limits.grantMs / 3_600_000} h and up to one hour more.`,
+        example: "/v2/hls/cam-front-01/2026-04-30/14/snap-1777559025123.jpg?grant=…",
+      }),
     trace_id: z.uuid(),
     model_version: z.string().nullable(),
     ts: instant,

@@ -4,6 +4,8 @@ import type { Alert } from "../../domain/event.ts";
 import { eventTypeOf } from "../../domain/event-type.ts";
 import { traceId } from "../../domain/ids.ts";
 import { formatInstant } from "../instant.ts";
+import { snapUrl } from "../snap-url.ts";
+import type { House } from "../surface.ts";
 import type { event } from "./event-schema.ts";
 
 export type EventBody = z.infer<typeof event>;
@@ -20,7 +22,7 @@ const trackId = (id: string | undefined): number | string | null => {
   return Number.isSafeInteger(number) && number >= 0 && String(number) === id ? number : id;
 };
 
-export const eventBody = (alert: Alert): EventBody => ({
+export const eventBody = (house: Pick<House, "core" | "grants">, alert: Alert): EventBody => ({
   id: alert.id,
   tenant_id: alert.tenant,
   camera_id: alert.camera,
@@ -47,8 +49,7 @@ export const eventBody = (alert: Alert): EventBody => ({
       revision: alert.revision,
     },
   },
-  // Nothing is recorded in this version, so there is no picture to show.
-  snapshot_url: null,
+  snapshot_url: snapUrl(house, alert, alert.end) ?? null,
   trace_id: traceId(alert.id),
   model_version: alert.cause.to.modelVersion ?? null,
   ts: formatInstant(alert.end),

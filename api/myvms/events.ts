@@ -56,7 +56,7 @@ export const eventRoutes = (desk: Desk): void => {
         epochsOf: async (of) => (await core.camera({ tenant, camera: of })).epochs,
       });
       return c.json({
-        events: page.rows.map(eventBody),
+        events: page.rows.map((alert) => eventBody(house, alert)),
         next: page.more === undefined ? null : cursors.page(tenant, question, page.more),
       });
     },

@@ -8,6 +8,15 @@
  *   surfaces/myvms: "are alerts: their type is the rule's, for notify the object's"
  * - `snapshot_url` is null where nothing was recorded.
  *   surfaces/myvms: "are alerts: their type is the rule's, for notify the object's"
+ * - `snapshot_url` names the picture by the instant of the event, in milliseconds since 1970, and opens it by itself for a day.
+ *   surfaces/myvms-playback: "shows its picture at an address that opens it by itself, the same within an hour"
+ * - The playlist takes `?token=`, no other route does; what it names is opened by a grant in its address, never by the token.
+ *   surfaces/myvms-playback: "takes a token in its address, and gives none on"
+ *   surfaces/myvms-playback: "is opened by a grant for its own hour, and by nothing else"
+ * - Days and hours are UTC. An event just after the hour may lie in the playlist of the hour before, as its offset says.
+ *   surfaces/myvms-playback: "is found in a playlist, so many seconds from its beginning"
+ * - Ranges of bytes are not served: segments come whole.
+ *   surfaces/myvms-playback: "comes whole, with its type, for whoever asked to keep"
  * - `track_id` is a number where the object's id is one that JSON can hold, else a text.
  *   surfaces/myvms: "name a track by a number where its id is one, else by a text"
  * - A plain socket gets revision 0 of an event only; what is said to it in text is ignored.
@@ -40,6 +49,8 @@ import { cameraRoutes } from "./cameras.ts";
 import { plainMessage, v1Message } from "./event-schema.ts";
 import { eventRoutes } from "./events.ts";
 import { healthRoutes } from "./health.ts";
+import { hlsRoutes } from "./hls.ts";
+import { playbackRoutes } from "./playback.ts";
 import { eventSocket } from "./socket.ts";
 import { tenantRoutes } from "./tenant.ts";
 
@@ -56,6 +67,8 @@ export const myvms = (house: House, { metricsAuth }: { readonly metricsAuth: str
   healthRoutes(desk, metricsAuth);
   cameraRoutes(desk);
   eventRoutes(desk);
+  playbackRoutes(desk);
+  hlsRoutes(desk);
   tenantRoutes(desk);
   const socket = declareSocket(desk, {
     bases: [BASE],
@@ -72,6 +85,6 @@ export const myvms = (house: House, { metricsAuth }: { readonly metricsAuth: str
     take: eventSocket(house),
   });
   const name = "myvms";
-  const description = "Cameras, events and who changed what. The socket is at /ws/events.";
+  const description = "Cameras, events, recordings and who changed what. The socket is at /ws/events.";
   return { name, bases: [BASE], routes, sockets: [socket], document: documentOf(desk, { name, description, bases: [BASE] }) };
 };

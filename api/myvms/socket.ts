@@ -14,11 +14,17 @@ import type { Arrived, House, SocketRoute } from "../surface.ts";
 import { compileWants, type Wanted } from "../wants.ts";
 import { eventBody } from "./event.ts";
 
-const dialectsOf = ({ cursors }: House): Dialects => ({
-  plain: { present: (alert) => JSON.stringify(eventBody(alert)), frame: ([data]) => `{"v":2,"data":${data}}`, revisions: false, most: 1 },
+const dialectsOf = (house: House): Dialects => ({
+  plain: {
+    present: (alert) => JSON.stringify(eventBody(house, alert)),
+    frame: ([data]) => `{"v":2,"data":${data}}`,
+    revisions: false,
+    most: 1,
+  },
   v1: {
-    present: (alert) => JSON.stringify({ ...eventBody(alert), revision: alert.revision, ...(alert.retracted ? { retracted: true } : {}) }),
-    frame: ([data], tenant, at) => `{"v":2,"data":${data},"cursor":${JSON.stringify(cursors.tail(tenant, at))}}`,
+    present: (alert) =>
+      JSON.stringify({ ...eventBody(house, alert), revision: alert.revision, ...(alert.retracted ? { retracted: true } : {}) }),
+    frame: ([data], tenant, at) => `{"v":2,"data":${data},"cursor":${JSON.stringify(house.cursors.tail(tenant, at))}}`,
     revisions: true,
     most: 1,
   },

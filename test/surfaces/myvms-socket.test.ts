@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { grantsBy } from "../../api/grants.ts";
 import { eventBody } from "../../api/myvms/event.ts";
 import { event, plainMessage, v1Message } from "../../api/myvms/event-schema.ts";
 import type { Alert, Sighting } from "../../domain/event.ts";
@@ -15,6 +16,9 @@ const start = async (own: ConstructorParameters<typeof FakeCore>[0] = {}): Promi
 };
 beforeEach(() => start());
 afterEach(() => served.close());
+
+/** What an event is said with. */
+const saying = () => ({ core, grants: grantsBy(core.epoch) });
 
 const open = async (query = "", protocols: string[] = []) => {
   const peer = connect(served.url + path + query, protocols);
@@ -41,7 +45,7 @@ const notice = (type: string, own: Partial<Alert> = {}) => anAlert({ ruleType: "
 describe("an event", () => {
   it("of a rule of type notify has the type of its object, its box, track and confidence", () => {
     const alert = notice("violence", { camera: "cam-front-01", direction: undefined });
-    const body = eventBody({ ...alert, cause: { ...alert.cause, to: { ...alert.cause.to, modelVersion: "yolo@2026-05-01" } } });
+    const body = eventBody(saying(), { ...alert, cause: { ...alert.cause, to: { ...alert.cause.to, modelVersion: "yolo@2026-05-01" } } });
     expect(event.parse(body)).toEqual({
       id: alert.id,
       tenant_id: "default",
@@ -76,15 +80,15 @@ describe("an event", () => {
   });
 
   it("of another rule has the rule's type, and where it names nobody neither boxes nor track nor confidence", () => {
-    const body = event.parse(eventBody(anAlert({ ruleType: "occupancy_threshold_switch", direction: "up", objects: undefined })));
+    const body = event.parse(eventBody(saying(), anAlert({ ruleType: "occupancy_threshold_switch", direction: "up", objects: undefined })));
     expect(body).toMatchObject({ type: "occupancy_threshold_switch", confidence: null, model_version: null });
     expect(body.payload).toMatchObject({ boxes: [], track_id: null, alert: { direction: "up" } });
   });
 
   it("has the lowest confidence of its objects, those without one aside", () => {
     const objects = [seen({ confidence: 0.9 }), seen({ confidence: undefined }), seen({ confidence: 0.4 })];
-    expect(eventBody(anAlert({ objects })).confidence).toBe(0.4);
-    expect(eventBody(anAlert({ objects: [seen({ confidence: undefined })] })).confidence).toBeNull();
+    expect(eventBody(saying(), anAlert({ objects })).confidence).toBe(0.4);
+    expect(eventBody(saying(), anAlert({ objects: [seen({ confidence: undefined })] })).confidence).toBeNull();
   });
 
   it.each([
@@ -98,12 +102,12 @@ describe("an event", () => {
     ["", ""],
     ["person-7", "person-7"],
   ])("says the track %j as %j, so that no digit is lost", (id, track) => {
-    expect(eventBody(anAlert({ objects: [seen({ id })] })).payload.track_id).toBe(track);
+    expect(eventBody(saying(), anAlert({ objects: [seen({ id })] })).payload.track_id).toBe(track);
   });
 
   it("has a trace id of its own, the same one whenever it is told", () => {
     const [one, other] = [anAlert(), anAlert()];
-    const traces = [one, one, other].map((alert) => eventBody(alert).trace_id);
+    const traces = [one, one, other].map((alert) => eventBody(saying(), alert).trace_id);
     expect(traces[0]).toBe(traces[1]);
     expect(new Set([...traces, one.id, other.id]).size).toBe(4);
   });
@@ -116,7 +120,7 @@ describe("the socket of events", () => {
     core.raise(anAlert({ tenant: "other" }), ...alerts);
     await peer.until(() => peer.messages.length >= 3);
     for (const message of peer.messages) expect(plainMessage.parse(message)).toEqual(message);
-    expect(peer.messages).toEqual(alerts.map((alert) => ({ v: 2, data: eventBody(alert) })));
+    expect(peer.messages).toEqual(alerts.map((alert) => ({ v: 2, data: eventBody(saying(), alert) })));
   });
 
   it("tells a plain client revision 0 only, tallywire.v1 each", async () => {
