@@ -182,7 +182,10 @@ export interface TokenKeys {
 export interface Media {
   /** A share of the film of this camera, size and sound: the first one begins it, all others have the same. */
   live(wish: LiveWish): LiveStream;
-  /** Undefined where nothing was recorded in [from, to). Another size than the recording's is made of each piece when it is asked for. */
+  /**
+   * Undefined where nothing was recorded in [from, to). Another size than the recording's, and one without its sound, is made of each piece
+   * when it is asked for. Rejects with AdapterError `bad-query` for a size that is none, `too-large` for too many pieces.
+   */
   archive(
     camera: CameraKey,
     from: Instant,
@@ -203,7 +206,7 @@ export interface Media {
   recording(camera: CameraKey): StreamState | undefined;
   /** The picture at an instant, JPEG. */
   snap(camera: CameraKey, at: Instant): Promise<MediaFile | NotRecorded>;
-  /** MP4 from one instant to another, without the gaps; begins at the keyframe before. */
+  /** MP4 from one instant to another, without the gaps; begins at the keyframe at or before, ends to the picture. */
   clip(camera: CameraKey, from: Instant, to: Instant): Promise<MediaFile | NotRecorded>;
   /**
    * Compares what is there with what is known of these cameras, ascending by start: tells `segment-recorded` for what nobody knew,

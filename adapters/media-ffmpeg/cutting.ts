@@ -48,13 +48,28 @@ export const openCutting = (ffmpeg: Ffmpeg, shelf: Shelf, cuts: Cuts) => {
       if (pieces.length === 0) return notRecorded(shelf, camera, from, to);
       if (pieces.reduce((sum, { bytes }) => sum + bytes, 0) > limits.clipBytes)
         throw new AdapterError("too-large", `A clip has at most ${limits.clipBytes} bytes`, { retryable: false });
-      return cuts(["clip", camera.tenant, camera.camera, ...pieces.map(({ name }) => name)], "video/mp4", async (target, aside) => {
-        const parts = stretches(pieces);
+      const parts = stretches(pieces);
+      const [begin, end] = [Math.max(from, pieces[0]?.start ?? from), Math.min(to, pieces.at(-1)?.end ?? to)];
+      const words = ["clip", camera.tenant, camera.camera, begin, end, ...pieces.map(({ name }) => name)];
+      return cuts(words, "video/mp4", async (target, aside) => {
         for (const [at, part] of parts.entries()) await joined(shelf, camera, part, aside(at + 1));
+        // The times in a piece are its instants. Up to the keyframe before it all is copied; the end is one to the picture.
+        const cut = parts.map((part, at) => ({
+          file: aside(at + 1),
+          ...(at === 0 && begin > part[0].start ? { from: begin / 1000 } : {}),
+          ...(at === parts.length - 1 && end < (part.at(-1)?.end ?? end) ? { to: end / 1000 } : {}),
+        }));
         const film = await ffmpeg.execute(
           {
-            inputs: [{ from: { pieces: parts.map((_, at) => ({ file: aside(at + 1) })) } }],
-            outputs: [{ to: { file: target }, format: "mp4", options: { map: ["0:v:0", "0:a:0?"], c: "copy", movflags: "+faststart" } }],
+            inputs: [{ from: { pieces: cut } }],
+            outputs: [
+              {
+                to: { file: target },
+                format: "mp4",
+                // From nought on: what stands before it would be hidden by some players, and not by others.
+                options: { map: ["0:v:0", "0:a:0?"], c: "copy", avoid_negative_ts: "make_zero", movflags: "+faststart" },
+              },
+            ],
           },
           { mostMs: limits.cutMs },
         ).done;
