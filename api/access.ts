@@ -107,7 +107,7 @@ export const askedByUpgrade = ({ headersDistinct, socket }: IncomingMessage, que
 });
 
 /** Throws Problem 421 where what needs this scope is another role's, and this process does not have it: another process does. */
-const servedHere = (roles: readonly Role[], scope: Scope): void => {
+export const servedHere = (roles: readonly Role[], scope: Scope): void => {
   const role = scope === "frames:write" ? "ingest" : scope === "playback:read" ? "video" : "api";
   if (roles.includes(role)) return;
   throw new Problem(421, `This is served by a process with the role ${role}; this one has ${roles.join(", ")}.`);

@@ -10,6 +10,7 @@ import { cursors } from "./cursor.ts";
 import { emdx } from "./emdx/routes.ts";
 import type { Env } from "./env.ts";
 import { grantsBy } from "./grants.ts";
+import { ivms } from "./ivms/routes.ts";
 import { startLive } from "./live.ts";
 import { myvms } from "./myvms/routes.ts";
 import { opsRoutes } from "./ops.ts";
@@ -46,7 +47,7 @@ export type App = {
 const securing = Object.entries(answerHeaders);
 
 /** All there are. */
-const published: readonly ((house: House, options: AppOptions) => Surface)[] = [emdx, myvms];
+const published: readonly ((house: House, options: AppOptions) => Surface)[] = [emdx, ivms, myvms];
 
 export const createApp = (core: Core, options: AppOptions): App => {
   const live = startLive(core);

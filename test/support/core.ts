@@ -205,7 +205,7 @@ export class FakeCore implements Core {
       const last = rows.slice(0, limit).at(-1);
       return { rows: rows.slice(0, limit), more: rows.length > limit && last ? { at: last.end, id: last.id } : undefined };
     },
-    alert: async () => undefined,
+    alert: async (tenant, id) => this.log.map(({ alert }) => alert).findLast((alert) => alert.tenant === tenant && alert.id === id),
     events: this.#answer("events"),
     signs: this.#answer("signs"),
     alertCounts: this.#answer("alertCounts"),
