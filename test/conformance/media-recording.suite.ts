@@ -58,6 +58,17 @@ export const recordingSuite = (name: string, openMedia: OpenMedia): void => {
       const seconds = pieces.reduce((sum, { start, end }) => sum + (end - start) / 1000, 0);
       expect(Math.abs((await played(ffmpeg, path)).frames - seconds * 10)).toBeLessThanOrEqual(4);
 
+      // The same at another size, with the same instants.
+      const small = await media.archive(door, first.start, last.end, { width: 160, height: 0, audio: false });
+      expect(small?.pieces).toEqual(whole?.pieces);
+      const smallPath = await saved((one) => small?.file(one) ?? Promise.resolve(undefined), await stage.folder());
+      expect(readPlaylist(await readFile(smallPath))).toEqual(read);
+      expect(await ffmpeg.probe({ file: smallPath })).toMatchObject({ video: { width: 160, height: 90, isReordered: false } });
+      expect(Math.abs((await played(ffmpeg, smallPath)).frames - seconds * 10)).toBeLessThanOrEqual(4);
+      await expect(media.archive(door, first.start, last.end, { width: 8, height: 0, audio: false })).rejects.toMatchObject({
+        code: "bad-query",
+      });
+
       // One piece, by an instant in it.
       const some = pieces[1] as Recorded;
       const part = await media.archive(door, some.start + 1, some.end - 1);
