@@ -200,6 +200,8 @@ export const limits = {
   grantMs: 86_400_000,
   /** Milliseconds a snap of an instant just past waits for its recording. */
   snapWaitMs: 15_000,
+  /** What films tell of cameras, online or offline, and waits to be written. */
+  cameraStatesWaiting: 10_000,
   /** Pieces in one playlist of a recording. */
   archiveSegments: 50_000,
   /** Milliseconds and bytes of one clip. */

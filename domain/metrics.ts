@@ -67,6 +67,8 @@ export const metrics = {
   tallywire_sockets: { kind: "gauge", help: "Open WebSocket connections.", labels: ["tenant"] },
   tallywire_deliveries_total: { kind: "counter", help: "Alerts handed to sockets.", labels: ["tenant"] },
   tallywire_slow_sockets_total: { kind: "counter", help: "Sockets closed with 4008.", labels: ["tenant"] },
+  tallywire_playbacks: { kind: "gauge", help: "Playbacks that go on, by kind.", labels: ["tenant", "kind"] },
+  tallywire_recordings: { kind: "gauge", help: "Cameras that are to be recorded, by how it goes.", labels: ["state"] },
   tallywire_warehouse_restarts_total: { kind: "counter", help: "Times the embedded warehouse's process was started again.", labels: [] },
   tallywire_warehouse_rebuilds_total: { kind: "counter", help: "Times a part of the warehouse was rebuilt from the log.", labels: [] },
 } as const satisfies Record<string, MetricShape>;

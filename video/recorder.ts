@@ -1,5 +1,7 @@
-import type { CameraKey } from "../domain/envelope.ts";
-import type { Clock, Decided, Journal, Media, Meter, Stop } from "../domain/ports.ts";
+/** Which cameras are recorded: those that are to be, as they are now. What was decided long ago changes nothing, it only makes us look. */
+import { type CameraKey, keyText } from "../domain/envelope.ts";
+import { AdapterError, type Clock, type Decided, type Journal, type Media, type Meter, type Stop } from "../domain/ports.ts";
+import { cameraOfStream } from "../domain/streams.ts";
 
 /** What a camera is now. Undefined: there is none. Throws AdapterError, `corrupt` for an address that no key of ours opens. */
 export type RecordedOf = (key: CameraKey) => Promise<{ readonly url: string | undefined; readonly record: boolean } | undefined>;
@@ -19,4 +21,125 @@ export type Recorder = {
   run(stop: Stop): Promise<void>;
 };
 
-export declare const createRecorder: (world: RecorderWorld) => Recorder;
+const LOOK_MS = 1000;
+/** Milliseconds until a camera is looked at again where that could not be done. */
+const AGAIN_MS = 5000;
+/** Cameras that are looked at at once. */
+const AT_ONCE = 8;
+/** Milliseconds between two times what is too old or too much is removed. */
+const RETAIN_MS = 300_000;
+const STATES = ["starting", "running", "stalled", "failed"] as const;
+
+async function* nothing(): AsyncGenerator<never> {}
+
+export const createRecorder = ({ media, recordedOf, clock, journal, meter }: RecorderWorld): Recorder => {
+  /** To be looked at, from when on. */
+  const marked = new Map<string, { readonly key: CameraKey; readonly from: number }>();
+  const reconciled = new Set<string>();
+  /** Addresses of those that are recorded. */
+  const recorded = new Map<string, { readonly key: CameraKey; readonly url: string }>();
+  const looking = new Set<string>();
+  /** How many read the disk, and the removing from it: what has gone must not be told as being there. */
+  let reading = 0;
+  let removing: Promise<void> = Promise.resolve();
+
+  const wanted = async (key: CameraKey): Promise<{ readonly isThere: boolean; readonly url: string | undefined }> => {
+    try {
+      const camera = await recordedOf(key);
+      return { isThere: camera !== undefined, url: camera?.record === true ? camera.url : undefined };
+    } catch (error) {
+      if (!(error instanceof AdapterError) || error.retryable) throw error;
+      journal.error({ ...key, err: error, code: error.code }, "a camera is not recorded: its address cannot be read");
+      return { isThere: true, url: undefined };
+    }
+  };
+
+  const reconcile = async (key: CameraKey): Promise<void> => {
+    await removing;
+    reading += 1;
+    try {
+      await media.reconcile(key, nothing());
+    } finally {
+      reading -= 1;
+    }
+  };
+
+  const look = async (name: string, key: CameraKey): Promise<void> => {
+    const { isThere, url } = await wanted(key);
+    if (isThere && !reconciled.has(name)) {
+      await reconcile(key);
+      reconciled.add(name);
+    }
+    if (recorded.get(name)?.url === url) return;
+    await media.record(key, url);
+    if (url === undefined) recorded.delete(name);
+    else recorded.set(name, { key, url });
+    journal.info(key, url === undefined ? "a camera is not recorded any more" : "a camera is recorded");
+  };
+
+  const next = (): readonly [name: string, key: CameraKey] | undefined => {
+    for (const [name, { key, from }] of marked) if (from <= clock.now() && !looking.has(name)) return [name, key];
+    return undefined;
+  };
+  /** One of those that look at cameras. */
+  const lookOn = async (stop: Stop): Promise<void> => {
+    while (!stop.aborted) {
+      const found = next();
+      if (found === undefined) {
+        await clock.sleep(LOOK_MS, stop);
+        continue;
+      }
+      const [name, key] = found;
+      marked.delete(name);
+      looking.add(name);
+      try {
+        await look(name, key);
+      } catch (error) {
+        if (!(error instanceof AdapterError)) throw error;
+        journal.warn({ ...key, err: error, code: error.code }, "a camera could not be looked at: it is tried again");
+        // Where something was decided meanwhile it is looked at sooner.
+        if (!marked.has(name)) marked.set(name, { key, from: clock.now() + AGAIN_MS });
+      } finally {
+        looking.delete(name);
+      }
+    }
+  };
+
+  const retain = async (): Promise<void> => {
+    try {
+      const bytes = await media.retain(clock.now());
+      if (bytes > 0) journal.info({ bytes }, "the oldest recordings were removed");
+    } catch (error) {
+      if (!(error instanceof AdapterError)) throw error;
+      journal.error({ err: error, code: error.code }, "old recordings could not be removed: it is tried again");
+    }
+  };
+
+  const retainOn = async (stop: Stop): Promise<void> => {
+    while (!stop.aborted) {
+      await clock.sleep(RETAIN_MS, stop);
+      while (reading > 0 && !stop.aborted) await clock.sleep(LOOK_MS, stop);
+      if (stop.aborted) return;
+      removing = retain();
+      await removing;
+    }
+  };
+
+  const tellOn = async (stop: Stop): Promise<void> => {
+    while (!stop.aborted) {
+      const states = [...recorded.values()].map(({ key }) => media.recording(key)?.state);
+      for (const state of STATES) meter.set("tallywire_recordings", states.filter((one) => one === state).length, { state });
+      await clock.sleep(LOOK_MS, stop);
+    }
+  };
+
+  return {
+    note({ stream }) {
+      const key = cameraOfStream(stream);
+      if (key !== undefined) marked.set(keyText(key.tenant, key.camera), { key, from: clock.now() });
+    },
+    async run(stop) {
+      await Promise.all([...Array.from({ length: AT_ONCE }, () => lookOn(stop)), retainOn(stop), tellOn(stop)]);
+    },
+  };
+};
