@@ -100,6 +100,15 @@ const inOrder = (operations: readonly Operation[]): readonly Operation[] => {
   return operations.toSorted((a, b) => rank(a) - rank(b));
 };
 
+/** Ids of what rules told of the tenant, some. */
+const eventsOf = async (server: Guarded, token: string, after: string | undefined): Promise<readonly string[]> => {
+  const query = new URLSearchParams({ limit: "4", ...(after !== undefined && { after }) });
+  const answer = await server.call({ method: "GET", target: `/v2/api/events?${query}`, headers: { authorization: `Bearer ${token}` } });
+  const { events } = JSON.parse(answer.body.toString()) as { readonly events?: readonly { readonly id: string }[] };
+  if (events === undefined || events.length === 0) throw new Error(`no events to ask for: ${answer.status} ${answer.body}`);
+  return events.map(({ id }) => id);
+};
+
 const IN_VAIN = "What was written is not readable yet";
 
 export const fuzz = async (server: Guarded, { requests, seed }: { readonly requests: number; readonly seed: number }): Promise<Fuzzed> => {
@@ -164,6 +173,7 @@ export const fuzz = async (server: Guarded, { requests, seed }: { readonly reque
     const tenant: Tenant = { name: `fuzz-${surface}`, mark: surface, nobody: "nobody" };
     const crawler = new Crawler(server, tenant, nothingFound());
     let position: string | undefined;
+    let events: readonly string[] = [];
     for (const operation of inOrder(mine)) {
       const note: Tried = { surface, name: operation.name, requests: 0, statuses: new Map() };
       tried.push(note);
@@ -172,10 +182,11 @@ export const fuzz = async (server: Guarded, { requests, seed }: { readonly reque
         // What was removed or forbidden before is there again.
         const isRead = operation.method === "GET";
         if (position === undefined || !isRead) position = await furnish(crawler, operations);
+        if (events.length === 0) events = await eventsOf(server, crawler.token, position);
         const world: World = {
           token: crawler.token,
           camera: shared.camera,
-          texts: [...Object.values(shared), ...ownIds(tenant), own(tenant, "type"), "*", "Europe/Berlin", position ?? ""],
+          texts: [...Object.values(shared), ...ownIds(tenant), own(tenant, "type"), "*", "Europe/Berlin", position ?? "", ...events],
           bodies: bodiesOf(operation, operations, tenant),
         };
         const most = isRead ? wanted : Math.min(wanted, note.requests + BETWEEN);

@@ -19,6 +19,7 @@ const instants = fc
 
 const textOf = (schema: Schema, texts: Texts): fc.Arbitrary<string> => {
   if (schema.format === "date-time") return instants;
+  if (schema.format === "date") return instants.map((at) => at.slice(0, 10));
   if (schema.format === "uuid") return fc.uuid();
   if (typeof schema.pattern === "string") return fc.stringMatching(new RegExp(schema.pattern));
   const { minLength = 0, maxLength = Infinity } = schema as { readonly minLength?: number; readonly maxLength?: number };
