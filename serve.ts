@@ -43,6 +43,7 @@ export const serve = async (config: Config, openers?: Openers): Promise<void> =>
   const app = createApp(house.core, {
     tenant: config.EMDX_TENANT,
     ivmsTenant: config.IVMS_TENANT,
+    ivmsZone: config.IVMS_ZONE,
     publicUrl: config.PUBLIC_URL === "" ? undefined : config.PUBLIC_URL,
     strict: config.EMDX_STRICT,
     metricsAuth: config.METRICS_AUTH === "" ? undefined : config.METRICS_AUTH,

@@ -23,6 +23,8 @@ export type AppOptions = SocketOptions & {
   /** Whose data emdx, and ivms, show while tokens are off. */
   readonly tenant: string;
   readonly ivmsTenant: string;
+  /** The IANA name of the time zone of instants on ivms' /notification. */
+  readonly ivmsZone: string;
   /** The address under which clients reach us, without a slash at its end. Undefined: the one a request was sent to. */
   readonly publicUrl: string | undefined;
   readonly strict: boolean;

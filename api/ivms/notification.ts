@@ -17,27 +17,26 @@ import { type Entered, Room } from "./notification-room.ts";
 import { plainMessage, v1Message } from "./notification-schema.ts";
 
 type NotificationOptions = {
-  /** Under which it stands, beside the root. */
   readonly bases: readonly string[];
   /** The IANA name of the zone of `eventTime`. */
   readonly zone: string;
-  /** What addresses begin with; "": as the socket was opened by. */
-  readonly publicUrl: string;
+  /** What addresses begin with; undefined: as the socket was opened by. */
+  readonly publicUrl: string | undefined;
 };
 
 const PATH = "/notification";
 
-/** Declares it in the document of the desk, and returns where it is served: at the root, too. */
+/** Declares it in the document of the desk, and returns where it is served. */
 export const notification = (desk: Desk, { bases, zone, publicUrl }: NotificationOptions): SocketRoute => {
   const room = new Room(desk.house, zone);
   return declareSocket(desk, {
-    bases: ["", ...bases],
+    bases,
     path: PATH,
     scope: "events:read",
-    summary: "The newest alerts of the tenant, then each as it is raised. Also served at the root.",
+    summary: "The newest alerts of the tenant, then each as it is raised.",
     parameters: { since: parameter.since, token: parameter.token },
     says: { plain: { name: "NotificationMessage", schema: plainMessage }, v1: { name: "NotificationMessageV1", schema: v1Message } },
-    take: (arrived) => begin(room.enter(arrived, publicUrl === "" ? originOf(arrived.request) : publicUrl), arrived),
+    take: (arrived) => begin(room.enter(arrived, publicUrl ?? originOf(arrived.request)), arrived),
   });
 };
 

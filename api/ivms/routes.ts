@@ -14,15 +14,16 @@ import { channelRoutes } from "./channels.ts";
 import { eventRoutes } from "./events.ts";
 import { fileRoutes } from "./files.ts";
 import { type Ivms, SERVER } from "./ivms.ts";
+import { notification } from "./notification.ts";
 import { sessionRoutes } from "./sessions.ts";
 
 /** Before every path, the socket's at the root included. */
 const bases = ["", SERVER];
 const MINE = new RegExp(`^(?:${SERVER})?/REST/(?:local|locla)(?:/|$)`);
 
-type Options = { readonly ivmsTenant: string; readonly publicUrl: string | undefined };
+type Options = { readonly ivmsTenant: string; readonly ivmsZone: string; readonly publicUrl: string | undefined };
 
-export const ivms = (house: House, { ivmsTenant, publicUrl }: Options): Surface => {
+export const ivms = (house: House, { ivmsTenant, ivmsZone, publicUrl }: Options): Surface => {
   const routes = new OpenAPIHono<Env>();
   const answer = refusing(house, publicUrl);
   routes.onError(answer);
@@ -32,14 +33,14 @@ export const ivms = (house: House, { ivmsTenant, publicUrl }: Options): Surface 
   sessionRoutes(desk);
   eventRoutes(desk);
   fileRoutes(desk);
+  const socket = notification(desk, { bases, zone: ivmsZone, publicUrl });
   const name = "ivms";
   const description = "Channels, live and recorded films of them over HLS, pictures and films of events.";
   return {
     name,
     bases,
     routes,
-    // The socket /notification goes here: `declareSocket(desk, { bases, path: "/notification", …, take: notificationSocket(house, …) })`.
-    sockets: [],
+    sockets: [socket],
     refusing: { isAt: (path) => MINE.test(path), answer },
     document: documentOf(desk, { name, description, bases }),
   };

@@ -17,6 +17,7 @@ export type Served = { readonly url: string; readonly app: App; readonly server:
 export const openOptions: AppOptions = {
   tenant: "default",
   ivmsTenant: "default",
+  ivmsZone: "UTC",
   publicUrl: undefined,
   strict: false,
   metricsAuth: undefined,
