@@ -196,7 +196,7 @@ export const limits = {
   playbacksEnded: 1000,
   /** Milliseconds from where an archive playback begins to where it ends. */
   archiveMs: 86_400_000,
-  /** Milliseconds that an address of a segment or a snap, given out by us, opens it. */
+  /** Milliseconds that an address of a segment or a snap, given out by us, opens it, and up to an hour more (heldUntil). */
   grantMs: 86_400_000,
   /** Milliseconds a snap of an instant just past waits for its recording. */
   snapWaitMs: 15_000,
