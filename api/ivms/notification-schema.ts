@@ -7,7 +7,7 @@ const said = <M extends string>(message: M) =>
     code: z.literal(101),
     description: z.literal("Web Socket Protocol Handshake"),
     message: z.literal(message),
-    result: z.array(z.never()).max(0),
+    result: z.array(z.unknown()).max(0),
   });
 const opened = said("Connection Successful!").openapi({ description: "The first message." });
 const closed = said("Connection Closed!").openapi({ description: "The last one, where it is the server that closes." });

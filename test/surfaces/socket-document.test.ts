@@ -14,12 +14,25 @@ const everything = [
     fov: { alertRuleTypes: ["*"] },
   },
 ];
-/** By surface: its socket, as the document names it, and where it is opened to be told everything. */
+const handshake = ["code", "description", "message", "result", "status"];
+const notification = ["alertMessage", "alertType", "base64imageUrl", "cameraId", "cameraName", "eventDetails1", "eventTime"];
+/** By surface: its socket, as the document names it, where it is opened to be told everything, what an alert is in, and the fields of all it says. */
 const sockets = {
-  emdx: { path: "/alerts/ws", query: `?filter=${encodeURIComponent(JSON.stringify(everything))}` },
-  myvms: { path: "/ws/events", query: "?" },
+  emdx: {
+    path: "/alerts/ws",
+    query: `?filter=${encodeURIComponent(JSON.stringify(everything))}`,
+    alert: "alerts",
+    fields: ["ack", "alerts", "error", "gap", "heartbeat"],
+  },
+  ivms: {
+    path: "/notification",
+    query: "?",
+    alert: "eventDetails1",
+    fields: [...handshake, ...notification, "error", "gap", "heartbeat", "retracted", "revision"].toSorted(),
+  },
+  myvms: { path: "/ws/events", query: "?", alert: "data", fields: ["data", "error", "gap", "heartbeat"] },
 } as const;
-const surfaces = ["emdx", "myvms"] as const;
+const surfaces = ["emdx", "ivms", "myvms"] as const;
 
 let core: FakeCore;
 let served: Served;
@@ -50,15 +63,15 @@ describe("the document of a socket", () => {
     const open = async (since: string) => {
       const peer = connect(url + since, [V1]);
       await peer.opened;
-      await peer.until(() => peer.messages.length > 0);
+      await peer.until(() => peer.messages.some((message) => "cursor" in message || "error" in message));
       expect(peer.socket.protocol).toBe(V1);
       return peer;
     };
     const first = await open("");
-    const { cursor } = first.messages[0];
+    const { cursor } = first.messages.find((message) => "cursor" in message);
     const raised = anAlert();
     core.raise(raised, { ...raised, revision: 1, retracted: true });
-    await first.until(() => kindsOf(first.messages).some((kind) => kind === "alerts" || kind === "data"));
+    await first.until(() => kindsOf(first.messages).includes(sockets[surface].alert));
     await first.until(() => kindsOf(first.messages).includes("heartbeat"));
     core.start = [3, 3];
     const late = await open(`&since=${cursor}`);
@@ -66,9 +79,7 @@ describe("the document of a socket", () => {
     const forged = await open("&since=AAAA");
     await forged.closed;
     messages.push(...first.messages, ...late.messages, ...forged.messages);
-    expect(kindsOf(messages)).toEqual(
-      surface === "emdx" ? ["ack", "alerts", "error", "gap", "heartbeat"] : ["data", "error", "gap", "heartbeat"],
-    );
+    expect(kindsOf(messages)).toEqual(sockets[surface].fields);
     for (const message of messages) {
       expect(isOf(document, says[V1], message), JSON.stringify(message)).toBe(true);
       expect(isOf(document, says[V1], { ...message, more: 1 })).toBe(false);
@@ -81,7 +92,7 @@ describe("the document of a socket", () => {
     const peer = connect(served.url + document.servers[0].url + sockets[surface].path + sockets[surface].query);
     await peer.opened;
     core.raise(anAlert(), anAlert({ objects: undefined, direction: undefined }));
-    await peer.until(() => peer.messages.length > 0);
+    await peer.until(() => kindsOf(peer.messages).includes(sockets[surface].alert));
     for (const message of peer.messages) {
       expect(isOf(document, says.plain, message), JSON.stringify(message)).toBe(true);
       expect(isOf(document, says.plain, { ...message, cursor: "x" })).toBe(false);
