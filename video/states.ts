@@ -8,8 +8,7 @@ import type { Clock, Journal, Media, Stop } from "../domain/ports.ts";
 import { createSeldom } from "../domain/seldom.ts";
 import { whenStopped } from "../domain/stop.ts";
 
-type Picture = { readonly codec: string; readonly width: number; readonly height: number; readonly fps: number | undefined };
-type Told = Pick<CameraState, "at" | "state" | "change" | "reason"> & { readonly picture?: Picture };
+type Told = Pick<CameraState, "at" | "state" | "change" | "reason" | "picture">;
 
 export type StateWorld = {
   readonly media: Pick<Media, "onEvent">;

@@ -3,8 +3,11 @@ import { type CameraKey, type Instant, keyText } from "../../domain/envelope.ts"
 import type { MediaEvent, MediaFailure } from "../../domain/media.ts";
 import type { Probed } from "../ffmpeg/probe.ts";
 
-/** These say something of us, not of the camera. */
-const OURS: ReadonlySet<MediaFailure["reason"]> = new Set(["missing", "too-large", "storage", "memory", "full"]);
+/** These say something of us, or of what we may and can show, not of whether the camera sees. */
+const OURS: ReadonlySet<MediaFailure["reason"]> = new Set([
+  ...(["missing", "too-large", "too-long", "storage", "memory", "full"] as const),
+  ...(["busy", "unauthorized", "not-allowed", "certificate", "redirected", "codec"] as const),
+]);
 
 export type Sight = {
   /** A piece of a film came. */

@@ -123,10 +123,12 @@ describe("whether a camera is seen", () => {
     ]);
   });
 
-  it("is not told by what is wrong here", () => {
+  it("is not told by what is wrong here, nor by what may not or cannot be shown", () => {
     const { events, sight } = told();
     sight.seen({}, door, video);
-    for (const reason of ["missing", "storage", "memory", "full", "too-large"] as const) sight.lost({}, door, { reason, message: "here" });
+    const ours = ["missing", "storage", "memory", "full", "too-large", "too-long"] as const;
+    const theirs = ["busy", "unauthorized", "not-allowed", "certificate", "redirected", "codec"] as const;
+    for (const reason of [...ours, ...theirs]) sight.lost({}, door, { reason, message: "here" });
     expect(events).toHaveLength(1);
   });
 });
