@@ -70,8 +70,8 @@ export const applied = envelope(APPLIED, z.array(z.unknown()).max(0)).openapi("A
 
 const refused = z
   .strictObject({
-    status: z.literal([...Object.values(numbers), NO_CHANNEL, NOT_RECORDED, NO_SESSION, CANNOT_CONNECT]),
-    code: z.literal(Object.keys(numbers).map(Number)).openapi({ description: "The HTTP status." }),
+    status: z.int().openapi({ enum: [...Object.values(numbers), NO_CHANNEL, NOT_RECORDED, NO_SESSION, CANNOT_CONNECT] }),
+    code: z.int().openapi({ enum: Object.keys(numbers).map(Number), description: "The HTTP status." }),
     description: z.string().openapi({ description: "The HTTP status in words." }),
     message: z.string().openapi({ description: "The document's sentence, where it has one, and the reason." }),
     uri: z.string(),

@@ -24,7 +24,7 @@ const channel = z
   })
   .openapi("Channel");
 const channelStatus = z
-  .strictObject({ channelId: number, channelStatus: z.literal([0, 1]).openapi({ description: "1: online, 0: not, or not known." }) })
+  .strictObject({ channelId: number, channelStatus: z.int().openapi({ enum: [0, 1], description: "1: online, 0: not, or not known." }) })
   .openapi("ChannelStatus");
 
 const channelid = inPath("channelid", "The channel.", channelNumber);

@@ -45,24 +45,24 @@ export const numberIn = (c: Context<Env>, documented: Documented, least: number,
 /** As many digits as Java's Long has. */
 const DIGITS = /^\d{1,19}$/;
 const LONGEST = 2n ** 63n - 1n;
-/** A whole number from 0 to the largest Long. Throws Problem 422. */
-const longIn = (c: Context<Env>, documented: Documented): bigint => {
+const longIn = (c: Context<Env>, documented: Documented): bigint | undefined => {
   const text = segment(c, documented);
-  const value = DIGITS.test(text) ? BigInt(text) : undefined;
-  if (value === undefined || value > LONGEST) throw unprocessable(documented.name, `is not a whole number from 0 to ${LONGEST}`);
-  return value;
+  return DIGITS.test(text) ? BigInt(text) : undefined;
 };
 
-/** Undefined for one that no session can have: it is beyond what numbers hold exactly. Throws Problem 422. */
+/** Undefined for one that no session can have: it is beyond what numbers hold exactly. Throws Problem 422 for what is no Long. */
 export const sessionIdIn = (c: Context<Env>, documented: Documented): number | undefined => {
-  const id = Number(longIn(c, documented));
+  const given = longIn(c, documented);
+  if (given === undefined || given > LONGEST) throw unprocessable(documented.name, `is not a whole number from 0 to ${LONGEST}`);
+  const id = Number(given);
   return Number.isSafeInteger(id) ? id : undefined;
 };
 
 /** The camera with that number. Throws Problem 422 for what is no number, 3110 where no camera has it. */
 export const channelIn = async (c: Context<Env>, { house }: Ivms, documented: Documented, tenant: string): Promise<Registered> => {
-  const channel = Number(longIn(c, documented));
-  const found = (await house.core.registry.list(tenant)).find(({ registration }) => registration.channel === channel);
+  const given = longIn(c, documented);
+  if (given === undefined) throw unprocessable(documented.name, `is not a whole number from 1 to ${house.core.limits.channels}`);
+  const found = (await house.core.registry.list(tenant)).find(({ registration }) => BigInt(registration.channel) === given);
   if (found === undefined) throw noChannel();
   return found;
 };
