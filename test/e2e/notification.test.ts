@@ -46,7 +46,7 @@ afterAll(async () => {
 
 describe("/notification", () => {
   it("tells each alert once, whenever it is opened, while more are raised", async () => {
-    const peers = [];
+    const peers: ReturnType<typeof connect>[] = [];
     let position = "";
     for (let i = 0; i < 8; i++) {
       position = await see();
