@@ -11,10 +11,15 @@ export const INIT = "init.mp4";
 /** ffmpeg's list is looked at often, and only its newest piece is new: with so many none is missed when we are slow. */
 const LISTED = 30;
 
+/** Seconds of the first piece of a film that is encoded here. */
+const FIRST_SECONDS = 0.4;
+/** Pictures after which the encoder sets a keyframe of its own: later than any of ours. */
+const KEYFRAMES_FORCED = 10_000;
+
 export type FilmWish = PictureSize & {
   readonly tenant: string;
   readonly url: string;
-  /** Undefined: not known yet. It may be so for the source's own size only. */
+  /** Undefined: not known yet. Then every size but 0 x 0 is made anew, also the source's own. */
   readonly probed: Probed | undefined;
   readonly audio: boolean;
   /** Seconds a piece is to have: it ends before a keyframe, and is longer where those are rare. */
@@ -34,7 +39,9 @@ const picture = (wish: FilmWish): Options =>
         tune: "zerolatency",
         pix_fmt: "yuv420p",
         threads: 1,
-        force_key_frames: `expr:gte(t,n_forced*${wish.seconds})`,
+        // There where pieces begin, and nowhere else: the first piece is short, so that there is something to play.
+        force_key_frames: `expr:gte(t,if(n_forced,${FIRST_SECONDS}+(n_forced-1)*${wish.seconds},0))`,
+        ...{ g: KEYFRAMES_FORCED, sc_threshold: 0 },
       };
 
 const isHeard = ({ audio, probed }: FilmWish): boolean => audio && (probed === undefined || probed.audio !== undefined);
@@ -63,8 +70,8 @@ export const filmArguments = (wish: FilmWish): Arguments => ({
         map: isHeard(wish) ? ["0:v:0", "0:a:0?"] : ["0:v:0"],
         ...picture(wish),
         ...sound(wish),
-        // Keyframes do not come to the millisecond: one that is a little early ends its piece, too.
-        hls_time: wish.seconds * 0.8,
+        // Keyframes do not come to the millisecond: one that is a little early ends its piece, too. All of ours do.
+        hls_time: isOwnSize(wish, wish.probed?.video) ? wish.seconds * 0.8 : FIRST_SECONDS / 2,
         hls_list_size: LISTED,
         hls_segment_type: "fmp4",
         hls_fmp4_init_filename: INIT,

@@ -16,7 +16,7 @@ import { type Entry, playlistText, targetOf } from "./playlist.ts";
 import { initName, readIfThere, readName, segmentName } from "./read.ts";
 import { type Made, type Run, startRun } from "./run.ts";
 import type { Sight } from "./sight.ts";
-import { evenSize } from "./size.ts";
+import { evenSize, isOwnSize } from "./size.ts";
 import { stamper } from "./stamp.ts";
 import { timeline } from "./timing.ts";
 
@@ -100,10 +100,11 @@ const filmOf = (wish: LiveWish, how: LiveHow) => {
   /** The first time a camera is looked at while its film begins: one after the other would take a group of pictures more. */
   const begin = async (again: boolean, signal: AbortSignal): Promise<Run | { readonly failed: MediaFailure }> => {
     const looking = look.at(wish, again, signal);
-    const isOwnSize = wish.width === 0 && wish.height === 0;
-    const early = again || !isOwnSize || look.known(wish.url) !== undefined ? undefined : run(looking);
+    const early = again || look.known(wish.url) !== undefined ? undefined : run(looking);
     const looked = await looking;
-    if (early !== undefined && "video" in looked && !looked.video.isReordered) return early;
+    // What has the size anyway is not encoded as long as it is watched.
+    const isInVain = "video" in looked && isOwnSize(wish, looked.video) && !isOwnSize(wish, undefined);
+    if (early !== undefined && "video" in looked && !looked.video.isReordered && !isInVain) return early;
     early?.stop();
     await early?.done;
     return "failed" in looked ? looked : run(looked);
