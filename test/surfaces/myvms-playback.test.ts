@@ -8,7 +8,7 @@ import { AdapterError } from "../../domain/ports.ts";
 import { roles } from "../../domain/roles.ts";
 import { FakeCore } from "../support/core.ts";
 import { FakeTokens } from "../support/fake-tokens.ts";
-import { aPicture, aSegment } from "../support/fake-video.ts";
+import { aPicture, aPlaylist, aSegment } from "../support/fake-video.ts";
 import { anAlert, connect, declared, json, type Loose, type Served, serveCore } from "../support/surface.ts";
 
 const camera = "cam-front-01";
@@ -197,7 +197,7 @@ describe("The playlist of an hour", () => {
   it("takes a token in its address, and gives none on", async () => {
     for (const answer of [await get(`${folder}/index.m3u8?token=mine`), await get(`${folder}/index.m3u8`, "mine")]) {
       expect(answer.status).toBe(200);
-      expect(answer.headers.get("content-type")).toBe("application/vnd.apple.mpegurl");
+      expect(answer.headers.get("content-type")).toBe(aPlaylist.type);
       expect(answer.headers.get("cache-control")).toBe("no-store");
       expect(answer.body).not.toContain("mine");
       expect(answer.body).not.toContain("token");
