@@ -51,9 +51,12 @@ export const createVerdicts = (documents: ReadonlyMap<string, OpenDocument>) => 
   return (operation: Operation, { status, headers, body }: Answer, strays: boolean): Verdict => {
     const type = headers["content-type"]?.split(";")[0] ?? "";
     const is = (fault: string | undefined, isBeforeRouting = false): Verdict => ({ fault, isBeforeRouting });
+    // Elsewhere is another surface's, or nobody's; or ours, where it refuses as it does everywhere.
+    const refusedAs = [PROBLEM, ...Object.keys(operation.responses["500"]?.content ?? {})];
+    if (strays && (status === 404 || status === 405) && refusedAs.includes(type) && (type === PROBLEM || status === 405))
+      return is(undefined);
     if (operation.responses[String(status)] !== undefined) return is(faultIn(operation, String(status), type, body));
     if (BEFORE_ROUTING.has(status) && headers.connection === "close" && type === PROBLEM) return is(undefined, true);
-    if (strays && (status === 404 || status === 405) && type === PROBLEM) return is(undefined);
     return is(`${status} ${type} is not declared`);
   };
 };

@@ -7,8 +7,8 @@ const HEAD = `# Who may call what
 Made from the OpenAPI documents by \`npm run scopes\`; do not edit. While tokens are on, a route is let in to whoever shows a token with the
 scope marked here: a token without it is answered 403, which names the scope, and no token 401. While tokens are off every scope holds.
 An open route asks for no token; one marked _basic_ wants the user and password of \`TALLYWIRE_METRICS_AUTH\`, and where none is set it
-answers on loopback only. \`WS\` is a socket. \`/healthz\`, \`/readyz\`, the OpenAPI documents and their pages stand at the root and are open;
-\`/metrics\` there is guarded as the one below.
+answers on loopback only; one with \`{grant}\` is opened by its address, which is sealed. \`WS\` is a socket. \`/healthz\`, \`/readyz\`, the
+OpenAPI documents and their pages stand at the root and are open; \`/metrics\` there is guarded as the one below.
 `;
 
 const cell = (operation: Operation, scope: Scope): string => (operation.scope === scope ? "yes" : "");
