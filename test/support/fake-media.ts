@@ -4,7 +4,7 @@ import type { ArchiveStream, LiveStream, LiveWish, MediaEvent, MediaFile, NotRec
 import type { AdapterError, Media } from "../../domain/ports.ts";
 import type { Place } from "../../domain/video.ts";
 
-export const aFile = (content: string): MediaFile => ({ type: "video/iso.segment", content: new TextEncoder().encode(content) });
+const aFile = (content: string): MediaFile => ({ type: "video/iso.segment", content: new TextEncoder().encode(content) });
 
 export type FakeFilm = LiveStream & { readonly wish: LiveWish; readonly released: number; become(state: StreamState): void };
 
