@@ -159,6 +159,33 @@ describe("a playback", () => {
     expect(await decided()).toEqual(["started", "expired"]);
   });
 
+  it("goes on where it is kept alive while its end waits to be decided", async () => {
+    const store = openMemoryStore();
+    let open: () => void = () => undefined;
+    let gate: Promise<void> = Promise.resolve();
+    const append: EventStore["append"] = async (...given) => {
+      await gate;
+      return store.append(...given);
+    };
+    const { clock, begin, decided } = stage({}, { ...store, append });
+    const { playbacks, media } = begin();
+    const { id } = playing(await playbacks.start(door, live));
+    await clock.pass(58_000);
+    gate = new Promise((resolve) => {
+      open = resolve;
+    });
+    const other = playbacks.start(door, live);
+    await clock.pass(5000);
+    await playbacks.keepAlive("t1", "live", id);
+    open();
+    await other;
+    await clock.pass(5000);
+    expect([await decided(), media.films.map(({ released }) => released)]).toEqual([
+      ["started", "started"],
+      [0, 0],
+    ]);
+  });
+
   it("ends with its camera, and shows what the camera's address is now", async () => {
     const { clock, cameras, begin, decided, redefine } = stage();
     const { playbacks, media } = begin();
