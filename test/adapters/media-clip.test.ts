@@ -60,13 +60,16 @@ describe.skipIf(!canRun)("a clip", () => {
       .split("\n")
       .filter((line) => /^0,/.test(line))
       .map((line) => line.split(",").at(-1)?.trim());
+    return { path, sums };
+  };
+  const soundOf = async (path: string): Promise<string | undefined> => {
     const probed = await ffmpeg.probe({ file: path });
-    return { sums, frames: (await played(ffmpeg, path)).frames, sound: "audio" in probed ? probed.audio?.codec : undefined };
+    return "audio" in probed ? probed.audio?.codec : undefined;
   };
 
   it("begins at the keyframe at or before its first instant, and ends at its last", async () => {
     const whole = await clip(silent, 0, 2000);
-    expect(whole.frames).toBe(20);
+    expect((await played(ffmpeg, whole.path)).frames).toBe(20);
     for (const [from, to, first, end] of [
       [0, 1000, 0, 10],
       [0, 1500, 0, 15],
@@ -77,14 +80,16 @@ describe.skipIf(!canRun)("a clip", () => {
       [1000, 1700, 10, 17],
       [1600, 2000, 15, 20],
     ] as const) {
-      const { sums, frames } = await clip(silent, from, to);
-      expect([from, to, frames, sums]).toEqual([from, to, end - first, whole.sums.slice(first, end)]);
+      const { sums } = await clip(silent, from, to);
+      expect([from, to, sums]).toEqual([from, to, whole.sums.slice(first, end)]);
     }
   }, 60_000);
 
   it("over gaps is what there is of it, as exact at both of its ends", async () => {
     const [a, b, c] = [await clip(silent, 0, 2000), await clip(silent, 3000, 4000), await clip(silent, 20_000, 24_000)];
-    expect((await clip(silent, 0, 24_000)).sums).toEqual([...a.sums, ...b.sums, ...c.sums]);
+    const all = await clip(silent, 0, 24_000);
+    expect(all.sums).toEqual([...a.sums, ...b.sums, ...c.sums]);
+    expect((await played(ffmpeg, all.path)).frames).toBe(all.sums.length);
     expect((await clip(silent, 1200, 3300)).sums).toEqual([...a.sums.slice(10), ...b.sums.slice(0, 3)]);
     expect((await clip(silent, 3500, 21_200)).sums).toEqual([...b.sums.slice(5), ...c.sums.slice(0, 12)]);
     // Asked for up to where nothing is.
@@ -93,10 +98,10 @@ describe.skipIf(!canRun)("a clip", () => {
 
   it("has its sound, and ends with it", async () => {
     const whole = await clip(loud, 0, 2000);
-    expect([whole.frames, whole.sound]).toEqual([20, "aac"]);
+    expect([(await played(ffmpeg, whole.path)).frames, await soundOf(whole.path)]).toEqual([20, "aac"]);
     const part = await clip(loud, 700, 1200);
-    expect([part.sums, part.sound]).toEqual([whole.sums.slice(5, 12), "aac"]);
+    expect([part.sums, await soundOf(part.path)]).toEqual([whole.sums.slice(5, 12), "aac"]);
     const over = await clip(loud, 1200, 3300);
-    expect([over.sums.length, over.sound]).toEqual([13, "aac"]);
+    expect([over.sums.length, await soundOf(over.path)]).toEqual([13, "aac"]);
   }, 60_000);
 });

@@ -70,12 +70,17 @@ export const picturesIn = async (
   );
 };
 
-/** Pieces of a film that ffmpeg makes, of a second each, of two groups of pictures each, and what tells how to read them. */
-export const madePieces = async (ffmpeg: Ffmpeg, folder: string, seconds: number, more: { size?: string; hasSound?: boolean } = {}) => {
-  const { size = "320x180", hasSound = false } = more;
+/** Pieces of a film that ffmpeg makes, of a second each, a keyframe every half second, and what tells how to read them. */
+export const madePieces = async (
+  ffmpeg: Ffmpeg,
+  folder: string,
+  seconds: number,
+  more: { size?: string; hasSound?: boolean; pieceSeconds?: number } = {},
+) => {
+  const { size = "320x180", hasSound = false, pieceSeconds = 1 } = more;
   const options = {
     ...{ t: seconds, "c:v": "libx264", preset: "ultrafast", threads: 1, g: 5, bf: 0, pix_fmt: "yuv420p", "c:a": "aac" },
-    ...{ hls_time: 1, hls_list_size: 0, hls_segment_type: "fmp4", hls_segment_filename: join(folder, "s%05d.m4s") },
+    ...{ hls_time: pieceSeconds, hls_list_size: 0, hls_segment_type: "fmp4", hls_segment_filename: join(folder, "s%05d.m4s") },
   };
   const list = join(folder, "list.m3u8");
   const inputs = [`testsrc=size=${size}:rate=10`, ...(hasSound ? ["sine=frequency=440"] : [])].map((made) => ({ from: { made } }));
@@ -100,7 +105,7 @@ export const shelve = async (
     const piece = pieces[index] as (typeof pieces)[number];
     const path = `${piece.path}-${run}`;
     await copyFile(piece.path, path);
-    const start = begin + index * 1000;
+    const start = begin + index * piece.durationMs;
     await stamper(init)(path, start);
     const { size: bytes } = await stat(path);
     await shelf.put(camera, { path, init, run, bytes, start, end: start + piece.durationMs });
