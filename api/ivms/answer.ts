@@ -11,10 +11,10 @@ export const APPLIED = { status: 2007, message: "Successfully Applied!" } as con
 type Done = typeof RETRIEVED | typeof APPLIED;
 
 /** Numbers that say more than the HTTP status does. */
-export const NO_CHANNEL = 3110;
+const NO_CHANNEL = 3110;
 export const NOT_RECORDED = 3111;
 export const NO_SESSION = 3112;
-export const CANNOT_CONNECT = 1504;
+const CANNOT_CONNECT = 1504;
 type Finer = typeof NO_CHANNEL | typeof NOT_RECORDED | typeof NO_SESSION | typeof CANNOT_CONNECT;
 
 /** The document's are 3001 and 3002. The others are ours, and follow 3001 and 1504: 3000 and what is above 400, 1000 and what is above 0. */

@@ -12,7 +12,7 @@ const SCOPE = "cameras:read";
 /** Where nothing is known, as the document has it elsewhere. */
 const UNKNOWN = "NA";
 
-export const channelNumber = { type: "integer", minimum: 1, maximum: limits.channels } as const;
+export const channelNumber = { type: "integer", minimum: 1, maximum: limits.channels, example: 1 } as const;
 const number = z.int().min(1).max(limits.channels);
 
 const channel = z

@@ -45,8 +45,8 @@ export const presetOf = ({ name, required, schema, in: place }: OpenParameter, c
   if (schema.format === "date") return day(BEGIN);
   // Of what has a shape of its own the document shows one.
   if (schema.pattern !== undefined && typeof schema.example === "string") return schema.example;
-  if (schema.type === "integer") return required === true ? String(clamped(10, schema)) : undefined;
   if (schema.enum !== undefined) return required === true ? String((schema.enum as readonly unknown[])[0]) : undefined;
+  if (schema.type === "integer") return required === true ? String(schema.example ?? clamped(10, schema)) : undefined;
   // A write may name its sensor in the query instead of in the body.
   return required === true || place === "path" || name === "sensorId" ? camera : undefined;
 };

@@ -1,5 +1,5 @@
 /** How a server is after all that: what was found, and what it says of itself. */
-import type { Fuzzed } from "./fuzz.ts";
+import type { Fuzzed, Tried } from "./fuzz.ts";
 import type { Guarded } from "./guarded-server.ts";
 
 /** Mebibytes by which its memory may have grown: what it may live with (guarded-server.ts), the young beside it, and what the logs keep mapped. */
@@ -12,13 +12,19 @@ const RECORDINGS: ReadonlySet<string> = new Set([
   "myvms GET /hls/{cam}/{date}/{hour}/{file}",
 ]);
 
+/** Likewise of ivms: there is nothing to play, no session, no event with a film; a camera that leads nowhere is 1504. */
+const isFilm = ({ surface, name }: Tried): boolean =>
+  surface === "ivms" && /^\w+ \/REST\/loc(?:al|la)\/(?:start|stop|live|archive|event|hls)/.test(name);
+
+const isHoped = (one: Tried, status: number): boolean => {
+  if (isFilm(one)) return status === 404 || status === 500;
+  return RECORDINGS.has(`${one.surface} ${one.name}`) ? status === 404 : status < 300;
+};
+
 /** A socket succeeds with 101. */
 const neverSucceeded = ({ tried }: Fuzzed): readonly string[] =>
   tried
-    .filter(({ surface, name, statuses }) => {
-      const isAsHoped = RECORDINGS.has(`${surface} ${name}`) ? (status: number) => status === 404 : (status: number) => status < 300;
-      return ![...statuses.keys()].some(isAsHoped);
-    })
+    .filter((one) => ![...one.statuses.keys()].some((status) => isHoped(one, status)))
     .map(({ surface, name, requests }) => `${surface} ${name}: none of ${requests} requests was let succeed`);
 
 export const faultsAfter = async (server: Guarded, fuzzed: Fuzzed): Promise<readonly string[]> => {
