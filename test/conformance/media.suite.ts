@@ -128,6 +128,22 @@ export const mediaSuite = (name: string, openMedia: OpenMedia): void => {
       expect(await ffmpeg.probe({ file: await saved(silent.file, await stage.folder()) })).toMatchObject({ audio: undefined });
     }, 60_000);
 
+    it("begins with a short piece where it encodes, and does not encode what has the size anyway", async () => {
+      const camera = await stage.camera();
+      const { media, ffmpeg } = await stage.open(await stage.folder());
+      const [smaller, same] = [media.live(wish(camera.url, { width: 160 })), media.live(wish(camera.url, { width: 320, height: 180 }))];
+      await Promise.all([smaller.ready, same.ready]);
+      const [short] = (await playlistOf(smaller)).segments;
+      const [whole] = (await playlistOf(same)).segments;
+      // The camera's groups of pictures are a second long, and a copy is not cut in the middle of one.
+      expect(short?.seconds).toBeLessThan(0.75);
+      expect(whole?.seconds).toBeGreaterThan(0.75);
+      await grows(smaller, 4);
+      const path = await saved(smaller.file, await stage.folder());
+      expect((await playlistOf(smaller)).target).toBeLessThanOrEqual(2);
+      expect((await played(ffmpeg, path)).frames).toBeGreaterThan(20);
+    }, 60_000);
+
     it("refuses by the name of its codec what is not H.264, and nothing is told of whether the camera sees", async () => {
       const camera = await stage.camera({ codec: "h265" });
       const { media, ffmpeg, events } = await stage.open(await stage.folder());
