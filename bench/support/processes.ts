@@ -8,12 +8,13 @@ import type { Paced, Pacing } from "./pace.ts";
 
 const here = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 
-/** A sender in a process of its own. */
-const sender =
+/** A program of this folder, or named from here, in a process of its own: it does what it is sent, and says what came of it. */
+export const sender =
   <Asked extends object, Done>(program: string) =>
   () => {
     const child = fork(here(program), [], { stdio: ["ignore", "inherit", "inherit", "ipc"] });
     return {
+      pid: child.pid as number,
       run: async (asked: Asked): Promise<Done> => {
         child.send(asked);
         const [told] = (await once(child, "message")) as [{ readonly done?: Done; readonly failed?: string }];
@@ -49,6 +50,13 @@ export const memoryOf = (server: number) => {
   const warehouse = warehousePid(server);
   const both = (pid: number) => ({ now: statusOf(pid, "VmRSS"), own: statusOf(pid, "RssAnon"), most: statusOf(pid, "VmHWM") });
   return { server: both(server), warehouse: warehouse === undefined ? undefined : both(warehouse) };
+};
+
+/** Seconds of processor the machine has used, over all its processors, whoever used them. */
+export const machineBusy = (): number => {
+  const [user = 0, nice = 0, system = 0, , , irq = 0, soft = 0] =
+    readFileSync("/proc/stat", "utf8").split("\n")[0]?.split(/ +/).slice(1).map(Number) ?? [];
+  return (user + nice + system + irq + soft) / TICKS_PER_SECOND;
 };
 
 const TICKS_PER_SECOND = 100;

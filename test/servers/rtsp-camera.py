@@ -1,13 +1,15 @@
 """A real RTSP camera: GStreamer's server, with a picture that says when it was made.
 
-Told by one argument of JSON: width, height, fps, gop (frames), codec (h264 or h265), audio, bFrames, auth (none, basic or digest), user,
-password. Listens on a free port of loopback, prints it as one line, and ends when its standard input does.
+Told by one argument of JSON: width, height, fps, gop (frames), codec (h264 or h265), audio, bFrames, snow, auth (none, basic or
+digest), user, password. Listens on a free port of loopback, prints it as one line, and ends when its standard input does.
 
 The upper half of the picture is a grid of 16 x 4 squares, white for 1 and black for 0, read in rows: 48 bits are the milliseconds since
-1970 at which the picture was made, 16 are its number since the camera began. They survive being made smaller.
+1970 at which the picture was made, 16 are its number since the camera began. They survive being made smaller. With `snow` its last rows are
+noise, which no encoder makes small: the film then has the bitrate it is allowed.
 """
 import json
 import math
+import os
 import sys
 import threading
 import time
@@ -23,6 +25,7 @@ Gst.init(None)
 told = json.loads(sys.argv[1])
 width, height, fps = told["width"], told["height"], told["fps"]
 COLUMNS, ROWS = 16, 4
+SNOW = height // 16 if told["snow"] else 0
 
 
 def picture(number):
@@ -38,7 +41,8 @@ def picture(number):
         )
         luma.append(line * (down[row + 1] - down[row]))
     bar = number % (fps * 4) * (width - 8) // (fps * 4)
-    luma.append((b"\x60" * bar + b"\xd0" * 8 + b"\x60" * (width - bar - 8)) * (height - height // 2))
+    still = height - height // 2 - SNOW
+    luma.append((b"\x60" * bar + b"\xd0" * 8 + b"\x60" * (width - bar - 8)) * still + os.urandom(width * SNOW))
     return b"".join(luma) + b"\x80" * (2 * ((width + 1) // 2) * ((height + 1) // 2))
 
 

@@ -53,6 +53,8 @@ export type CameraShape = {
   readonly codec: "h264" | "h265";
   readonly audio: boolean;
   readonly bFrames: number;
+  /** Noise in the last rows: the film then has the bitrate it is allowed, some 1,000 kbit/s, where else it has a seventh. */
+  readonly snow: boolean;
   readonly auth: "none" | "basic" | "digest";
   readonly user: string;
   readonly password: string;
@@ -65,6 +67,7 @@ const SHAPE: CameraShape = {
   codec: "h264",
   audio: false,
   bFrames: 0,
+  snow: false,
   auth: "none",
   user: "viewer",
   password: "",
