@@ -150,7 +150,7 @@ const furnish = async (world: World, open: Open, { openers, topics, taking, urls
     );
   const video =
     decisions && isVideo
-      ? await startVideo(world, { decisions, urls, receiver: ingest?.receiver, openFilms: openers.openFilms ?? adapters.openFilms })
+      ? await startVideo(world, { decisions, urls, receiver: ingest?.receiver, openFilms: () => openFilms(world, urls, openers) })
       : undefined;
   open.video = video;
   if (video) {
@@ -183,6 +183,25 @@ const furnish = async (world: World, open: Open, { openers, topics, taking, urls
     ready: readiness.ready,
   };
 };
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+const openFilms = ({ config, clock, journal }: World, { network }: Urls, openers: Openers): Promise<adapters.Films> =>
+  (openers.openFilms ?? adapters.openFilms)(
+    { folder: config.MEDIA, dataDir: config.DATA },
+    {
+      network,
+      clock,
+      journal,
+      ffmpeg: config.FFMPEG,
+      ffprobe: config.FFPROBE,
+      certificates: config.RTSP_CERTIFICATES,
+      processes: config.FFMPEG_PROCESSES,
+      streams: config.LIVE_STREAMS,
+      streamsPerTenant: config.LIVE_STREAMS_PER_TENANT,
+      policy: { keptMs: config.RECORD_DAYS * DAY_MS, bytesPerTenant: config.RECORD_BYTES, floorBytes: config.RECORD_FREE_BYTES },
+    },
+  );
 
 /** The doors ask for nothing that the roles of this process do not serve (api/access.ts). */
 const notHere = (): never => {

@@ -63,15 +63,16 @@ export const openMedia = async (settings: MediaSettings): Promise<Media> => {
   const cuts = await openCuts(join(root, "cuts"));
   const cutting = openCutting(ffmpeg, shelf, cuts);
 
-  const retained = async (now: Instant): Promise<number> => {
+  const told = async <T>(doing: string, work: Promise<T>): Promise<T> => {
     try {
-      return await retain(shelf, root, policy, now, tell);
+      return await work;
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
       if (error instanceof AdapterError || code === undefined) throw error;
-      throw new AdapterError("unavailable", `Recordings cannot be removed: ${code}`, { retryable: true, cause: error });
+      throw new AdapterError("unavailable", `Recordings cannot be ${doing}: ${code}`, { retryable: true, cause: error });
     }
   };
+  const retained = (now: Instant): Promise<number> => told("removed", retain(shelf, root, policy, now, tell));
   let room = { isThere: true, at: Number.NEGATIVE_INFINITY };
   const hasRoom = async (): Promise<boolean> => {
     if (performance.now() - room.at < ROOM_MS) return room.isThere;
@@ -102,7 +103,7 @@ export const openMedia = async (settings: MediaSettings): Promise<Media> => {
     recording: recordings.state,
     snap: cutting.snap,
     clip: cutting.clip,
-    reconcile: ({ tenant, camera }: CameraKey, known) => reconcile(shelf, { tenant, camera }, known, tell),
+    reconcile: ({ tenant, camera }: CameraKey, known) => told("looked at", reconcile(shelf, { tenant, camera }, known, tell)),
     retain: retained,
     onEvent: (listener) => void listeners.push(listener),
     async close() {

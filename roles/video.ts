@@ -1,9 +1,8 @@
 /** Role video: cameras are watched and recorded here, with ffmpeg, in a folder of this process. */
-import type { openFilms } from "../adapters/open.ts";
 import { type CameraKey, keyText } from "../domain/envelope.ts";
 import { createStreams } from "../domain/fold.ts";
 import { playbackDecider } from "../domain/playback.ts";
-import { AdapterError, type Decided } from "../domain/ports.ts";
+import { AdapterError, type Decided, type Media } from "../domain/ports.ts";
 import type { Video } from "../domain/video.ts";
 import type { Urls } from "../ingest/camera-url.ts";
 import { createReceiver, type Receiver } from "../ingest/receive.ts";
@@ -29,32 +28,20 @@ type Having = {
   readonly urls: Urls;
   /** Where this process has the role ingest, its own. */
   readonly receiver: Receiver | undefined;
-  readonly openFilms: typeof openFilms;
+  readonly openFilms: () => Promise<Films>;
 };
 
-const DAY_MS = 24 * 60 * 60 * 1000;
+/** Films, and the program they are made with. */
+type Films = {
+  readonly media: Media;
+  /** Throws AdapterError `unavailable` that names what is missing. */
+  version(): Promise<string>;
+  close(): Promise<void>;
+};
 
-export const startVideo = async (world: World, { decisions, urls, receiver, openFilms: open }: Having): Promise<VideoSide> => {
+export const startVideo = async (world: World, { decisions, urls, receiver, openFilms }: Having): Promise<VideoSide> => {
   const { config, clock, journal, limits, meter, sensors, logs, stop } = world;
-  const films = await open(
-    { folder: config.MEDIA, dataDir: config.DATA },
-    {
-      network: urls.network,
-      clock,
-      journal,
-      ffmpeg: config.FFMPEG,
-      ffprobe: config.FFPROBE,
-      certificates: config.RTSP_CERTIFICATES,
-      processes: config.FFMPEG_PROCESSES,
-      streams: config.LIVE_STREAMS,
-      streamsPerTenant: config.LIVE_STREAMS_PER_TENANT,
-      policy: {
-        keptMs: config.RECORD_DAYS * DAY_MS,
-        bytesPerTenant: config.RECORD_BYTES,
-        floorBytes: config.RECORD_FREE_BYTES,
-      },
-    },
-  );
+  const films = await openFilms();
   const { media } = films;
   // All else is served without it, and what asks for a film is told.
   await films.version().then(

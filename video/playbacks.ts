@@ -228,9 +228,11 @@ export const createPlaybacks = (world: PlaybackWorld): OpenPlaybacks => {
       if (!("key" in one)) return one;
       const state = await whenReady(one.film as Film);
       if (isClosed) throw closed();
-      if (state.state === "failed") {
-        await fail(one, state.failure);
-        return { failure: state.failure };
+      // Nothing has come so far, though it was tried more than once: who asked had better ask again than play what is not there.
+      const why = state.state === "failed" || state.state === "stalled" ? state.failure : undefined;
+      if (why !== undefined) {
+        await fail(one, why);
+        return { failure: why };
       }
       if (one.isOver) return { failure: { reason: "ended", message: "The playback was ended while it began" } };
       one.expiresAt = later();

@@ -45,9 +45,15 @@ export type Policy = {
   readonly floorBytes: number;
 };
 
+/** Of a folder that has vanished as many as there may be: who writes to it makes it anew, and is told then. */
 export const freeBytes = async (folder: string): Promise<number> => {
-  const { bavail, bsize } = await statfs(folder);
-  return bavail * bsize;
+  try {
+    const { bavail, bsize } = await statfs(folder);
+    return bavail * bsize;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return Number.POSITIVE_INFINITY;
+    throw error;
+  }
 };
 
 const isPast = ({ begin }: { readonly begin: Instant }, now: Instant): boolean => begin + HOUR_MS + LONGEST_MS <= now;

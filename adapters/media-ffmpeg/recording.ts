@@ -65,6 +65,8 @@ const recordingOf = (camera: CameraKey, url: string, how: RecordingHow) => {
   };
   const kept: Kept = keep({
     async begin(again, signal) {
+      isFull = !(await hasRoom());
+      if (isFull) return { failed: FULL };
       const looked = await look.at({ url, tenant: camera.tenant }, again, signal);
       return "failed" in looked ? looked : run(looked);
     },

@@ -116,7 +116,9 @@ describe.skipIf(!canRun)("a server that is killed with ten playbacks", () => {
           ? true
           : undefined;
       });
-      await see(server, "cam-0");
+      const position = await see(server, "cam-0");
+      const [told] = (await server.call("GET", `/api/v2/alerts?sensorId=cam-0&after=${position}`)).body.alerts;
+      expect((await server.ivms(`event/${told.id}/clip`)).status).toBe(200);
       const running = await ffmpegsOf(data);
       expect(running.length).toBeGreaterThanOrEqual(13);
       const dead = server.running();
