@@ -49,6 +49,20 @@ export const mayWrite = (method: string, origin: string | undefined, host: strin
   if (!READING.has(method) && !isWelcome(origin, host, allowed)) throw new Problem(403, "Pages of this origin may change nothing here.");
 };
 
+/** What a browser says of the page that asks: of another site, or of another server of this one. */
+const ELSEWHERE = new Set(["cross-site", "same-site"]);
+/**
+ * Throws Problem 403 for a page that may not, where a GET changes something: a picture, a link or a frame of any page sends one, and names
+ * no origin. `site`: Sec-Fetch-Site, which no page can set.
+ */
+export const mayChangeByGet = (
+  { site, origin, host }: { readonly site: string | undefined; readonly origin: string | undefined; readonly host: string | undefined },
+  allowed: readonly string[],
+): void => {
+  if (site === undefined || !ELSEWHERE.has(site)) return;
+  if (origin === undefined || !isWelcome(origin, host, allowed)) throw new Problem(403, "Pages of this origin may change nothing here.");
+};
+
 /** `allowed`: exact origins, or `*` for all. */
 export const crossOrigin = (allowed: readonly string[]): MiddlewareHandler<Env> =>
   cors({

@@ -1,6 +1,7 @@
 /** What the parts of the ivms surface share. */
 import type { Context } from "hono";
 import type { Registered } from "../../domain/registry.ts";
+import { mayChangeByGet } from "../browsers.ts";
 import type { Env } from "../env.ts";
 import { type Documented, integer } from "../parameters.ts";
 import { unprocessable } from "../problem.ts";
@@ -10,6 +11,15 @@ import { APPLIED, answerBody, noChannel, originOf, RETRIEVED, uriOf } from "./an
 export type Ivms = Desk & {
   /** Undefined: the address that a request was sent to. */
   readonly publicUrl: string | undefined;
+  /** Whose pages may begin and end films while tokens are off. */
+  readonly origins: readonly string[];
+};
+
+/** The document has films begun and ended by GET. Throws Problem 403 for a page that may not, while tokens are off. */
+export const mayChange = (c: Context<Env>, { house, origins }: Ivms): void => {
+  if (house.access.tokens !== undefined) return;
+  const [site, origin, host] = ["sec-fetch-site", "origin", "host"].map((name) => c.req.header(name));
+  mayChangeByGet({ site, origin, host }, origins);
 };
 
 export const LOCAL = "/REST/local";

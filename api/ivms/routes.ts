@@ -65,6 +65,8 @@
  *   surfaces/notification: "is empty where nothing was recorded"
  * - `eventTime` names no zone: it is that of a setting.
  *   surfaces/notification: "is in the zone of the setting"
+ * - While tokens are off a page of another origin begins and ends nothing, by GET either, unless it may.
+ *   surfaces/ivms-hostile: "begins and ends nothing for a page of another origin while tokens are off"
  * - What is said to /notification in text is ignored.
  *   surfaces/notification: "ignores what is said in text, and is closed with 4400 for binary"
  */
@@ -84,13 +86,18 @@ import { sessionRoutes } from "./sessions.ts";
 const bases = ["", SERVER];
 const MINE = new RegExp(`^(?:${SERVER})?/REST/(?:local|locla)(?:/|$)`);
 
-type Options = { readonly ivmsTenant: string; readonly ivmsZone: string; readonly publicUrl: string | undefined };
+type Options = {
+  readonly ivmsTenant: string;
+  readonly ivmsZone: string;
+  readonly publicUrl: string | undefined;
+  readonly origins: readonly string[];
+};
 
-export const ivms = (house: House, { ivmsTenant, ivmsZone, publicUrl }: Options): Surface => {
+export const ivms = (house: House, { ivmsTenant, ivmsZone, publicUrl, origins }: Options): Surface => {
   const routes = new OpenAPIHono<Env>();
   const answer = refusing(house, publicUrl);
   routes.onError(answer);
-  const desk: Ivms = { house, routes, tenant: ivmsTenant, refusal, publicUrl };
+  const desk: Ivms = { house, routes, tenant: ivmsTenant, refusal, publicUrl, origins };
   declareSecurity(desk);
   channelRoutes(desk);
   sessionRoutes(desk);

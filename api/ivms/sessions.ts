@@ -11,7 +11,19 @@ import { applied, Fault, NOT_RECORDED, noSession, retrieved } from "./answer.ts"
 import { channelNumber } from "./channels.ts";
 import { failureProblem, noPlaybackProblem } from "./failure.ts";
 import { PLAYLIST, playbackFile } from "./files.ts";
-import { appliedAnswer, BY_QUERY, channelIn, type Ivms, inPath, LOCAL, numberIn, retrievedAnswer, rootOf, sessionIdIn } from "./ivms.ts";
+import {
+  appliedAnswer,
+  BY_QUERY,
+  channelIn,
+  type Ivms,
+  inPath,
+  LOCAL,
+  mayChange,
+  numberIn,
+  retrievedAnswer,
+  rootOf,
+  sessionIdIn,
+} from "./ivms.ts";
 
 const SCOPE = "playback:read";
 /** As the document misspells it. */
@@ -61,6 +73,7 @@ export const sessionRoutes = (desk: Ivms): void => {
   };
 
   const start = async (c: Context<Env>, { tenant, subject }: Caller, more: PlaybackWishKind): Promise<Response> => {
+    mayChange(c, desk);
     const most = core.limits.livePicturePx;
     const wish: PlaybackWish = {
       ...more,
@@ -128,6 +141,7 @@ export const sessionRoutes = (desk: Ivms): void => {
       desk,
       { ...one, path: `${LOCAL}/stop${kind}/{id}`, summary: `Ends a session (${kind}); one that has ended, too.`, responses: done },
       async (c, { tenant, subject }) => {
+        mayChange(c, desk);
         await known(c, (given) => video.stop(tenant, kind, given, subject));
         return appliedAnswer(c, desk);
       },
