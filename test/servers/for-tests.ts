@@ -7,8 +7,9 @@
  * Kafka: KAFKA_URL where set (`kafka://host:port`, no prefix), else one broker of ours for the whole run, started when first asked for.
  * A suite that needs a broker of its own asks `canStartKafka` instead, which starts none.
  * ffmpeg, and a real RTSP camera (rtsp-camera.ts): a suite asks whether it can start them, and starts its own.
+ * Chromium (chromium.ts): likewise.
  * KurrentDB and ClickHouse: KURRENTDB_URL and CLICKHOUSE_URL. What could not run and why stands in the run's last lines (run.ts).
- * Under CI=true a missing Kafka, ffmpeg or camera throws.
+ * Under CI=true a missing Kafka, ffmpeg, camera or Chromium throws.
  */
 import { inject } from "vitest";
 import type { Answer, Server } from "./run.ts";
@@ -29,3 +30,5 @@ export const clickhouseForTests = (suite: string): Promise<string | undefined> =
 export const canStartFfmpeg = async (suite: string): Promise<boolean> => (await serverFor("ffmpeg", suite)) !== undefined;
 /** Whether a suite can start a real camera (startCamera) and look at it through ffmpeg. */
 export const canStartCamera = async (suite: string): Promise<boolean> => (await serverFor("camera", suite)) !== undefined;
+/** Whether a suite can start a browser (startChromium). */
+export const canStartChromium = async (suite: string): Promise<boolean> => (await serverFor("chromium", suite)) !== undefined;

@@ -39,6 +39,7 @@ describe("a run of the tests", () => {
       ["kafka", "membership"],
       ["clickhouse", "the warehouse on a server"],
       ["kafka of one's own", "outages"],
+      ["chromium", "films in a browser"],
     ]);
     expect(answers.every((answer) => "missing" in answer)).toBe(true);
     expect(said).toBe(
@@ -51,19 +52,22 @@ describe("a run of the tests", () => {
         "Left out, no ClickHouse server: CLICKHOUSE_URL is not set:",
         "  - the warehouse on a server",
         "Left out, no Kafka: there is no `java` on the path:",
-        "  - outages\n",
+        "  - outages",
+        "Left out, no Chromium: there is no `chromium` on the path:",
+        "  - films in a browser\n",
       ].join("\n"),
     );
   });
 
-  it("fails under CI where there is no Kafka, and does not where there is no other server", async () => {
+  it("fails under CI where there is no Kafka or no browser, and does not where there is no other server", async () => {
     for (const [name, value] of Object.entries({ PATH: "", KAFKA_URL: "", KURRENTDB_URL: "", CI: "true" })) vi.stubEnv(name, value);
     const { answers } = await run([
       ["kafka", "the log"],
       ["kafka of one's own", "outages"],
+      ["chromium", "films"],
       ["kurrentdb", "the store"],
     ]);
-    expect(answers.map((answer) => Object.keys(answer)[0])).toEqual(["failed", "failed", "missing"]);
+    expect(answers.map((answer) => Object.keys(answer)[0])).toEqual(["failed", "failed", "failed", "missing"]);
   });
 
   it("takes the servers it is given", async () => {

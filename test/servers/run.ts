@@ -3,11 +3,12 @@ import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 import type { TestProject } from "vitest/node";
+import { whyNoChromium } from "./chromium.ts";
 import { whyNoKafka } from "./kafka/jars.ts";
 import { type RunningKafka, startKafka } from "./kafka.ts";
 import { whyNoCamera, whyNoFfmpeg } from "./rtsp-camera.ts";
 
-export type Server = "kafka" | "kafka of one's own" | "kurrentdb" | "clickhouse" | "ffmpeg" | "camera";
+export type Server = "kafka" | "kafka of one's own" | "kurrentdb" | "clickhouse" | "ffmpeg" | "camera" | "chromium";
 /** `missing`: the suite is left out; `failed`: it cannot be. */
 export type Answer = { readonly url: string } | { readonly missing: string } | { readonly failed: string };
 
@@ -52,6 +53,7 @@ export default async (project: TestProject): Promise<() => Promise<void>> => {
     clickhouse: () => given("CLICKHOUSE_URL", "ClickHouse server"),
     ffmpeg: async () => (await without("ffmpeg", "", whyNoFfmpeg)) ?? { url: "" },
     camera: async () => (await without("camera", "", whyNoFfmpeg)) ?? (await without("camera", "", whyNoCamera)) ?? { url: "" },
+    chromium: async () => (await without("Chromium", "", whyNoChromium)) ?? { url: "" },
   };
 
   const asked = async (request: IncomingMessage): Promise<Answer> => {
