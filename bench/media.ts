@@ -33,7 +33,6 @@ const FPS = 25;
 const why = (await whyNoFfmpeg()) ?? (await whyNoCamera());
 if (why !== undefined) throw new Error(`there is nothing to measure with: ${why}`);
 
-const folder = mkdtempSync(join(tmpdir(), "tallywire-bench-media-"));
 /** With a camera whose groups of pictures are so many seconds long. */
 const withCamera = async (gop: number, work: (camera: Camera, own: string) => Promise<void>): Promise<void> => {
   const camera = await startCamera({ width: 640, height: 360, fps: FPS, gop: gop * FPS, snow: true });
@@ -76,6 +75,7 @@ const only = values.only?.split(",") ?? Object.keys(parts);
 const unknown = only.filter((name) => parts[name] === undefined);
 if (unknown.length > 0) throw new Error(`there is no part ${unknown.join(", ")}; there are ${Object.keys(parts).join(", ")}`);
 
+const folder = mkdtempSync(join(tmpdir(), "tallywire-bench-media-"));
 try {
   for (const name of only) {
     console.log(`\n-- ${name} (load ${load()})`);
