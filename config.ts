@@ -160,6 +160,9 @@ export const readConfig = (env: Readonly<Record<string, string | undefined>>, gi
     if (read.success) out[name] = read.data;
     else faults.push(`${PREFIX}${name}: ${read.error.issues.map((issue) => issue.message).join("; ")}`);
   }
+  const isSaid = given.ROLES ?? env[`${PREFIX}ROLES`] ?? file[`${PREFIX}ROLES`];
+  // Two with the role video would end each other's playbacks and record each camera twice.
+  if (isSaid === undefined && faults.length === 0 && isShared(out as Config)) out.ROLES = roles.filter((role) => role !== "video");
   const config = out as Config;
   if (faults.length === 0) faults.push(...contradictions(config));
   if (faults.length > 0) throw new ConfigError(faults);

@@ -91,7 +91,11 @@ const keys = listed.refine(
 );
 
 export const settings = {
-  ROLES: { schema: someRoles, default: roles.join(","), help: "what this process does, separated by commas" },
+  ROLES: {
+    schema: someRoles,
+    default: roles.join(","),
+    help: "what this process does, separated by commas; unset and the log on Kafka: all but video, which one process has",
+  },
   PORT: { schema: integer(0, 65_535), default: "8080", help: "port to listen on; 0 takes a free one" },
   HOST: { schema: z.string().min(1), default: "127.0.0.1", help: "address to listen on" },
   DATA: { schema: z.string().min(1), default: "./data", help: "folder of the embedded log, store and warehouse" },

@@ -74,8 +74,7 @@ export const openMedia = async (settings: MediaSettings): Promise<Media> => {
   };
   const retained = (now: Instant): Promise<number> => told("removed", retain(shelf, root, policy, now, tell));
   let room = { isThere: true, at: Number.NEGATIVE_INFINITY };
-  const hasRoom = async (): Promise<boolean> => {
-    if (performance.now() - room.at < ROOM_MS) return room.isThere;
+  const lookForRoom = async (): Promise<boolean> => {
     const isEnough = async (): Promise<boolean> => (await freeBytes(root)) >= policy.floorBytes;
     let isThere = await isEnough();
     if (!isThere && (await retained(clock.now())) > 0) isThere = await isEnough();
@@ -85,6 +84,15 @@ export const openMedia = async (settings: MediaSettings): Promise<Media> => {
         : journal.warn({ floorBytes: policy.floorBytes }, "The disk is full: cameras are not recorded until there is room");
     room = { isThere, at: performance.now() };
     return isThere;
+  };
+  let looking: Promise<boolean> | undefined;
+  /** All cameras ask at once, and a look may go over all recordings. */
+  const hasRoom = (): Promise<boolean> => {
+    if (looking === undefined && performance.now() - room.at < ROOM_MS) return Promise.resolve(room.isThere);
+    looking ??= lookForRoom().finally(() => {
+      looking = undefined;
+    });
+    return looking;
   };
   const recordings = await openRecordings({ ffmpeg, look, sight, clock, shelf, folder: join(root, "runs"), tell, hasRoom });
   const archive = openArchive({

@@ -80,13 +80,26 @@ export type Films = {
   close(): Promise<void>;
 };
 
+/** Throws AdapterError `in-use`, or `unavailable` where nothing can be written. */
+const lockedFolder = (dir: string): (() => void) => {
+  try {
+    return lockDirectory(dir);
+  } catch (cause) {
+    if (cause instanceof AdapterError) throw cause;
+    const { code, message } = cause as NodeJS.ErrnoException;
+    if (code === undefined) throw cause;
+    const advice = "Set TALLYWIRE_MEDIA to a folder that can be written to, or leave out the role video.";
+    throw new AdapterError("unavailable", `Recordings cannot be kept in ${dir}: ${message}. ${advice}`, { retryable: false, cause });
+  }
+};
+
 /** Whatever an earlier life left running is ended. Throws AdapterError `in-use` where another server has the folder. */
 export const openFilms = async (
   { folder: named, dataDir }: { readonly folder: string; readonly dataDir: string },
   how: Omit<FfmpegSettings, "folder"> & Omit<MediaSettings, "folder" | "ffmpeg">,
 ): Promise<Films> => {
   const dir = named === "" ? join(dataDir, "media") : named;
-  const unlock = lockDirectory(dir);
+  const unlock = lockedFolder(dir);
   try {
     const ffmpeg = await openFfmpeg({ ...how, folder: join(dir, "lists") });
     const left = await ffmpeg.endLeftovers();

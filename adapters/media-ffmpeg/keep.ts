@@ -2,7 +2,7 @@
 import { limits } from "../../domain/limits.ts";
 import type { MediaFailure, StreamState } from "../../domain/media.ts";
 import type { Clock } from "../../domain/ports.ts";
-import type { Run } from "./run.ts";
+import { failureOf, type Run } from "./run.ts";
 
 export type Kept = {
   state(): StreamState;
@@ -48,7 +48,8 @@ export const keep = ({ begin, clock, tries, failed }: KeepHow): Kept => {
   });
 
   const once = async (): Promise<MediaFailure | undefined> => {
-    const begun = await begin(failures > 0, stop.signal);
+    // A disk that fails is a film that fails, and nothing more.
+    const begun = await begin(failures > 0, stop.signal).catch((error: unknown) => ({ failed: failureOf(error) }));
     if ("failed" in begun) return begun.failed;
     running = begun;
     if (stop.signal.aborted) running.stop();

@@ -14,7 +14,7 @@ import { type Kept, keep } from "./keep.ts";
 import type { Look, Looked } from "./look.ts";
 import { type Entry, playlistText, targetOf } from "./playlist.ts";
 import { initName, readIfThere, readName, segmentName } from "./read.ts";
-import { type Made, type Run, startRun } from "./run.ts";
+import { discard, type Made, type Run, startRun } from "./run.ts";
 import type { Sight } from "./sight.ts";
 import { evenSize, isOwnSize } from "./size.ts";
 import { stamper } from "./stamp.ts";
@@ -139,7 +139,7 @@ const filmOf = (wish: LiveWish, how: LiveHow) => {
       sight.forget(pieces, wish);
       pieces.length = 0;
       inits.clear();
-      await rm(folder, { recursive: true, force: true });
+      await discard(folder);
     },
   };
 };

@@ -10,7 +10,7 @@ import type { Ffmpeg } from "../ffmpeg.ts";
 import { INIT } from "./film.ts";
 import { type Kept, keep } from "./keep.ts";
 import type { Look } from "./look.ts";
-import { type Made, startRun } from "./run.ts";
+import { discard, type Made, startRun } from "./run.ts";
 import { cameraText, LONGEST_MS, type Shelf } from "./shelf.ts";
 import type { Sight } from "./sight.ts";
 import { stamper } from "./stamp.ts";
@@ -61,7 +61,7 @@ const recordingOf = (camera: CameraKey, url: string, how: RecordingHow) => {
       { tenant: camera.tenant, url, probed, audio: true, width: 0, height: 0, seconds: PIECE_SECONDS, folder },
       { ffmpeg, clock, made },
     );
-    return { ...begun, done: begun.done.finally(() => rm(folder, { recursive: true, force: true })) };
+    return { ...begun, done: begun.done.finally(() => discard(folder)) };
   };
   const kept: Kept = keep({
     async begin(again, signal) {
@@ -104,7 +104,8 @@ export const openRecordings = async (how: RecordingHow) => {
   return {
     async record(camera: CameraKey, url: string | undefined): Promise<void> {
       const key = cameraText(camera);
-      const turn = (changes.get(key) ?? Promise.resolve()).then(() => change(camera, url));
+      const work = () => change(camera, url);
+      const turn = (changes.get(key) ?? Promise.resolve()).then(work, work);
       changes.set(key, turn);
       try {
         await turn;

@@ -1,5 +1,5 @@
 /** One ffmpeg that cuts a camera's film into pieces: told of each as it is whole, ended when none comes any more. */
-import { mkdir, readFile, stat } from "node:fs/promises";
+import { mkdir, readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { limits } from "../../domain/limits.ts";
 import type { MediaFailure } from "../../domain/media.ts";
@@ -27,12 +27,18 @@ const JUMPED: MediaFailure = { reason: "garbage", message: "The camera's clock h
 /** Target durations without a new piece after which a film is held for stopped; not before the camera's connection would say why. */
 const PATIENCE = 3;
 
-const failureOf = (error: unknown): MediaFailure => {
+/** Of what the disk or the port refuses. Throws what is neither: a defect. */
+export const failureOf = (error: unknown): MediaFailure => {
   const { code, message } = error as NodeJS.ErrnoException;
   if (code === undefined) throw error;
   if (error instanceof AdapterError && (error.code === "full" || error.code === "closed")) return { reason: "full", message };
   if (error instanceof AdapterError && error.code === "corrupt") return { reason: "garbage", message };
   return { reason: "storage", message: `Nothing can be written: ${code}` };
+};
+
+/** Removes what is of no use any more. What cannot be removed now goes at the next start. */
+export const discard = async (folder: string): Promise<void> => {
+  await rm(folder, { recursive: true, force: true }).catch(failureOf);
 };
 
 export type RunHow = {

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
@@ -58,6 +58,32 @@ describe("the folder of films", () => {
     expect(Buffer.from((await media.hourFile(door, "2026-03-01", 0, "1772323200000-2000-0a1b2c3d-4.m4s"))?.content ?? [])).toEqual(
       await readFile(join(kept, "1772323200000-2000-0a1b2c3d-4.m4s")),
     );
+    await close();
+  });
+});
+
+describe("a folder of films that cannot be written to any more", () => {
+  it.each([
+    ["is a link to itself", "ELOOP"],
+    ["stands under a file", "ENOTDIR"],
+  ])("makes recordings fail where it %s, and nothing else; it goes on once that is over", async (how, code) => {
+    const at = join(await mkdtemp(join(folder, "broken-")), "films", "of");
+    await mkdir(at, { recursive: true });
+    const { media, close } = await opened(at);
+    const above = join(at, "..");
+    const aside = `${above}-aside`;
+    await rename(above, aside);
+    if (code === "ELOOP") {
+      await mkdir(above);
+      await symlink(at, at);
+    } else await writeFile(above, how);
+    await media.record(door, "rtsp://127.0.0.1:9/");
+    await expect
+      .poll(() => media.recording(door))
+      .toMatchObject({ state: "stalled", failure: { reason: "storage", message: expect.stringContaining(code) } });
+    await rm(above, { recursive: true });
+    await rename(aside, above);
+    await expect.poll(() => media.recording(door), { timeout: 30_000 }).not.toMatchObject({ failure: { reason: "storage" } });
     await close();
   });
 });
