@@ -202,7 +202,7 @@ export const limits = {
   snapWaitMs: 15_000,
   /** What films tell of cameras, online or offline, and waits to be written. */
   cameraStatesWaiting: 10_000,
-  /** Pieces in one playlist of a recording. */
+  /** Pieces in one playlist of a recording: it ends there where more were recorded. */
   archiveSegments: 50_000,
   /** Milliseconds and bytes of one clip. */
   clipMs: 600_000,

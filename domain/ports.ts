@@ -183,8 +183,9 @@ export interface Media {
   /** A share of the film of this camera, size and sound: the first one begins it, all others have the same. */
   live(wish: LiveWish): LiveStream;
   /**
-   * Undefined where nothing was recorded in [from, to). Another size than the recording's, and one without its sound, is made of each piece
-   * when it is asked for. Rejects with AdapterError `bad-query` for a size that is none, `too-large` for too many pieces.
+   * Undefined where nothing was recorded in [from, to). Where more pieces were recorded than a playlist may have (limit archiveSegments)
+   * it ends with the last of these, and so do its `pieces`. Another size than the recording's, and one without its sound, is made of each
+   * piece when it is asked for. Rejects with AdapterError `bad-query` for a size that is none.
    */
   archive(
     camera: CameraKey,

@@ -9,7 +9,6 @@
 import type { CameraKey, Instant } from "../../domain/envelope.ts";
 import { limits } from "../../domain/limits.ts";
 import type { ArchiveStream, MediaFile, NotRecorded } from "../../domain/media.ts";
-import { AdapterError } from "../../domain/ports.ts";
 import type { Place } from "../../domain/video.ts";
 import { type Entry, playlistText, targetOf } from "./playlist.ts";
 import { initName, readIfThere, readName, segmentName } from "./read.ts";
@@ -70,15 +69,18 @@ export type ArchiveHow = {
   readonly resized: Resized;
   readonly isRecorded: (camera: CameraKey) => boolean;
   readonly now: () => Instant;
+  /** In place of the limit archiveSegments. */
+  readonly most?: number;
 };
 
-export const openArchive = ({ shelf, resized, isRecorded, now }: ArchiveHow) => ({
-  /** Undefined where nothing was recorded in [from, to). Throws AdapterError `too-large`, and `bad-query` for a size that is none. */
+export const openArchive = ({ shelf, resized, isRecorded, now, most = limits.archiveSegments }: ArchiveHow) => ({
+  /**
+   * Undefined where nothing was recorded in [from, to). Ends earlier where more pieces were recorded than a playlist may have. Throws
+   * AdapterError `bad-query` for a size that is none.
+   */
   async stream(camera: CameraKey, from: Instant, to: Instant, how: Wish = AS_RECORDED): Promise<ArchiveStream | undefined> {
     const wish = { ...evenSize(how), audio: how.audio };
-    const pieces = await shelf.range(camera, from, to, limits.archiveSegments);
-    if (pieces.length > limits.archiveSegments)
-      throw new AdapterError("too-large", `More than ${limits.archiveSegments} pieces were recorded in that time`, { retryable: false });
+    const pieces = await shelf.range(camera, from, to, most);
     if (pieces.length === 0) return undefined;
     const runs = [...new Set(pieces.map(({ run }) => run))];
     const numberOf = new Map(runs.map((run, index) => [run, index + 1]));

@@ -102,7 +102,7 @@ export const openShelf = async (root: string) => {
     owner: (folder: string): CameraKey | undefined => owners.get(folder),
     hours: (camera: CameraKey, date: string): Promise<readonly number[]> => hoursIn(folderOf(camera), date),
 
-    /** Pieces that lie in [from, to), at least in part, ascending. At most `most` of them, and one more where there are more. */
+    /** Pieces that lie in [from, to), at least in part, ascending: the first `most` of them. */
     async range(camera: CameraKey, from: Instant, to: Instant, most: number): Promise<readonly Shelved[]> {
       const found: Shelved[] = [];
       const folder = folderOf(camera);
@@ -112,7 +112,7 @@ export const openShelf = async (root: string) => {
           if (begin === undefined || begin >= to || begin + HOUR_MS + LONGEST_MS <= from) continue;
           const pieces = await hour(camera, date, at);
           found.push(...pieces.filter(({ start, end }) => start < to && end > from));
-          if (found.length > most) return found.slice(0, most + 1);
+          if (found.length >= most) return found.slice(0, most);
         }
       return found;
     },

@@ -8,7 +8,7 @@ import { type Policy, retain } from "../../adapters/media-ffmpeg/reconcile.ts";
 import { folderName, HOUR_MS, hourStart, openShelf } from "../../adapters/media-ffmpeg/shelf.ts";
 import { stamper } from "../../adapters/media-ffmpeg/stamp.ts";
 import type { Instant } from "../../domain/envelope.ts";
-import type { MediaEvent } from "../../domain/media.ts";
+import type { ArchiveStream, MediaEvent } from "../../domain/media.ts";
 import { canStartFfmpeg } from "../servers/for-tests.ts";
 import { madePieces, played, saved, shelve } from "../support/films.ts";
 import { keptJournal, loopback } from "../support/media.ts";
@@ -30,8 +30,8 @@ const putFake = async (shelf: Awaited<ReturnType<typeof openShelf>>, camera: typ
   return shelf.put(camera, { path, init, run: "0a1b2c3d", bytes, start, end: start + 2000 });
 };
 
-const archiveOf = (shelf: Awaited<ReturnType<typeof openShelf>>) =>
-  openArchive({ shelf, resized: async () => "recorded", isRecorded: () => false, now: () => MIDNIGHT });
+const archiveOf = (shelf: Awaited<ReturnType<typeof openShelf>>, more: { readonly most?: number } = {}) =>
+  openArchive({ shelf, resized: async () => "recorded", isRecorded: () => false, now: () => MIDNIGHT, ...more });
 
 describe("the names of folders", () => {
   it("tell every two ids apart, in capitals or not, and lead nowhere", () => {
@@ -158,6 +158,33 @@ describe("the place of an instant", () => {
     const { place } = await filled();
     for (const none of [-5001, 1000, 2999, 7000]) expect(await place(door, at(none)), String(none)).toEqual({ notRecorded: "gap" });
     expect(await place({ ...door, camera: "hall" }, at(0))).toEqual({ notRecorded: "nothing" });
+  });
+});
+
+describe("the playlist of an archive", () => {
+  const begun = MIDNIGHT + HOUR_MS - 5000;
+  const filled = async () => {
+    const shelf = await openShelf(join(await fresh(), "recordings"));
+    for (const at of [0, 2000, 4000, 6000, 8000]) await putFake(shelf, door, begun + at, 10);
+    return shelf;
+  };
+  const read = async (stream: ArchiveStream | undefined) => readPlaylist((await stream?.file("index.m3u8"))?.content);
+
+  it("ends after so many pieces where more were recorded, and says so", async () => {
+    const shelf = await filled();
+    for (const [most, pieces] of [
+      [3, 3],
+      [4, 4],
+      [5, 5],
+      [6, 5],
+    ] as const) {
+      const stream = await archiveOf(shelf, { most }).stream(door, begun, begun + 60_000);
+      expect(stream?.pieces).toEqual([{ start: begun, end: begun + pieces * 2000 }]);
+      const { segments, ends } = await read(stream);
+      expect([segments.map(({ at }) => at - begun), ends]).toEqual([[0, 2000, 4000, 6000, 8000].slice(0, pieces), true]);
+      const [last, beyond] = [segments.at(-1)?.uri as string, `s${String(pieces).padStart(5, "0")}.m4s`];
+      expect([(await stream?.file(last))?.content.length, await stream?.file(beyond)]).toEqual([10, undefined]);
+    }
   });
 });
 
