@@ -1,4 +1,4 @@
-/** Roles ingest and api: decisions are stored, and those about cameras copied into the facts. Several relays copy the same; engines take each once. */
+/** Roles ingest, api and video: decisions are stored, and those about cameras copied into the facts. Several relays copy the same; engines take each once. */
 import { randomUUID } from "node:crypto";
 import type { Folding } from "../domain/fold.ts";
 import { partitionOf } from "../domain/ids.ts";

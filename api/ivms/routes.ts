@@ -65,6 +65,8 @@
  *   surfaces/notification: "is empty where nothing was recorded"
  * - `eventTime` names no zone: it is that of a setting.
  *   surfaces/notification: "is in the zone of the setting"
+ * - A session that ended long ago, before the last `playbacksEnded` of its tenant, is 3112 when it is stopped again.
+ *   domain/playback: "is known for a while after it has ended, and its id is not given out again even then"
  * - While tokens are off a page of another origin begins and ends nothing, by GET either, unless it may.
  *   surfaces/ivms-hostile: "begins and ends nothing for a page of another origin while tokens are off"
  * - What is said to /notification in text is ignored.
