@@ -148,10 +148,8 @@ const furnish = async (world: World, open: Open, { openers, topics, taking, urls
         if (!world.stop.aborted) throw error;
       }),
     );
-  const video =
-    decisions && isVideo
-      ? await startVideo(world, { decisions, urls, receiver: ingest?.receiver, openFilms: () => openFilms(world, urls, openers) })
-      : undefined;
+  const ofVideo = { urls, receiver: ingest?.receiver, openFilms: () => openFilms(world, urls, openers) };
+  const video = decisions && models && isVideo ? await startVideo(world, { ...ofVideo, decisions, signs: models.ask.signs }) : undefined;
   open.video = video;
   if (video) {
     for (const event of early.splice(0)) video.note(event);

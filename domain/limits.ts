@@ -202,14 +202,19 @@ export const limits = {
   snapWaitMs: 15_000,
   /** What films tell of cameras, online or offline, and waits to be written. */
   cameraStatesWaiting: 10_000,
+  /** Milliseconds between looks whether frames come of a camera whose film is lost, and how old a frame may be that says so. */
+  filmJudgeMs: 5000,
+  frameSpeaksMs: 10_000,
   /** Pieces in one playlist of a recording: it ends there where more were recorded. */
   archiveSegments: 50_000,
   /** Milliseconds and bytes of one clip. */
   clipMs: 600_000,
   clipBytes: 256 * 1024 * 1024,
-  /** Pictures and clips that are cut at once, and those that wait for it; one more is refused. */
+  /** Pictures, clips and pieces at another size that are cut at once, and those that wait for it; turns go round between tenants. */
   cuts: 2,
   cutsWaiting: 64,
+  /** Milliseconds one may wait for its turn: then it is refused. */
+  cutWaitMs: 30_000,
   /** Milliseconds cutting one may take. */
   cutMs: 30_000,
   /** Bytes of pictures and clips that are kept; those that were not asked for longest go first. */

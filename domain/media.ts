@@ -55,6 +55,9 @@ export type MediaFile = {
   readonly content: Uint8Array;
 };
 
+/** A film that is read as it is sent, since it may be too large to be held: bit by bit, from its beginning each time. */
+export type Clip = { readonly type: "video/mp4"; readonly bytes: number; readonly content: AsyncIterable<Uint8Array> };
+
 /** One user's share of a film that is being made. */
 export type LiveStream = {
   state(): StreamState;
@@ -94,6 +97,8 @@ export type MediaEvent =
       readonly fps: number | undefined;
     })
   | (CameraKey & { readonly kind: "camera-offline"; readonly at: Instant; readonly failure: MediaFailure })
+  /** Its recording was ended while it was offline: of the camera nothing new is known, and nobody looks. */
+  | (CameraKey & { readonly kind: "camera-unwatched"; readonly at: Instant })
   | (RecordedSegment & { readonly kind: "segment-recorded" })
   /** It is no longer there: too old, in the way of newer ones, or lost. */
   | (CameraKey & { readonly kind: "segment-removed"; readonly start: Instant; readonly end: Instant; readonly file: string });

@@ -6,7 +6,9 @@ import { AdapterError, type Decided, type Media } from "../domain/ports.ts";
 import type { Video } from "../domain/video.ts";
 import type { Urls } from "../ingest/camera-url.ts";
 import { createReceiver, type Receiver } from "../ingest/receive.ts";
+import type { Questions } from "../projections/questions.ts";
 import { createFilms } from "../video/films.ts";
+import { createLastFrames } from "../video/last-frames.ts";
 import { createPlaybacks } from "../video/playbacks.ts";
 import { createRecorder } from "../video/recorder.ts";
 import { tellStates } from "../video/states.ts";
@@ -28,6 +30,8 @@ type Having = {
   readonly urls: Urls;
   /** Where this process has the role ingest, its own. */
   readonly receiver: Receiver | undefined;
+  /** What was last known of cameras. Throws AdapterError while the warehouse is away. */
+  readonly signs: Questions["signs"];
   readonly openFilms: () => Promise<Films>;
 };
 
@@ -39,7 +43,7 @@ type Films = {
   close(): Promise<void>;
 };
 
-export const startVideo = async (world: World, { decisions, urls, receiver, openFilms }: Having): Promise<VideoSide> => {
+export const startVideo = async (world: World, { decisions, urls, receiver, signs, openFilms }: Having): Promise<VideoSide> => {
   const { config, clock, journal, limits, meter, sensors, logs, stop } = world;
   const films = await openFilms();
   const { media } = films;
@@ -73,7 +77,7 @@ export const startVideo = async (world: World, { decisions, urls, receiver, open
   });
   const recorder = createRecorder({ media, recordedOf: known, journal, clock, meter });
   const { receiveState } = receiver ?? createReceiver({ facts: logs.facts, sensors, limits, clock, meter, journal });
-  const telling = tellStates({ media, receiveState, journal, clock, stop });
+  const telling = tellStates({ media, receiveState, lastFrame: createLastFrames(signs), journal, clock, limits, stop });
   return {
     video: { ...shown, ...playbacks },
     note: (event) => {
