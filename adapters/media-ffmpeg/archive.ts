@@ -10,7 +10,7 @@ import type { CameraKey, Instant } from "../../domain/envelope.ts";
 import { limits } from "../../domain/limits.ts";
 import type { ArchiveStream, MediaFile, NotRecorded } from "../../domain/media.ts";
 import type { Place } from "../../domain/video.ts";
-import { type Entry, playlistText, targetOf } from "./playlist.ts";
+import { type Entry, type PlaylistHead, playlistText, targetOf } from "./playlist.ts";
 import { initName, readIfThere, readName, segmentName } from "./read.ts";
 import type { Resized, Wish } from "./resized.ts";
 import { HOUR_MS, hourStart, LONGEST_MS, type Shelf, type Shelved } from "./shelf.ts";
@@ -37,9 +37,9 @@ const entriesOf = (
     isNew: !goesOn(piece, pieces[at - 1]),
   }));
 
-const fileOfText = (entries: readonly Entry[], kind: "event" | "vod"): MediaFile => {
+const fileOfText = (entries: readonly Entry[], { kind, beginMs }: Pick<PlaylistHead, "beginMs"> & { kind: "event" | "vod" }): MediaFile => {
   const target = targetOf(entries.map(({ durationMs }) => durationMs));
-  const text = playlistText(entries, { target, sequence: 0, discontinuities: 0, kind });
+  const text = playlistText(entries, { target, sequence: 0, discontinuities: 0, kind, ...(beginMs === undefined ? {} : { beginMs }) });
   return { type: "application/vnd.apple.mpegurl", content: new TextEncoder().encode(text) };
 };
 
@@ -89,7 +89,9 @@ export const openArchive = ({ shelf, resized, isRecorded, now, most = limits.arc
       (_, index) => segmentName(index),
       ({ run }) => initName(numberOf.get(run) as number),
     );
-    const playlist = fileOfText(entries, "vod");
+    // A piece is there whole: what of the first one was not asked for is gone over.
+    const before = from - (pieces[0] as Shelved).start;
+    const playlist = fileOfText(entries, before > 0 ? { kind: "vod", beginMs: before } : { kind: "vod" });
     return {
       pieces: stretches(pieces).map((stretch) => ({ start: stretch[0].start, end: (stretch.at(-1) as Shelved).end })),
       async file(name) {
@@ -135,7 +137,7 @@ export const openArchive = ({ shelf, resized, isRecorded, now, most = limits.arc
       ({ name }) => uriOf(name),
       ({ run }) => uriOf(`${run}.mp4`),
     );
-    return fileOfText(entries, isGrowing ? "event" : "vod");
+    return fileOfText(entries, { kind: isGrowing ? "event" : "vod" });
   },
 
   async hourFile(camera: CameraKey, date: string, hour: number, name: string): Promise<MediaFile | undefined> {

@@ -21,6 +21,8 @@ export type PlaylistHead = {
   readonly discontinuities: number;
   /** `event`: grows; `vod`: is whole and ends; `live`: grows, and loses its oldest. */
   readonly kind: "live" | "event" | "vod";
+  /** Milliseconds into it at which players are to begin, to the picture; within its length. Where it is not said they choose. */
+  readonly beginMs?: number;
 };
 
 /** The target duration that entries need: each rounded to whole seconds is at most that. */
@@ -37,7 +39,7 @@ const entryLines = (entry: Entry, before: Entry | undefined): readonly string[] 
 ];
 
 /** A playlist as text. Throws where a URI holds a quote or the end of a line: ours hold none. */
-export const playlistText = (entries: readonly Entry[], { target, sequence, discontinuities, kind }: PlaylistHead): string => {
+export const playlistText = (entries: readonly Entry[], { target, sequence, discontinuities, kind, beginMs }: PlaylistHead): string => {
   for (const { uri, init } of entries) if (/["\r\n]/.test(uri + init)) throw new Error("a URI in a playlist holds what it cannot");
   return `${[
     "#EXTM3U",
@@ -47,6 +49,7 @@ export const playlistText = (entries: readonly Entry[], { target, sequence, disc
     `#EXT-X-DISCONTINUITY-SEQUENCE:${discontinuities}`,
     ...(kind === "live" ? [] : [`#EXT-X-PLAYLIST-TYPE:${kind.toUpperCase()}`]),
     "#EXT-X-INDEPENDENT-SEGMENTS",
+    ...(beginMs === undefined ? [] : [`#EXT-X-START:TIME-OFFSET=${(beginMs / 1000).toFixed(3)},PRECISE=YES`]),
     ...entries.flatMap((entry, at) => entryLines(entry, entries[at - 1])),
     ...(kind === "vod" ? ["#EXT-X-ENDLIST"] : []),
   ].join("\n")}\n`;

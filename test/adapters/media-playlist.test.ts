@@ -31,6 +31,18 @@ describe("a playlist", () => {
     });
   });
 
+  it("says where in it players begin, and else leaves that to them", () => {
+    const begins = (beginMs?: number) => {
+      const head = { target: 2, sequence: 0, discontinuities: 0, kind: "vod", ...(beginMs === undefined ? {} : { beginMs }) } as const;
+      return readPlaylist(utf8(playlistText([entry(0), entry(1)], head))).begins;
+    };
+    expect([begins(1234), begins(7), begins()]).toEqual([
+      { seconds: 1.234, isPrecise: true },
+      { seconds: 0.007, isPrecise: true },
+      undefined,
+    ]);
+  });
+
   it("has the longest piece, rounded, as its target", () => {
     expect([targetOf([]), targetOf([100]), targetOf([1499, 2500]), targetOf([60_000])]).toEqual([1, 1, 3, 60]);
   });

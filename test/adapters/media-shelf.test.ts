@@ -186,6 +186,16 @@ describe("the playlist of an archive", () => {
       expect([(await stream?.file(last))?.content.length, await stream?.file(beyond)]).toEqual([10, undefined]);
     }
   });
+
+  it("tells players to begin at the instant asked for, where that lies within its first piece", async () => {
+    const archive = archiveOf(await filled());
+    const beginsFor = async (from: Instant) => (await read(await archive.stream(door, from, begun + 60_000))).begins;
+    expect(await beginsFor(begun + 1)).toEqual({ seconds: 0.001, isPrecise: true });
+    expect(await beginsFor(begun + 1999)).toEqual({ seconds: 1.999, isPrecise: true });
+    // Across the hour, into a piece that is the first of those asked for.
+    expect(await beginsFor(begun + 5250)).toEqual({ seconds: 1.25, isPrecise: true });
+    for (const from of [begun - 60_000, begun, begun + 2000]) expect(await beginsFor(from), String(from - begun)).toBeUndefined();
+  });
 });
 
 describe.skipIf(!canRun)("a recording over the hour", () => {

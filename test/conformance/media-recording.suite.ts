@@ -74,6 +74,7 @@ export const recordingSuite = (name: string, openMedia: OpenMedia): void => {
       const part = await media.archive(door, some.start + 1, some.end - 1);
       expect(part?.pieces).toEqual([{ start: some.start, end: some.end }]);
       const partPath = await saved((one) => part?.file(one) ?? Promise.resolve(undefined), await stage.folder());
+      expect(readPlaylist(await readFile(partPath)).begins).toEqual({ seconds: 0.001, isPrecise: true });
       const pictures = await picturesIn(ffmpeg, partPath);
       // Each came after it was made, by as much as the camera keeps its pictures.
       expect(some.start - (pictures[0]?.madeAt ?? 0)).toBeGreaterThan(-150);

@@ -182,6 +182,15 @@ describe.skipIf(!canRun)("A page with hls.js, in Chromium", { timeout: 90_000 },
     expect(page.asked.filter((url) => url.includes(token))).toEqual([]);
   });
 
+  it("begins at the instant it asked for, also within a piece", async () => {
+    const page = await player();
+    for (const within of [0, 700, 1300]) {
+      const { result } = await ask(page, "POST", `/REST/local/startarchive/${gate}/0/0/${laid.start + within}/0`);
+      areTrue([await open(page, result[0].hlsUrl, laid.start + within)]);
+    }
+    await wasSound(page);
+  });
+
   it("plays the playlist of an hour to its end, and goes on in that of the next", async () => {
     const page = await player();
     const hourOf = (instant: Instant): readonly [date: string, hour: string] => {

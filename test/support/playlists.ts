@@ -11,6 +11,8 @@ export type PlaylistRead = {
   readonly sequence: number;
   readonly ends: boolean;
   readonly kind: "EVENT" | "VOD" | undefined;
+  /** Seconds into it at which players begin. */
+  readonly begins: { readonly seconds: number; readonly isPrecise: boolean } | undefined;
   readonly segments: readonly {
     readonly uri: string;
     readonly seconds: number;
@@ -29,6 +31,7 @@ const byHlsParser = (text: string): PlaylistRead => {
     sequence: read.mediaSequenceBase ?? 0,
     ends: read.endlist,
     kind: read.playlistType,
+    begins: read.start && { seconds: read.start.offset, isPrecise: read.start.precise },
     segments: read.segments.map(({ uri, duration, programDateTime, map, discontinuity, discontinuitySequence }) => ({
       uri,
       seconds: duration,
@@ -47,12 +50,13 @@ const byM3u8Parser = (text: string): PlaylistRead => {
   parser.push(text);
   parser.end();
   expect(complaints).toEqual([]);
-  const { targetDuration = Number.NaN, mediaSequence = Number.NaN, endList, playlistType, segments } = parser.manifest;
+  const { targetDuration = Number.NaN, mediaSequence = Number.NaN, endList, playlistType, start, segments } = parser.manifest;
   return {
     target: targetDuration,
     sequence: mediaSequence,
     ends: endList === true,
     kind: playlistType,
+    begins: start && { seconds: Number(start.timeOffset), isPrecise: start.precise === true },
     segments: segments.map(({ uri, duration, dateTimeObject, map, discontinuity, timeline = Number.NaN }) => ({
       uri,
       seconds: duration,
