@@ -167,6 +167,8 @@ export const limits = {
   liveStreamsPerTenant: 20,
   /** Pixels a picture may be made wide or high. */
   livePicturePx: 3840,
+  /** Pixels a picture may be made narrow or low: fewer no encoder takes. */
+  livePictureLeastPx: 16,
   /** Pieces in a live playlist; the older ones stay as long again for those who have just been told of them. */
   liveSegments: 6,
   /** Milliseconds a film may take to begin, and the longest its pieces may be. */

@@ -3,18 +3,14 @@ import { limits } from "../../domain/limits.ts";
 import type { PictureSize } from "../../domain/media.ts";
 import { AdapterError } from "../../domain/ports.ts";
 
-/** Fewer pixels no encoder takes. */
-const LEAST_PX = 16;
-
 /** The size in even numbers: colours stand for two pixels each way. Throws AdapterError `bad-query`. */
 export const evenSize = ({ width, height }: PictureSize): PictureSize => {
+  const [least, most] = [limits.livePictureLeastPx, limits.livePicturePx];
   for (const px of [width, height])
-    if (!Number.isInteger(px) || px < 0 || px > limits.livePicturePx || (px > 0 && px < LEAST_PX))
-      throw new AdapterError(
-        "bad-query",
-        `A picture is ${LEAST_PX} to ${limits.livePicturePx} pixels wide and high, or 0 for its own size`,
-        { retryable: false },
-      );
+    if (!Number.isInteger(px) || px < 0 || px > most || (px > 0 && px < least))
+      throw new AdapterError("bad-query", `A picture is ${least} to ${most} pixels wide and high, or 0 for its own size`, {
+        retryable: false,
+      });
   return { width: width & ~1, height: height & ~1 };
 };
 

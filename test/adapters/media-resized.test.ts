@@ -116,10 +116,14 @@ describe.skipIf(!canRun)("a recording at another size", () => {
       [-2, 0],
       [limits.livePicturePx + 2, 0],
       [0, 1.5],
-      [8, 0],
+      [limits.livePictureLeastPx - 1, 0],
+      [0, limits.livePictureLeastPx - 1],
       [0, Number.NaN],
     ] as const)
       await expect(opened(width, height, false)).rejects.toMatchObject({ name: "AdapterError", code: "bad-query", retryable: false });
+    const { livePictureLeastPx: least, livePicturePx: most } = limits;
+    await expect(opened(1, 0, false)).rejects.toThrow(`A picture is ${least} to ${most} pixels wide and high, or 0 for its own size`);
+    for (const px of [least, most]) expect((await opened(px, px, false)).pieces, String(px)).not.toEqual([]);
     // What follows from a height may be too wide.
     const stream = await opened(0, 3000, false);
     await expect(stream.file("s00000.m4s")).rejects.toMatchObject({ code: "bad-query", retryable: false });
