@@ -111,7 +111,7 @@ export const openMedia = async (settings: MediaSettings): Promise<Media> => {
     recording: recordings.state,
     snap: cutting.snap,
     clip: cutting.clip,
-    reconcile: ({ tenant, camera }: CameraKey, known) => told("looked at", reconcile(shelf, { tenant, camera }, known, tell)),
+    reconcile: ({ tenant, camera }: CameraKey, known, stop) => told("looked at", reconcile(shelf, { tenant, camera }, known, tell, stop)),
     retain: retained,
     onEvent: (listener) => void listeners.push(listener),
     async close() {

@@ -210,10 +210,11 @@ export interface Media {
   /** MP4 from one instant to another, without the gaps; begins at the keyframe at or before, ends to the picture. */
   clip(camera: CameraKey, from: Instant, to: Instant): Promise<MediaFile | NotRecorded>;
   /**
-   * Compares what is there with what is known of these cameras, ascending by start: tells `segment-recorded` for what nobody knew,
-   * `segment-removed` for what is gone. To be called at boot, before anything is recorded.
+   * Compares what is there with what is known of this camera, ascending by start: tells `segment-recorded` for what nobody knew,
+   * `segment-removed` for what is gone. The camera may be recorded meanwhile: a piece that comes then may be told of twice. Not to be called
+   * while `retain` removes. The signal ends it where it stands.
    */
-  reconcile(camera: CameraKey, known: AsyncIterable<Pick<RecordedSegment, "file" | "start" | "end">>): Promise<void>;
+  reconcile(camera: CameraKey, known: AsyncIterable<Pick<RecordedSegment, "file" | "start" | "end">>, stop?: Stop): Promise<void>;
   /** Removes what is too old or too much. Says how many bytes went. */
   retain(now: Instant): Promise<number>;
   /** What happened, in the order in which it did. A listener that throws is a defect. */

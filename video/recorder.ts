@@ -1,7 +1,13 @@
-/** Which cameras are recorded: those that are to be, as they are now. What was decided long ago changes nothing, it only makes us look. */
+/**
+ * Which cameras are recorded: those that are to be, as they are now. What was decided long ago changes nothing, it only makes us look.
+ *
+ *   told of -> looked at -> recorded, or no more         at once, several at a time
+ *                        -> its recordings are read      beside it, once, one camera after the other: that may take minutes
+ */
 import { type CameraKey, keyText } from "../domain/envelope.ts";
 import { AdapterError, type Clock, type Decided, type Journal, type Media, type Meter, type Stop } from "../domain/ports.ts";
 import { cameraOfStream } from "../domain/streams.ts";
+import { createTurns } from "./turns.ts";
 
 /** What a camera is now. Undefined: there is none. Throws AdapterError, `corrupt` for an address that no key of ours opens. */
 export type RecordedOf = (key: CameraKey) => Promise<{ readonly url: string | undefined; readonly record: boolean } | undefined>;
@@ -15,14 +21,14 @@ export type RecorderWorld = {
 };
 
 export type Recorder = {
-  /** Of each decision as the store tells of it: its camera is to be looked at. */
-  note(event: Decided): void;
+  /** Of each decision as the store tells of it, or of the newest of a stream: its camera is to be looked at. */
+  note(event: Pick<Decided, "stream">): void;
   /** Until the signal. Rejects with a defect. */
   run(stop: Stop): Promise<void>;
 };
 
 const LOOK_MS = 1000;
-/** Milliseconds until a camera is looked at again where that could not be done. */
+/** Milliseconds until what could not be done is done again, as time passes: the clock may be set meanwhile. */
 const AGAIN_MS = 5000;
 /** Cameras that are looked at at once. */
 const AT_ONCE = 8;
@@ -33,15 +39,20 @@ const STATES = ["starting", "running", "stalled", "failed"] as const;
 async function* nothing(): AsyncGenerator<never> {}
 
 export const createRecorder = ({ media, recordedOf, clock, journal, meter }: RecorderWorld): Recorder => {
-  /** To be looked at, from when on. */
-  const marked = new Map<string, { readonly key: CameraKey; readonly from: number }>();
-  const reconciled = new Set<string>();
+  /** To be looked at. */
+  const marked = new Map<string, CameraKey>();
+  /** Those whose recordings are to be read, and all whose were, or are to be. */
+  const unread = new Map<string, CameraKey>();
+  const readOnce = new Set<string>();
   /** Addresses of those that are recorded. */
   const recorded = new Map<string, { readonly key: CameraKey; readonly url: string }>();
   const looking = new Set<string>();
-  /** How many read the disk, and the removing from it: what has gone must not be told as being there. */
-  let reading = 0;
-  let removing: Promise<void> = Promise.resolve();
+  /** Nothing is removed while recordings are read: what has gone must not be told as being there. */
+  const turn = createTurns();
+  const atDisk = (stop: Stop, work: () => Promise<void>): Promise<void> =>
+    turn("disk", async () => {
+      if (!stop.aborted) await work();
+    });
 
   const wanted = async (key: CameraKey): Promise<{ readonly isThere: boolean; readonly url: string | undefined }> => {
     try {
@@ -54,21 +65,13 @@ export const createRecorder = ({ media, recordedOf, clock, journal, meter }: Rec
     }
   };
 
-  const reconcile = async (key: CameraKey): Promise<void> => {
-    await removing;
-    reading += 1;
-    try {
-      await media.reconcile(key, nothing());
-    } finally {
-      reading -= 1;
-    }
-  };
-
-  const look = async (name: string, key: CameraKey): Promise<void> => {
+  const look = async (name: string, key: CameraKey, stop: Stop): Promise<void> => {
     const { isThere, url } = await wanted(key);
-    if (isThere && !reconciled.has(name)) {
-      await reconcile(key);
-      reconciled.add(name);
+    // By then all films may have been closed.
+    if (stop.aborted) return;
+    if (isThere && !readOnce.has(name)) {
+      readOnce.add(name);
+      unread.set(name, key);
     }
     if (recorded.get(name)?.url === url) return;
     await media.record(key, url);
@@ -78,9 +81,10 @@ export const createRecorder = ({ media, recordedOf, clock, journal, meter }: Rec
   };
 
   const next = (): readonly [name: string, key: CameraKey] | undefined => {
-    for (const [name, { key, from }] of marked) if (from <= clock.now() && !looking.has(name)) return [name, key];
+    for (const [name, key] of marked) if (!looking.has(name)) return [name, key];
     return undefined;
   };
+  const again = (stop: Stop, mark: () => void): void => void clock.sleep(AGAIN_MS, stop).then(mark);
   /** One of those that look at cameras. */
   const lookOn = async (stop: Stop): Promise<void> => {
     while (!stop.aborted) {
@@ -93,14 +97,33 @@ export const createRecorder = ({ media, recordedOf, clock, journal, meter }: Rec
       marked.delete(name);
       looking.add(name);
       try {
-        await look(name, key);
+        await look(name, key, stop);
       } catch (error) {
         if (!(error instanceof AdapterError)) throw error;
         journal.warn({ ...key, err: error, code: error.code }, "a camera could not be looked at: it is tried again");
-        // Where something was decided meanwhile it is looked at sooner.
-        if (!marked.has(name)) marked.set(name, { key, from: clock.now() + AGAIN_MS });
+        // Where something is decided meanwhile it is looked at sooner.
+        again(stop, () => marked.set(name, key));
       } finally {
         looking.delete(name);
+      }
+    }
+  };
+
+  const readOn = async (stop: Stop): Promise<void> => {
+    while (!stop.aborted) {
+      const [found] = unread;
+      if (found === undefined) {
+        await clock.sleep(LOOK_MS, stop);
+        continue;
+      }
+      const [name, key] = found;
+      unread.delete(name);
+      try {
+        await atDisk(stop, () => media.reconcile(key, nothing(), stop));
+      } catch (error) {
+        if (!(error instanceof AdapterError)) throw error;
+        journal.warn({ ...key, err: error, code: error.code }, "what was recorded of a camera could not be read: it is tried again");
+        again(stop, () => unread.set(name, key));
       }
     }
   };
@@ -118,10 +141,7 @@ export const createRecorder = ({ media, recordedOf, clock, journal, meter }: Rec
   const retainOn = async (stop: Stop): Promise<void> => {
     while (!stop.aborted) {
       await clock.sleep(RETAIN_MS, stop);
-      while (reading > 0 && !stop.aborted) await clock.sleep(LOOK_MS, stop);
-      if (stop.aborted) return;
-      removing = retain();
-      await removing;
+      await atDisk(stop, retain);
     }
   };
 
@@ -136,10 +156,10 @@ export const createRecorder = ({ media, recordedOf, clock, journal, meter }: Rec
   return {
     note({ stream }) {
       const key = cameraOfStream(stream);
-      if (key !== undefined) marked.set(keyText(key.tenant, key.camera), { key, from: clock.now() });
+      if (key !== undefined) marked.set(keyText(key.tenant, key.camera), key);
     },
     async run(stop) {
-      await Promise.all([...Array.from({ length: AT_ONCE }, () => lookOn(stop)), retainOn(stop), tellOn(stop)]);
+      await Promise.all([...Array.from({ length: AT_ONCE }, () => lookOn(stop)), readOn(stop), retainOn(stop), tellOn(stop)]);
     },
   };
 };

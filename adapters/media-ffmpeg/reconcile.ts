@@ -3,18 +3,20 @@ import { lstat, rm, rmdir, statfs } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { CameraKey, Instant } from "../../domain/envelope.ts";
 import type { MediaEvent, RecordedSegment } from "../../domain/media.ts";
+import type { Stop } from "../../domain/ports.ts";
 import { fileOf, HOUR_MS, hourStart, LONGEST_MS, type Shelf } from "./shelf.ts";
 
 type Known = Pick<RecordedSegment, "file" | "start" | "end">;
 type Tell = (event: MediaEvent) => void;
 
-/** Both in the order of their start, then of their name. */
-export const reconcile = async (shelf: Shelf, camera: CameraKey, known: AsyncIterable<Known>, tell: Tell): Promise<void> => {
+/** Both in the order of their start, then of their name. Stopped, it tells no more. */
+export const reconcile = async (shelf: Shelf, camera: CameraKey, known: AsyncIterable<Known>, tell: Tell, stop?: Stop): Promise<void> => {
   const gone = ({ file, start, end }: Known): void => tell({ ...camera, kind: "segment-removed", start, end, file });
   const order = (a: Known, b: Known): number => a.start - b.start || (a.file === b.file ? 0 : a.file < b.file ? -1 : 1);
   const theirs = known[Symbol.asyncIterator]();
   let next = await theirs.next();
   for await (const piece of shelf.all(camera)) {
+    if (stop?.aborted === true) return;
     const file = fileOf(piece);
     const ours: Known = { file, start: piece.start, end: piece.end };
     while (!next.done && order(next.value, ours) < 0) {
