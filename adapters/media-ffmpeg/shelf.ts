@@ -100,7 +100,13 @@ export const openShelf = async (root: string) => {
     hourFolder,
     inFolder,
     owner: (folder: string): CameraKey | undefined => owners.get(folder),
-    hours: (camera: CameraKey, date: string): Promise<readonly number[]> => hoursIn(folderOf(camera), date),
+    /** Of which there is a piece: a folder may be left of which all have gone. */
+    async hours(camera: CameraKey, date: string): Promise<readonly number[]> {
+      const found: number[] = [];
+      for (const at of await hoursIn(folderOf(camera), date))
+        if ((await namesIn(hourFolder(camera, date, at))).some((name) => PIECE.test(name))) found.push(at);
+      return found;
+    },
 
     /** Pieces that lie in [from, to), at least in part, ascending: the first `most` of them. */
     async range(camera: CameraKey, from: Instant, to: Instant, most: number): Promise<readonly Shelved[]> {

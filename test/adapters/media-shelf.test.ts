@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
@@ -119,6 +119,29 @@ describe("what has to go", () => {
     const { went, left, cameras } = await filled();
     expect(await went({ floorBytes: Number.MAX_SAFE_INTEGER })).toBe(9000);
     for (const camera of cameras) expect(await left(camera)).toEqual([3]);
+  });
+});
+
+describe("the hours of a day", () => {
+  it("are those of which there is a piece", async () => {
+    const shelf = await openShelf(join(await fresh(), "recordings"));
+    const date = "2026-03-01";
+    const hours = () => shelf.hours(door, date);
+    for (const hour of [0, 3, 3.5, 23]) await putFake(shelf, door, MIDNIGHT + hour * HOUR_MS, 10);
+    expect(await hours()).toEqual([0, 3, 23]);
+    // What tells how to read them is left, or nothing, or what is no piece.
+    const { folder: of } = shelf.path(door, date, 3, "0a1b2c3d.mp4") as { readonly folder: string };
+    const [first, second] = (await readdir(of)).filter((name) => name.endsWith(".m4s")) as [string, string];
+    await rm(join(of, first));
+    expect(await hours()).toEqual([0, 3, 23]);
+    await rm(join(of, second));
+    expect([await hours(), await readdir(of)]).toEqual([[0, 23], ["0a1b2c3d.mp4"]]);
+    await mkdir(shelf.hourFolder(door, date, 7));
+    await writeFile(join(shelf.hourFolder(door, date, 7), "s00000.m4s"), "no piece");
+    await rename(shelf.hourFolder(door, date, 23), join(folder, "aside"));
+    await symlink(join(folder, "aside"), shelf.hourFolder(door, date, 23));
+    expect(await hours()).toEqual([0]);
+    for (const none of ["2026-03-02", "2026-02-30", "", ".."]) expect(await shelf.hours(door, none), none).toEqual([]);
   });
 });
 
