@@ -1,6 +1,6 @@
 /** No more at once than the other side takes: a bounded line in which turns go round between tenants, and nobody stands in it for long. */
 import { createFairLine, type Whose } from "../domain/fair-line.ts";
-import { AdapterError } from "../domain/ports.ts";
+import { AdapterError, type AdapterErrorCode } from "../domain/ports.ts";
 
 type Waiting = { readonly go: () => void; readonly leave: (why: string) => void };
 
@@ -12,17 +12,19 @@ type Turns = {
   readonly atOnceOfOne?: number;
   /** How many may wait, and for how long; without it everybody may, as long as it takes. */
   readonly line?: { readonly most: number; readonly waitMs: number };
+  /** Without it `unavailable`. */
+  readonly refusedAs?: AdapterErrorCode;
 };
 
 /**
- * Whose the work is goes with it; undefined: ours, which goes first. Refuses with `unavailable`, retryable: whom the line has no room for,
+ * Whose the work is goes with it; undefined: ours, which goes first. Refuses with `refusedAs`, retryable: whom the line has no room for,
  * and who stood in it for `waitMs`.
  */
-export const turns = ({ of, atOnce, atOnceOfOne = atOnce, line: bounds }: Turns) => {
+export const turns = ({ of, atOnce, atOnceOfOne = atOnce, line: bounds, refusedAs = "unavailable" }: Turns) => {
   const line = createFairLine<Waiting>(bounds?.most ?? Number.POSITIVE_INFINITY);
   const running = new Map<Whose, number>();
   let busy = 0;
-  const refusal = (why: string): AdapterError => new AdapterError("unavailable", `${of} is busy: ${why}.`, { retryable: true });
+  const refusal = (why: string): AdapterError => new AdapterError(refusedAs, `${of} is busy: ${why}.`, { retryable: true });
   const may = (whose: Whose): boolean => whose === undefined || (running.get(whose) ?? 0) < atOnceOfOne;
   const begin = (whose: Whose): void => {
     busy += 1;

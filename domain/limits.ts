@@ -135,6 +135,8 @@ export const limits = {
   keysKeptMs: 3_600_000,
   /** ffmpeg processes at once, whatever they are for; one more is refused. */
   ffmpegProcesses: 200,
+  /** How much of that one tenant's cameras may take. */
+  ffmpegTenantShare: 0.5,
   /** Bytes of address space of one ffmpeg process: beyond, it is refused memory and ends. */
   ffmpegMemoryBytes: 4 * 1024 * 1024 * 1024,
   /** Milliseconds an ffmpeg process that is told to end may take, before it is killed. */
@@ -165,6 +167,9 @@ export const limits = {
   /** Live films at once, each shared by whoever watches the same camera at the same size. */
   liveStreams: 50,
   liveStreamsPerTenant: 20,
+  /** Those of them at another size than the camera's own, which are encoded: each takes a good part of a core. */
+  liveEncoded: 8,
+  liveEncodedPerTenant: 4,
   /** Pixels a picture may be made wide or high. */
   livePicturePx: 3840,
   /** Pixels a picture may be made narrow or low: fewer no encoder takes. */

@@ -1,4 +1,4 @@
-/** What a camera's film is, live and recorded, for those who serve it. Types only. */
+/** What a camera's film is, live and recorded, for those who serve it. */
 import type { CameraKey, Instant } from "./envelope.ts";
 
 /** Why there is no film. Closed: whoever tells it on switches over it. */
@@ -49,6 +49,9 @@ export type StreamState =
   | { readonly state: "starting" | "running" }
   | { readonly state: "stalled"; readonly failure: MediaFailure | undefined }
   | { readonly state: "failed"; readonly failure: MediaFailure };
+
+/** The playlist among the files of a film. */
+export const PLAYLIST = "index.m3u8";
 
 export type MediaFile = {
   readonly type: "application/vnd.apple.mpegurl" | "video/mp4" | "video/iso.segment" | "image/jpeg";

@@ -3,6 +3,7 @@ import type { CameraKey, Instant, Json } from "./envelope.ts";
 import type { Derived, Fact } from "./event.ts";
 import type {
   ArchiveStream,
+  Clip,
   LiveStream,
   LiveWish,
   MediaEvent,
@@ -117,6 +118,8 @@ export interface EventStore {
   append(stream: string, expected: Expected, events: readonly Decision[]): Promise<Revision>;
   /** What was decided after the revision; all of it without one. */
   read(stream: string, after?: Revision): Promise<readonly Decided[]>;
+  /** How many events the stream has, without reading them. */
+  head(stream: string): Promise<Revision>;
   /** All streams in the order of commitment, from a position on, without end until `signal`. */
   follow(from: Position, signal?: Stop): AsyncIterable<StoreBatch>;
   /** A reader's own position, kept beside the streams; 0 where none was kept. */
@@ -208,7 +211,7 @@ export interface Media {
   /** The picture at an instant, JPEG. */
   snap(camera: CameraKey, at: Instant): Promise<MediaFile | NotRecorded>;
   /** MP4 from one instant to another, without the gaps; begins at the keyframe at or before, ends to the picture. */
-  clip(camera: CameraKey, from: Instant, to: Instant): Promise<MediaFile | NotRecorded>;
+  clip(camera: CameraKey, from: Instant, to: Instant): Promise<Clip | NotRecorded>;
   /**
    * Compares what is there with what is known of this camera, ascending by start: tells `segment-recorded` for what nobody knew,
    * `segment-removed` for what is gone. The camera may be recorded meanwhile: a piece that comes then may be told of twice. Not to be called

@@ -1,7 +1,7 @@
 /** What can be asked and wanted of a tenant's films: what surfaces present. Types only. */
 import type { Refusal } from "./decider.ts";
 import type { CameraKey, Instant } from "./envelope.ts";
-import type { MediaFailure, MediaFile, NotRecorded, PictureSize, StreamState } from "./media.ts";
+import type { Clip, MediaFailure, MediaFile, NotRecorded, PictureSize, StreamState } from "./media.ts";
 
 /** `from`: the instant an archive begins at. 0 x 0 pixels are the source's own. `audio`: its sound too, where it has any. */
 export type PlaybackWish = PictureSize & { readonly audio: boolean } & (
@@ -45,10 +45,12 @@ export type Video = {
   /** A file of such a playlist. Undefined for what is no such name, or not there. */
   hourFile(key: CameraKey, date: string, hour: number, name: string): Promise<MediaFile | undefined>;
   place(key: CameraKey, at: Instant): Promise<Place | NotRecorded>;
+  /** How its recording goes; undefined where it is not recorded. */
+  recording(key: CameraKey): StreamState | undefined;
   /** Whether there is, or in a moment will be, a picture of that instant. From memory: it may be asked of each alert. */
   isRecorded(key: CameraKey, at: Instant): boolean;
   /** The picture of an instant, JPEG. Of one just past it waits until that is recorded. */
   snap(key: CameraKey, at: Instant): Promise<MediaFile | NotRecorded>;
   /** MP4 of what went on from `start` to `end`, with some seconds before and after it, as the settings say, and no longer than they say. */
-  clip(key: CameraKey, start: Instant, end: Instant): Promise<MediaFile | NotRecorded>;
+  clip(key: CameraKey, start: Instant, end: Instant): Promise<Clip | NotRecorded>;
 };

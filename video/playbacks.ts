@@ -9,7 +9,7 @@ import { isRefusal, type Refusal, refuse } from "../domain/decider.ts";
 import { type CameraKey, type Instant, keyText } from "../domain/envelope.ts";
 import type { Streams } from "../domain/fold.ts";
 import type { Limits } from "../domain/limits.ts";
-import type { MediaFailure, StreamState } from "../domain/media.ts";
+import { type MediaFailure, PLAYLIST, type StreamState } from "../domain/media.ts";
 import type { PlaybackCommand, Playbacks } from "../domain/playback.ts";
 import { AdapterError, type Clock, type Decided, type Journal, type Media, type Meter, type Stop } from "../domain/ports.ts";
 import { cameraOfStream, playbackStream, tenantOfPlaybackStream } from "../domain/streams.ts";
@@ -43,7 +43,6 @@ export type OpenPlaybacks = Pick<Video, "start" | "status" | "keepAlive" | "stop
 const LOOK_MS = 1000;
 /** Milliseconds between two looks beyond which the clock was set or the process was held: that is nobody's fault who keeps alive. */
 const LEAP_MS = 10_000;
-const PLAYLIST = "index.m3u8";
 
 const closed = (): AdapterError => new AdapterError("closed", "This server is shutting down", { retryable: true });
 

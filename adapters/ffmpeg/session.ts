@@ -46,6 +46,8 @@ export type Session = {
 export type How = {
   /** Milliseconds after which it is ended and has failed. */
   readonly mostMs: number | "endless";
+  /** It has time: everything else goes before it. Of what encodes, which else takes all there is. */
+  readonly givesWay?: boolean;
   /** Cancels it. */
   readonly signal?: AbortSignal;
   /** Called about twice a second while it runs, and at its end. */
@@ -71,10 +73,11 @@ export const startSession = (id: string, prepare: (signal: AbortSignal) => Promi
   let killing: NodeJS.Timeout | undefined;
   /** Why we ended it ourselves. */
   let reason: "cancelled" | Failure | undefined;
+  let isOver = false;
   const stop = new AbortController();
 
   const end = (why: "cancelled" | Failure): void => {
-    if (reason !== undefined) return;
+    if (reason !== undefined || isOver) return;
     reason = why;
     stop.abort();
     running?.signal("TERM");
@@ -142,6 +145,7 @@ export const startSession = (id: string, prepare: (signal: AbortSignal) => Promi
       : setTimeout(() => end({ reason: "too-long", message: `It took more than ${how.mostMs} ms.` }), how.mostMs);
   const cancel = (): void => end("cancelled");
   const done = run().then((finished) => {
+    isOver = true;
     clearTimeout(late);
     clearTimeout(killing);
     how.signal?.removeEventListener("abort", cancel);

@@ -2,12 +2,12 @@
 import { writeFile } from "node:fs/promises";
 import type { CameraKey, Instant } from "../../domain/envelope.ts";
 import { limits } from "../../domain/limits.ts";
-import type { MediaFile, NotRecorded } from "../../domain/media.ts";
+import type { Clip, MediaFile, NotRecorded } from "../../domain/media.ts";
 import { AdapterError } from "../../domain/ports.ts";
 import type { Finished } from "../ffmpeg/session.ts";
 import type { Ffmpeg } from "../ffmpeg.ts";
 import { notRecorded, stretches } from "./archive.ts";
-import { type Cuts, joined } from "./cuts.ts";
+import { asClip, type Cuts, joined, wholeOf } from "./cuts.ts";
 import type { Shelf } from "./shelf.ts";
 
 const failed = ({ failure }: Finished): AdapterError =>
@@ -21,7 +21,7 @@ export const openCutting = (ffmpeg: Ffmpeg, shelf: Shelf, cuts: Cuts) => {
     async snap(camera: CameraKey, at: Instant): Promise<MediaFile | NotRecorded> {
       const [piece] = await shelf.range(camera, at, at + 1, 1);
       if (piece === undefined) return notRecorded(shelf, camera, at, at + 1);
-      return cuts(["snap", camera.tenant, camera.camera, piece.name, at], "image/jpeg", async (to, aside) => {
+      const made = await cuts(camera, ["snap", piece.name, at], async (to, aside) => {
         await joined(shelf, camera, [piece], aside(1));
         const within = at - piece.start;
         // Behind its last picture there is none: then an earlier one, and at last the first.
@@ -31,7 +31,7 @@ export const openCutting = (ffmpeg: Ffmpeg, shelf: Shelf, cuts: Cuts) => {
               inputs: [{ from: { file: aside(1) }, options: { ss: ms / 1000 } }],
               outputs: [{ to: "memory", format: "mjpeg", options: { map: "0:v:0", "frames:v": 1, "q:v": 3 } }],
             },
-            { mostMs: limits.cutMs },
+            { mostMs: limits.cutMs, givesWay: true },
           ).done;
           if (picture.output.length === 0 && picture.state === "completed") continue;
           if (picture.state !== "completed") throw failed(picture);
@@ -39,9 +39,10 @@ export const openCutting = (ffmpeg: Ffmpeg, shelf: Shelf, cuts: Cuts) => {
         }
         throw new AdapterError("corrupt", "There is no picture in what was recorded then", { retryable: false });
       });
+      return wholeOf(made, "image/jpeg");
     },
 
-    async clip(camera: CameraKey, from: Instant, to: Instant): Promise<MediaFile | NotRecorded> {
+    async clip(camera: CameraKey, from: Instant, to: Instant): Promise<Clip | NotRecorded> {
       if (!(to > from) || to - from > limits.clipMs)
         throw new AdapterError("bad-query", `A clip is at most ${limits.clipMs} ms long, and ends after it begins`, { retryable: false });
       const pieces = await shelf.range(camera, from, to, limits.archiveSegments);
@@ -50,8 +51,8 @@ export const openCutting = (ffmpeg: Ffmpeg, shelf: Shelf, cuts: Cuts) => {
         throw new AdapterError("too-large", `A clip has at most ${limits.clipBytes} bytes`, { retryable: false });
       const parts = stretches(pieces);
       const [begin, end] = [Math.max(from, pieces[0]?.start ?? from), Math.min(to, pieces.at(-1)?.end ?? to)];
-      const words = ["clip", camera.tenant, camera.camera, begin, end, ...pieces.map(({ name }) => name)];
-      return cuts(words, "video/mp4", async (target, aside) => {
+      const words = ["clip", begin, end, ...pieces.map(({ name }) => name)];
+      const made = await cuts(camera, words, async (target, aside) => {
         for (const [at, part] of parts.entries()) await joined(shelf, camera, part, aside(at + 1));
         // The times in a piece are its instants. Up to the keyframe before it all is copied; the end is one to the picture.
         const cut = parts.map((part, at) => ({
@@ -71,10 +72,11 @@ export const openCutting = (ffmpeg: Ffmpeg, shelf: Shelf, cuts: Cuts) => {
               },
             ],
           },
-          { mostMs: limits.cutMs },
+          { mostMs: limits.cutMs, givesWay: true },
         ).done;
         if (film.state !== "completed") throw failed(film);
       });
+      return asClip(made);
     },
   };
 };

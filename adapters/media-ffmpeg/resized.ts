@@ -11,7 +11,7 @@ import { AdapterError } from "../../domain/ports.ts";
 import type { Options } from "../ffmpeg/arguments.ts";
 import type { Ffmpeg } from "../ffmpeg.ts";
 import { halves, type Track, tracksIn } from "./boxes.ts";
-import { type Cuts, joined } from "./cuts.ts";
+import { type Cuts, joined, wholeOf } from "./cuts.ts";
 import { readIfThere } from "./read.ts";
 import type { Shelf, Shelved } from "./shelf.ts";
 import { isOwnSize, scaleFilter } from "./size.ts";
@@ -80,17 +80,18 @@ export const openResized =
       ...(wish.audio && isHeard ? { map: ["0:v:0", "0:a:0"], "c:a": "copy" } : { map: "0:v:0" }),
       ...{ map_metadata: -1, video_track_timescale: CLOCK, movflags: "+empty_moov+default_base_moof+skip_trailer" },
     };
-    const words = ["resized", camera.tenant, camera.camera, piece.name, wish.width, wish.height, wish.audio ? "heard" : "silent"];
-    const made = await cuts(words, "video/mp4", async (to, aside) => {
+    const words = ["resized", piece.name, wish.width, wish.height, wish.audio ? "heard" : "silent"];
+    const made = await cuts(camera, words, async (to, aside) => {
       await joined(shelf, camera, [piece], aside(1));
       const { state, failure } = await ffmpeg.execute(
         { inputs: [{ from: { file: aside(1) } }], outputs: [{ to: { file: to }, format: "mp4", options }] },
-        { mostMs: limits.cutMs },
+        { mostMs: limits.cutMs, givesWay: true },
       ).done;
       if (state !== "completed")
         throw new AdapterError("unavailable", failure?.message ?? "ffmpeg was ended before it was done", { retryable: true });
       await stamper(to)(to, piece.start);
     });
-    const parts = halves(Buffer.from(made.content.buffer, made.content.byteOffset, made.content.byteLength));
+    const { content } = await wholeOf(made, "video/mp4");
+    const parts = halves(Buffer.from(content.buffer, content.byteOffset, content.byteLength));
     return { init: { type: "video/mp4", content: parts.init }, film: { type: "video/iso.segment", content: parts.film } };
   };

@@ -2,15 +2,15 @@
 import type { Context } from "hono";
 import type { Alert } from "../../domain/event.ts";
 import { idFlaw } from "../../domain/id-flaw.ts";
-import type { MediaFile, NotRecorded } from "../../domain/media.ts";
+import type { Clip, MediaFile, NotRecorded } from "../../domain/media.ts";
 import type { Env } from "../env.ts";
 import { unprocessable } from "../problem.ts";
 import { route } from "../route.ts";
+import { sent } from "../sent.ts";
 import { idShape } from "../text.ts";
 import { Fault, NOT_RECORDED } from "./answer.ts";
 import { notRecordedFault } from "./failure.ts";
 import { BY_QUERY, type Ivms, inPath, LOCAL, segment } from "./ivms.ts";
-import { sent } from "./sent.ts";
 
 const eventid = inPath("eventid", "The alert's id.", idShape);
 
@@ -19,7 +19,7 @@ type Shown = {
   readonly summary: string;
   readonly type: MediaFile["type"];
   readonly ending: string;
-  readonly of: (alert: Alert) => Promise<MediaFile | NotRecorded>;
+  readonly of: (alert: Alert) => Promise<MediaFile | Clip | NotRecorded>;
 };
 
 export const eventRoutes = (desk: Ivms): void => {
@@ -73,7 +73,7 @@ export const eventRoutes = (desk: Ivms): void => {
         const alert = await alertIn(c, tenant);
         const file = await of(alert);
         if ("notRecorded" in file) throw notRecordedFault(file);
-        return sent(file, `${name}-${alert.id}.${ending}`);
+        return sent(c, file, { name: `${name}-${alert.id}.${ending}` });
       },
     );
 };

@@ -1,11 +1,10 @@
 /** GET hls/{grant}/{file}: what players ask for. The sealed address is the authorisation; the session is asked for each time. */
+import { PLAYLIST } from "../../domain/media.ts";
 import { servedHere } from "../access.ts";
 import { openRoute } from "../route.ts";
+import { sent } from "../sent.ts";
 import { Fault, NO_SESSION } from "./answer.ts";
 import { type Ivms, inPath, LOCAL, segment } from "./ivms.ts";
-import { sent } from "./sent.ts";
-
-export const PLAYLIST = "index.m3u8";
 
 /** From the root of the surface on. */
 export const playbackFile = (grant: string, file: string): string => `/hls/${grant}/${file}`;
@@ -35,7 +34,7 @@ export const fileRoutes = (desk: Ivms): void => {
       const opened = grants.read("playback", segment(c, grant), core.now());
       const found = opened && (await core.video.file(opened.tenant, opened.kind, opened.id, segment(c, file)));
       if (found === undefined) throw new Fault(NO_SESSION, "There is no such stream session, or no such file in it.");
-      return sent(found);
+      return sent(c, found);
     },
   );
 };

@@ -2,6 +2,7 @@
 import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { limits } from "../../domain/limits.ts";
+import { PLAYLIST } from "../../domain/media.ts";
 import type { PlaybackKind, PlaybackStatus, PlaybackWish } from "../../domain/video.ts";
 import type { Caller } from "../caller.ts";
 import type { Env } from "../env.ts";
@@ -10,7 +11,7 @@ import { json, route } from "../route.ts";
 import { applied, Fault, NOT_RECORDED, noSession, retrieved } from "./answer.ts";
 import { channelNumber } from "./channels.ts";
 import { failureProblem, noPlaybackProblem } from "./failure.ts";
-import { PLAYLIST, playbackFile } from "./files.ts";
+import { playbackFile } from "./files.ts";
 import {
   appliedAnswer,
   BY_QUERY,

@@ -4,7 +4,7 @@
  */
 import type { Context } from "hono";
 import type { CameraKey, Instant } from "../../domain/envelope.ts";
-import type { MediaFile, NotRecorded } from "../../domain/media.ts";
+import { type NotRecorded, PLAYLIST } from "../../domain/media.ts";
 import type { Place } from "../../domain/video.ts";
 import type { Env } from "../env.ts";
 import { heldUntil } from "../grants.ts";
@@ -13,10 +13,10 @@ import type { Documented } from "../parameters.ts";
 import { idInPath, readIdInPath } from "../path-id.ts";
 import { Problem } from "../problem.ts";
 import { type Desk, route } from "../route.ts";
+import { sent } from "../sent.ts";
 import { hourPath } from "../snap-url.ts";
 
 const HOUR_FOLDER = "/hls/{cam}/{date}/{hour}";
-const PLAYLIST = "index.m3u8";
 const SNAP = /^snap-(0|[1-9]\d{0,14})\.jpg$/;
 
 const DAY = /^\d{4}-\d\d-\d\d$/;
@@ -72,9 +72,6 @@ const snapInstant = (file: string): Instant | undefined => {
 };
 
 const bytes = { schema: { type: "string", format: "binary" } } as const;
-/** `cached`: the header's value. What is sent is in no memory that threads share: it is not copied for that. */
-const sent = (c: Context<Env>, { type, content }: MediaFile, cached: string): Response =>
-  c.body(content as Uint8Array<ArrayBuffer>, 200, { "content-type": type, "cache-control": cached });
 
 export const hlsRoutes = (desk: Desk): void => {
   const { core, grants } = desk.house;
@@ -102,7 +99,7 @@ export const hlsRoutes = (desk: Desk): void => {
       const grant = grants.give({ of: "hour", ...key, date, hour, until: heldUntil(core.now(), limits.grantMs) });
       const playlist = await video.hour(key, date, hour, (name) => `${name}?grant=${grant}`);
       if (playlist === undefined) throw new Problem(404, "Nothing was recorded in this hour.");
-      return sent(c, playlist, "no-store");
+      return sent(c, playlist);
     },
   );
 
@@ -140,13 +137,13 @@ export const hlsRoutes = (desk: Desk): void => {
       if (at === undefined) {
         const piece = await video.hourFile(key, date, hour, file);
         if (piece === undefined) throw noSuch();
-        return sent(c, piece, forWhoAsked);
+        return sent(c, piece, { cached: forWhoAsked });
       }
       // A picture stands at one address only.
       if (hourPath(at) !== `${date}/${twoDigits(hour)}`) throw noSuch();
       const picture = await video.snap(key, at);
       if ("notRecorded" in picture) throw notRecordedProblem(at, picture);
-      return sent(c, picture, forWhoAsked);
+      return sent(c, picture, { cached: forWhoAsked });
     },
   );
 };

@@ -120,6 +120,18 @@ describe.skipIf(!canRun)("ffmpeg as sessions", () => {
     expect(await session.done).toMatchObject({ state: "cancelled" });
   });
 
+  it("that has ended leaves nothing to wait for when it is cancelled", async () => {
+    const { ffmpeg } = await open();
+    const session = ffmpeg.execute(shortFilm(join(folder, "ended.mp4")), { mostMs: 20_000 });
+    const finished = await session.done;
+    const timers = () => process.getActiveResourcesInfo().filter((one) => one === "Timeout").length;
+    const before = timers();
+    const cancelled = session.cancel();
+    expect(timers()).toBe(before);
+    expect(await cancelled).toBe(finished);
+    expect(finished.state).toBe("completed");
+  });
+
   it("is killed when it does not end by itself", async () => {
     const program = join(folder, "deaf-ffmpeg");
     await writeFile(program, "#!/bin/sh\ntrap '' TERM\nwhile :; do sleep 0.1; done\n");

@@ -1,8 +1,9 @@
 /** A fake of the port of films: nothing is filmed, and a test says what comes of it. */
 import type { CameraKey, Instant } from "../../domain/envelope.ts";
-import type { ArchiveStream, LiveStream, LiveWish, MediaEvent, MediaFile, NotRecorded, StreamState } from "../../domain/media.ts";
+import type { ArchiveStream, Clip, LiveStream, LiveWish, MediaEvent, MediaFile, NotRecorded, StreamState } from "../../domain/media.ts";
 import type { AdapterError, Media } from "../../domain/ports.ts";
 import type { Place } from "../../domain/video.ts";
+import { aClip } from "./fake-video.ts";
 
 const aFile = (content: string): MediaFile => ({ type: "video/iso.segment", content: new TextEncoder().encode(content) });
 
@@ -87,9 +88,9 @@ export class FakeMedia implements Media {
     this.#ask("snap", at);
     return aFile(`picture of ${at}`);
   };
-  clip = async (_: CameraKey, from: Instant, to: Instant): Promise<MediaFile> => {
+  clip = async (_: CameraKey, from: Instant, to: Instant): Promise<Clip> => {
     this.#ask("clip", from, to);
-    return aFile(`${from} to ${to}`);
+    return aClip(`${from} to ${to}`);
   };
   reconcile = async ({ camera }: CameraKey): Promise<void> => this.#ask("reconcile", camera);
   retain = async (now: Instant): Promise<number> => {

@@ -1,13 +1,24 @@
 /** A fake of the video side, for tests of surfaces only: what they say, not what is true. It answers what the test lays down. */
 import type { CameraKey, Instant } from "../../domain/envelope.ts";
-import type { MediaFile, NotRecorded } from "../../domain/media.ts";
+import type { Clip, MediaFile, NotRecorded, StreamState } from "../../domain/media.ts";
 import type { NoPlayback, Place, PlaybackKind, PlaybackStatus, PlaybackWish, Video } from "../../domain/video.ts";
 
 const text = (content: string): Uint8Array => new TextEncoder().encode(content);
 export const aPlaylist: MediaFile = { type: "application/vnd.apple.mpegurl", content: text("#EXTM3U\n") };
 export const aSegment: MediaFile = { type: "video/iso.segment", content: text("segment") };
 export const aPicture: MediaFile = { type: "image/jpeg", content: text("picture") };
-export const aFilm: MediaFile = { type: "video/mp4", content: text("film") };
+/** Each letter comes by itself. */
+export const aClip = (content: string): Clip => ({
+  type: "video/mp4",
+  bytes: content.length,
+  content: {
+    async *[Symbol.asyncIterator]() {
+      for (const letter of content) yield text(letter);
+    },
+  },
+});
+export const filmText = "film";
+const aFilm = aClip(filmText);
 
 export class FakeVideo implements Video {
   /** Calls that came, with all they were given. */
@@ -20,6 +31,8 @@ export class FakeVideo implements Video {
   state: PlaybackStatus["state"] = { state: "running" };
   /** Of every camera, what was recorded. */
   recorded: readonly { readonly start: Instant; readonly end: Instant }[] = [];
+  /** How recordings go, by camera. */
+  readonly recordings = new Map<string, StreamState>();
   notRecorded: NotRecorded = { notRecorded: "nothing" };
   files = new Map<string, MediaFile>([
     ["index.m3u8", aPlaylist],
@@ -79,6 +92,7 @@ export class FakeVideo implements Video {
     this.#note("place", [key, at]);
     return this.laidPlace;
   };
+  recording = ({ camera }: CameraKey): StreamState | undefined => this.recordings.get(camera);
   isRecorded = (_: CameraKey, at: Instant): boolean => this.recorded.some(({ start, end }) => at >= start && at < end);
   snap = async (key: CameraKey, at: Instant) => {
     this.#note("snap", [key, at]);

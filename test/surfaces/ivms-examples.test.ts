@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { AdapterError } from "../../domain/ports.ts";
 import { FakeCore } from "../support/core.ts";
-import { aFilm, aPicture } from "../support/fake-video.ts";
+import { aPicture, filmText } from "../support/fake-video.ts";
 import { anAlert } from "../support/surface.ts";
 import { create, LOCAL, type Opened, openIvms, SERVER } from "./ivms-calls.ts";
 
@@ -90,7 +90,7 @@ it("3.4 and 3.5: the snap and the clip of an event", async () => {
   core.raise(alert);
   video.recorded = [{ start: 0, end: Number.MAX_SAFE_INTEGER }];
   expect((await ivms.call(`${LOCAL}/event/${alert.id}/snap`)).body).toBe(new TextDecoder().decode(aPicture.content));
-  expect((await ivms.call(`${LOCAL}/event/${alert.id}/clip`)).body).toBe(new TextDecoder().decode(aFilm.content));
+  expect((await ivms.call(`${LOCAL}/event/${alert.id}/clip`)).body).toBe(filmText);
 });
 
 it("3.6: which channels are online", async () => {

@@ -3,7 +3,7 @@ import type { MediaFailure } from "../../domain/media.ts";
 import { AdapterError } from "../../domain/ports.ts";
 import { FakeCore } from "../support/core.ts";
 import { FakeTokens } from "../support/fake-tokens.ts";
-import { aFilm, aPicture } from "../support/fake-video.ts";
+import { aPicture, filmText } from "../support/fake-video.ts";
 import { anAlert } from "../support/surface.ts";
 import { create, LOCAL, type Opened, openIvms, SERVER } from "./ivms-calls.ts";
 
@@ -316,7 +316,8 @@ describe("an event", () => {
     ]);
     expect(snap.headers.get("content-disposition")).toBe(`attachment; filename="snap-${alert.id}.jpg"`);
     const clip = await ivms.call(`${SERVER}${LOCAL}/event/${alert.id}/clip`);
-    expect([clip.status, clip.headers.get("content-type"), clip.body]).toEqual([200, "video/mp4", new TextDecoder().decode(aFilm.content)]);
+    expect([clip.status, clip.headers.get("content-type"), clip.body]).toEqual([200, "video/mp4", filmText]);
+    expect(clip.headers.get("content-length")).toBe(String(filmText.length));
     expect(clip.headers.get("content-disposition")).toBe(`attachment; filename="clip-${alert.id}.mp4"`);
     expect([snap, clip].map(({ headers }) => headers.get("cache-control"))).toEqual(["no-store", "no-store"]);
     const key = { tenant: "default", camera: "entry" };
