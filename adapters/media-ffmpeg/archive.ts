@@ -37,8 +37,16 @@ const entriesOf = (
     isNew: !goesOn(piece, pieces[at - 1]),
   }));
 
-const fileOfText = (entries: readonly Entry[], { kind, beginMs }: Pick<PlaylistHead, "beginMs"> & { kind: "event" | "vod" }): MediaFile => {
-  const target = targetOf(entries.map(({ durationMs }) => durationMs));
+/**
+ * Seconds. What a playlist that grows says of its longest piece must not change (RFC 8216, 6.2.1), and pieces are of 2 s, or as long as the
+ * camera's keyframes are apart, which is known when they come. Only one that is longer still changes it.
+ */
+const HOUR_TARGET = 4;
+
+type HeadOfText = Pick<PlaylistHead, "beginMs"> & { readonly kind: "event" | "vod"; readonly target?: number };
+
+const fileOfText = (entries: readonly Entry[], { kind, target: least = 1, beginMs }: HeadOfText): MediaFile => {
+  const target = Math.max(least, targetOf(entries.map(({ durationMs }) => durationMs)));
   const text = playlistText(entries, { target, sequence: 0, discontinuities: 0, kind, ...(beginMs === undefined ? {} : { beginMs }) });
   return { type: "application/vnd.apple.mpegurl", content: new TextEncoder().encode(text) };
 };
@@ -137,7 +145,7 @@ export const openArchive = ({ shelf, resized, isRecorded, now, most = limits.arc
       ({ name }) => uriOf(name),
       ({ run }) => uriOf(`${run}.mp4`),
     );
-    return fileOfText(entries, { kind: isGrowing ? "event" : "vod" });
+    return fileOfText(entries, { kind: isGrowing ? "event" : "vod", target: HOUR_TARGET });
   },
 
   async hourFile(camera: CameraKey, date: string, hour: number, name: string): Promise<MediaFile | undefined> {

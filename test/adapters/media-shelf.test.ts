@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { openFfmpeg } from "../../adapters/ffmpeg.ts";
-import { openArchive } from "../../adapters/media-ffmpeg/archive.ts";
+import { type ArchiveHow, openArchive } from "../../adapters/media-ffmpeg/archive.ts";
 import { type Policy, retain } from "../../adapters/media-ffmpeg/reconcile.ts";
 import { folderName, HOUR_MS, hourStart, openShelf } from "../../adapters/media-ffmpeg/shelf.ts";
 import { stamper } from "../../adapters/media-ffmpeg/stamp.ts";
@@ -23,14 +23,20 @@ const door = { tenant: "t1", camera: "door" };
 const MIDNIGHT = Date.parse("2026-03-01T00:00:00.000Z");
 
 /** Puts a piece of no film, of so many bytes. */
-const putFake = async (shelf: Awaited<ReturnType<typeof openShelf>>, camera: typeof door, start: Instant, bytes: number) => {
+const putFake = async (
+  shelf: Awaited<ReturnType<typeof openShelf>>,
+  camera: typeof door,
+  start: Instant,
+  bytes: number,
+  lengthMs = 2000,
+) => {
   const [path, init] = [join(await fresh(), "s"), join(await fresh(), "init")];
   await writeFile(path, Buffer.alloc(bytes));
   await writeFile(init, "init");
-  return shelf.put(camera, { path, init, run: "0a1b2c3d", bytes, start, end: start + 2000 });
+  return shelf.put(camera, { path, init, run: "0a1b2c3d", bytes, start, end: start + lengthMs });
 };
 
-const archiveOf = (shelf: Awaited<ReturnType<typeof openShelf>>, more: { readonly most?: number } = {}) =>
+const archiveOf = (shelf: Awaited<ReturnType<typeof openShelf>>, more: Partial<ArchiveHow> = {}) =>
   openArchive({ shelf, resized: async () => "recorded", isRecorded: () => false, now: () => MIDNIGHT, ...more });
 
 describe("the names of folders", () => {
@@ -142,6 +148,33 @@ describe("the hours of a day", () => {
     await symlink(join(folder, "aside"), shelf.hourFolder(door, date, 23));
     expect(await hours()).toEqual([0]);
     for (const none of ["2026-03-02", "2026-02-30", "", ".."]) expect(await shelf.hours(door, none), none).toEqual([]);
+  });
+});
+
+describe("the playlist of an hour", () => {
+  it("says the same of its longest piece while it grows and when it is whole, unless one comes that is longer", async () => {
+    const shelf = await openShelf(join(await fresh(), "recordings"));
+    const targets = async () => {
+      const read = async (isRecorded: boolean) => {
+        const { hour } = archiveOf(shelf, { isRecorded: () => isRecorded });
+        return readPlaylist((await hour(door, "2026-03-01", 0, (name) => name))?.content);
+      };
+      const [growing, whole] = [await read(true), await read(false)];
+      expect([growing.kind, whole.kind, whole.segments]).toEqual(["EVENT", "VOD", growing.segments]);
+      return [growing.target, whole.target];
+    };
+    let at = MIDNIGHT;
+    for (const [lengthMs, target] of [
+      [300, 4],
+      [2000, 4],
+      [4499, 4],
+      [10_000, 10],
+      [1000, 10],
+    ] as const) {
+      await putFake(shelf, door, at, 10, lengthMs);
+      at += lengthMs;
+      expect(await targets(), String(lengthMs)).toEqual([target, target]);
+    }
   });
 });
 
