@@ -227,6 +227,7 @@ const noVideo: Core["video"] = {
   place: notHere,
   snap: notHere,
   clip: notHere,
+  recording: () => undefined,
   isRecorded: () => false,
 };
 const noAnswers: Core["ask"] = {

@@ -17,7 +17,7 @@ export type FilmWorld = {
   readonly stop: Stop;
 };
 
-export type Films = Pick<Video, "hours" | "hour" | "hourFile" | "place" | "isRecorded" | "snap" | "clip">;
+export type Films = Pick<Video, "hours" | "hour" | "hourFile" | "place" | "recording" | "isRecorded" | "snap" | "clip">;
 
 /** Milliseconds a camera's clock may be ahead of ours and its picture still be about to be recorded. */
 const AHEAD_MS = 3000;
@@ -77,6 +77,7 @@ export const createFilms = ({ media, clock, limits, clip, stop }: FilmWorld): Fi
     hour: media.hour,
     hourFile: media.hourFile,
     place: media.place,
+    recording: media.recording,
     isRecorded,
     async snap(key, at) {
       await waitFor(key, at);

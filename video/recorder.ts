@@ -7,6 +7,7 @@
 import { type CameraKey, keyText } from "../domain/envelope.ts";
 import { AdapterError, type Clock, type Decided, type Journal, type Media, type Meter, type Stop } from "../domain/ports.ts";
 import { cameraOfStream } from "../domain/streams.ts";
+import { createRecordingWords } from "./recording-words.ts";
 import { createTurns } from "./turns.ts";
 
 /** What a camera is now. Undefined: there is none. Throws AdapterError, `corrupt` for an address that no key of ours opens. */
@@ -145,10 +146,13 @@ export const createRecorder = ({ media, recordedOf, clock, journal, meter }: Rec
     }
   };
 
+  const say = createRecordingWords(journal);
   const tellOn = async (stop: Stop): Promise<void> => {
     while (!stop.aborted) {
-      const states = [...recorded.values()].map(({ key }) => media.recording(key)?.state);
-      for (const state of STATES) meter.set("tallywire_recordings", states.filter((one) => one === state).length, { state });
+      const recordings = [...recorded.values()].map(({ key }) => ({ key, state: media.recording(key) }));
+      for (const state of STATES)
+        meter.set("tallywire_recordings", recordings.filter((one) => one.state?.state === state).length, { state });
+      say(recordings);
       await clock.sleep(LOOK_MS, stop);
     }
   };

@@ -2,6 +2,7 @@
 import { z } from "@hono/zod-openapi";
 import type { CameraStatus } from "../../domain/camera-status.ts";
 import { limits } from "../../domain/limits.ts";
+import type { StreamState } from "../../domain/media.ts";
 import type { Registered } from "../../domain/registry.ts";
 import { id, text } from "../text.ts";
 
@@ -26,6 +27,10 @@ const said = {
   record: z.boolean().optional(),
   model: text(limits.textLength).nullish(),
   status: ours.optional(),
+  recording: z
+    .unknown()
+    .optional()
+    .openapi({ description: "Not for clients to set: passed over.", type: ["object", "null"] }),
   channel: ours.optional(),
   dropped_features: ours.optional(),
   created_at: ours.optional(),
@@ -41,6 +46,11 @@ const seconds = z
   .regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/)
   .openapi({ format: "date-time", example: "2026-04-30T10:00:00Z" });
 
+const recording = z.strictObject({
+  status: z.enum(["starting", "running", "stalled", "failed"]).openapi({ description: "stalled: nothing comes, and it is tried again." }),
+  reason: z.string().nullable().openapi({ description: "Why nothing is recorded, where that is known." }),
+});
+
 export const camera = z
   .strictObject({
     id: z.string(),
@@ -52,6 +62,7 @@ export const camera = z
     enabled: z.boolean(),
     record: z.boolean(),
     status: z.enum(["online", "offline", "unknown"]),
+    recording: recording.nullable().openapi({ description: "null where it is not recorded, as far as this server knows." }),
     created_at: seconds,
     updated_at: seconds,
     channel: z.int().min(1).openapi({ description: "Its number, never used again." }),
@@ -70,7 +81,17 @@ export const writtenCamera = z
 /** `2026-04-30T10:00:00Z` */
 const inSeconds = (at: number): string => new Date(at).toISOString().replace(/\.\d{3}Z$/, "Z");
 
-export const cameraBody = (tenant: string, { id, registration }: Registered, status: CameraStatus): z.infer<typeof camera> => ({
+const recordingBody = (state: StreamState): z.infer<typeof recording> => ({
+  status: state.state,
+  reason: ("failure" in state ? state.failure?.message : undefined) ?? null,
+});
+
+/** `is`: whether it is there, and how its recording goes. */
+export const cameraBody = (
+  tenant: string,
+  { id, registration }: Registered,
+  is: { readonly status: CameraStatus; readonly recording: StreamState | undefined },
+): z.infer<typeof camera> => ({
   id,
   tenant_id: tenant,
   name: registration.name,
@@ -79,7 +100,8 @@ export const cameraBody = (tenant: string, { id, registration }: Registered, sta
   fps: registration.fps,
   enabled: registration.enabled,
   record: registration.record,
-  status,
+  status: is.status,
+  recording: is.recording === undefined ? null : recordingBody(is.recording),
   created_at: inSeconds(registration.createdAt),
   updated_at: inSeconds(registration.updatedAt),
   channel: registration.channel,

@@ -44,7 +44,9 @@ export const cameraRoutes = (desk: Desk): void => {
 
   /** `asked`: undefined for all there are, whose names would be too long to ask by. */
   const shown = async (tenant: string, cameras: readonly Registered[], asked?: readonly string[]) =>
-    (await statusesOf(core, tenant, cameras, asked)).map(({ camera, status }) => shape.cameraBody(tenant, camera, status));
+    (await statusesOf(core, tenant, cameras, asked)).map(({ camera, status }) =>
+      shape.cameraBody(tenant, camera, { status, recording: core.video.recording({ tenant, camera: camera.id }) }),
+    );
   const shownOne = async (tenant: string, camera: Registered) =>
     (await shown(tenant, [camera], [camera.id]))[0] as z.infer<typeof shape.camera>;
 

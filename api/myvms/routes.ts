@@ -30,6 +30,8 @@
  *   surfaces/myvms: "drops features that are not licensed and names them"
  * - What GET answers of a camera may be sent back whole: what is ours to say (status, channel, instants) is passed over.
  *   surfaces/myvms: "takes back what it answered, and leaves what is masked as it was"
+ * - `recording` is ours: null where a camera is not recorded, else how that goes, and why not. Sent back it is passed over.
+ *   surfaces/myvms: "say how their recording goes, and why it does not"
  * - A camera may be without `rtsp_url` ("" or null): frames come from elsewhere.
  *   surfaces/myvms: "may be without an address"
  * - `enabled: false` stops the camera's rules, not what is observed.

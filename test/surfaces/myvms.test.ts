@@ -69,6 +69,7 @@ describe("A camera", () => {
       enabled: true,
       record: true,
       status: "unknown",
+      recording: null,
       created_at: "2026-04-30T10:00:00Z",
       updated_at: "2026-04-30T10:00:00Z",
       channel: 1,
@@ -120,6 +121,33 @@ describe("A camera", () => {
     const kept = (await core.registry.get({ tenant: "default", camera: front.id }))?.registration.url?.sealed;
     await call("PATCH", `/api/cameras/${front.id}`, { rtsp_url: created.rtsp_url });
     expect((await core.registry.get({ tenant: "default", camera: front.id }))?.registration.url?.sealed).toBe(kept);
+  });
+
+  it("say how their recording goes, and why it does not", async () => {
+    await call("POST", "/api/cameras", { ...front, record: true });
+    await call("POST", "/api/cameras", { id: "bare" });
+    const recording = async () => (await call("GET", `/api/cameras/${front.id}`)).body.recording;
+    expect(await recording()).toBeNull();
+    const failure = { reason: "unauthorized", message: "The camera refuses the password" } as const;
+    const states = [
+      [{ state: "running" }, { status: "running", reason: null }],
+      [
+        { state: "stalled", failure: undefined },
+        { status: "stalled", reason: null },
+      ],
+      [
+        { state: "failed", failure },
+        { status: "failed", reason: failure.message },
+      ],
+    ] as const;
+    for (const [state, said] of states) {
+      core.video.recordings.set(front.id, state);
+      expect(await recording()).toEqual(said);
+    }
+    const { body: listed } = await call("GET", "/api/cameras");
+    expect(listed.map(({ recording: one }: Loose) => one?.status ?? null)).toEqual(["failed", null]);
+    const { body: sentBack } = await call("PATCH", `/api/cameras/${front.id}`, { ...listed[0], recording: { status: "running" } });
+    expect(sentBack.recording).toEqual({ status: "failed", reason: failure.message });
   });
 
   it("drops features that are not licensed and names them", async () => {
