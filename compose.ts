@@ -9,7 +9,7 @@ import type { Core } from "./api/core.ts";
 import { accessOf, type Config, isShared, needs, portsOf } from "./config.ts";
 import { limits as defaultLimits, type Limits } from "./domain/limits.ts";
 import { patiently } from "./domain/patience.ts";
-import type { Decided, EventStore, Journal } from "./domain/ports.ts";
+import type { Decided, EventStore, Films, Journal } from "./domain/ports.ts";
 import type { Urls } from "./ingest/camera-url.ts";
 import { createSensors } from "./ingest/sensors.ts";
 import type { SourceSettings } from "./ingest/source-settings.ts";
@@ -24,6 +24,7 @@ import { startVideo, type VideoSide } from "./roles/video.ts";
 import { createModels, type Models } from "./roles/warehouse.ts";
 import type { Ports, World } from "./roles/world.ts";
 import { type Taking, watchWrites } from "./roles/writes.ts";
+import { DAY_MS } from "./settings.ts";
 
 /** What opens the outside. A test may put something between. */
 export type Openers = Pick<typeof adapters, "openLogs" | "openStore" | "openWarehouse"> & Partial<Pick<typeof adapters, "openFilms">>;
@@ -182,9 +183,7 @@ const furnish = async (world: World, open: Open, { openers, topics, taking, urls
   };
 };
 
-const DAY_MS = 24 * 60 * 60 * 1000;
-
-const openFilms = ({ config, clock, journal }: World, { network }: Urls, openers: Openers): Promise<adapters.Films> =>
+const openFilms = ({ config, clock, journal }: World, { network }: Urls, openers: Openers): Promise<Films> =>
   (openers.openFilms ?? adapters.openFilms)(
     { folder: config.MEDIA, dataDir: config.DATA },
     {

@@ -24,7 +24,7 @@ const seconds = z
   .string()
   .regex(/^\d{1,3}(\.\d{1,3})?$/, "must be a number of seconds")
   .transform(Number);
-const DAY_MS = 24 * 60 * 60 * 1000;
+export const DAY_MS = 24 * 60 * 60 * 1000;
 const zone = z.string().refine((name) => {
   try {
     return new Intl.DateTimeFormat("en", { timeZone: name }) !== undefined;

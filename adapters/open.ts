@@ -5,9 +5,9 @@ import type { Access } from "../domain/access.ts";
 import {
   AdapterError,
   type EventStore,
+  type Films,
   type Journal,
   type Logs,
-  type Media,
   type Meter,
   type Source,
   type Warehouse,
@@ -70,14 +70,6 @@ export const openSource = (
   if (log.url.startsWith("kafka:")) return openKafkaSource(log, source, world);
   const message = `The topic ${source.topic} has no url, and the log, whose connection it would use, is not on Kafka.`;
   throw new AdapterError("bad-query", message, { retryable: false });
-};
-
-/** Films, and the program they are made with. */
-export type Films = {
-  readonly media: Media;
-  /** Of ffmpeg, as it says it. Throws AdapterError `unavailable` that names what is missing. */
-  version(): Promise<string>;
-  close(): Promise<void>;
 };
 
 /** Throws AdapterError `in-use`, or `unavailable` where nothing can be written. */

@@ -226,6 +226,14 @@ export interface Media {
   close(): Promise<void>;
 }
 
+/** Films, and the program they are made with. */
+export type Films = {
+  readonly media: Media;
+  /** Of ffmpeg, as it says it. Throws AdapterError `unavailable` that names what is missing; looks again each time. */
+  version(): Promise<string>;
+  close(): Promise<void>;
+};
+
 export interface Clock {
   /** The wall clock, epoch milliseconds. */
   now(): Instant;

@@ -19,8 +19,6 @@ export type Recorded = {
   covers(key: CameraKey, at: Instant): boolean;
   /** Where the newest stretch ends; undefined where nothing is recorded. */
   end(key: CameraKey): Instant | undefined;
-  /** Of all cameras together. */
-  readonly stretches: number;
 };
 
 type Stretch = { readonly start: Instant; readonly end: Instant };
@@ -38,11 +36,9 @@ const firstEnding = (stretches: readonly Stretch[], at: Instant): number => {
 
 export const createRecorded = (): Recorded => {
   const cameras = new Map<string, Stretch[]>();
-  let count = 0;
 
   const put = (key: string, stretches: Stretch[], from: number, gone: number, instead: readonly Stretch[]): void => {
     stretches.splice(from, gone, ...instead);
-    count += instead.length - gone;
     if (stretches.length === 0) cameras.delete(key);
     else cameras.set(key, stretches);
   };
@@ -78,8 +74,5 @@ export const createRecorded = (): Recorded => {
       return found !== undefined && found.start <= at;
     },
     end: ({ tenant, camera }) => cameras.get(keyText(tenant, camera))?.at(-1)?.end,
-    get stretches() {
-      return count;
-    },
   };
 };

@@ -9,10 +9,10 @@ import { hearOthers } from "../projections/elsewhere.ts";
 import { projections } from "../projections/index.ts";
 import { makeBookkeeping, obstacle, openInTurn, openProjections } from "../projections/open.ts";
 import { project } from "../projections/projector.ts";
+import { DAY_MS } from "../settings.ts";
 import type { Models } from "./warehouse.ts";
 import type { Ports, World } from "./world.ts";
 
-const DAY_MS = 24 * 60 * 60 * 1000;
 const RETAIN_EVERY_MS = 60 * 60 * 1000;
 /** Soon after a start too: a server that is started again every half hour must drop old facts all the same. */
 const FIRST_RETAIN_MS = 60 * 1000;

@@ -2,7 +2,7 @@
 import { type CameraKey, keyText } from "../domain/envelope.ts";
 import { createStreams } from "../domain/fold.ts";
 import { playbackDecider } from "../domain/playback.ts";
-import { AdapterError, type Decided, type Media } from "../domain/ports.ts";
+import { AdapterError, type Decided, type Films } from "../domain/ports.ts";
 import type { Video } from "../domain/video.ts";
 import type { Urls } from "../ingest/camera-url.ts";
 import { createReceiver, type Receiver } from "../ingest/receive.ts";
@@ -33,14 +33,6 @@ type Having = {
   /** What was last known of cameras. Throws AdapterError while the warehouse is away. */
   readonly signs: Questions["signs"];
   readonly openFilms: () => Promise<Films>;
-};
-
-/** Films, and the program they are made with. */
-type Films = {
-  readonly media: Media;
-  /** Throws AdapterError `unavailable` that names what is missing. */
-  version(): Promise<string>;
-  close(): Promise<void>;
 };
 
 export const startVideo = async (world: World, { decisions, urls, receiver, signs, openFilms }: Having): Promise<VideoSide> => {

@@ -17,7 +17,7 @@ export type FilmWorld = {
   readonly stop: Stop;
 };
 
-export type Films = Pick<Video, "hours" | "hour" | "hourFile" | "place" | "recording" | "isRecorded" | "snap" | "clip">;
+export type OfRecordings = Pick<Video, "hours" | "hour" | "hourFile" | "place" | "recording" | "isRecorded" | "snap" | "clip">;
 
 /** Milliseconds a camera's clock may be ahead of ours and its picture still be about to be recorded. */
 const AHEAD_MS = 3000;
@@ -45,7 +45,7 @@ export const clipOf = (
 };
 
 /** To be created before anything is recorded or reconciled: what is recorded it learns from the port's events. With `createPlaybacks` it is a whole Video. */
-export const createFilms = ({ media, clock, limits, clip, stop }: FilmWorld): Films => {
+export const createFilms = ({ media, clock, limits, clip, stop }: FilmWorld): OfRecordings => {
   const recorded = createRecorded();
   media.onEvent((event) => {
     if (event.kind === "segment-recorded") recorded.add(event, event.start, event.end);

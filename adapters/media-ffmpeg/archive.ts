@@ -9,6 +9,7 @@
 import type { CameraKey, Instant } from "../../domain/envelope.ts";
 import { limits } from "../../domain/limits.ts";
 import type { ArchiveStream, MediaFile, NotRecorded } from "../../domain/media.ts";
+import { SEAM_MS } from "../../domain/recorded.ts";
 import type { Place } from "../../domain/video.ts";
 import { type Entry, type PlaylistHead, playlistText, targetOf } from "./playlist.ts";
 import { initName, readIfThere, readName, segmentName } from "./read.ts";
@@ -18,11 +19,8 @@ import { evenSize } from "./size.ts";
 
 const AS_RECORDED: Wish = { width: 0, height: 0, audio: true };
 
-/** Milliseconds between two pieces that still are one film. */
-const SEAM = 250;
-
 const goesOn = (piece: Shelved, before: Shelved | undefined): boolean =>
-  before !== undefined && before.run === piece.run && Math.abs(piece.start - before.end) <= SEAM;
+  before !== undefined && before.run === piece.run && Math.abs(piece.start - before.end) <= SEAM_MS;
 
 const entriesOf = (
   pieces: readonly Shelved[],

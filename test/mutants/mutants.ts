@@ -493,7 +493,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "a gap in a recording is passed over",
     file: "adapters/media-ffmpeg/archive.ts",
-    find: "Math.abs(piece.start - before.end) <= SEAM",
+    find: "Math.abs(piece.start - before.end) <= SEAM_MS",
     replace: "piece.start >= before.start",
     tests: ["test/adapters/media-shelf.test.ts"],
   },
