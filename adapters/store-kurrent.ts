@@ -62,6 +62,14 @@ class KurrentStore implements EventStore {
     });
   }
 
+  async head(stream: string): Promise<Revision> {
+    this.#open();
+    return this.#steadily(async (leftMs) => {
+      const newest = await this.#calls.read(streamName(this.#address.prefix, stream), "newest", leftMs);
+      return newest?.[0]?.revision ?? 0;
+    });
+  }
+
   follow(from: Position, signal?: Parameters<EventStore["follow"]>[1]): ReturnType<EventStore["follow"]> {
     return {
       [Symbol.asyncIterator]: () => {

@@ -64,9 +64,13 @@ class LmdbStore implements EventStore {
     });
   }
 
+  async head(stream: string): Promise<Revision> {
+    return this.#head(digest(stream));
+  }
+
   async read(stream: string, after: Revision = 0): Promise<readonly Decided[]> {
     const name = digest(stream);
-    const head = this.#number(this.#heads.getBinary(`stream/${name}`), `heads/stream/${name}`);
+    const head = this.#head(name);
     const all: Decided[] = [];
     for (let revision = after + 1; revision <= head; revision++) {
       const key = revisionKey(name, revision);
@@ -122,6 +126,10 @@ class LmdbStore implements EventStore {
 
   #event(place: Position): Decided {
     return this.#checked(`events/${place}`, this.#events.getBinary(place), (stored) => unpackJson<Decided>("decision", stored));
+  }
+
+  #head(name: string): Revision {
+    return this.#number(this.#heads.getBinary(`stream/${name}`), `heads/stream/${name}`);
   }
 
   /** 0 where there is none. */

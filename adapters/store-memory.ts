@@ -41,6 +41,7 @@ export const openMemoryStore = (): EventStore => {
       return decided.length;
     },
     read: async (stream, after = 0) => structuredClone((streams.get(stream) ?? []).slice(after)),
+    head: async (stream) => streams.get(stream)?.length ?? 0,
     follow: (from, signal) =>
       followStore(
         {

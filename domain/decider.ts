@@ -7,6 +7,11 @@ export type Decider<C, S, E> = {
   readonly own?: (state: S) => S;
   readonly decide: (command: C, state: S) => readonly E[] | Refusal;
   readonly evolve: (state: S, event: E) => S;
+  /**
+   * For streams without end: what a state comes to as one event, which stands at each place of the stream that `every` divides. A fold begins
+   * with the newest of them, so `evolve` makes of it that state, whatever was before.
+   */
+  readonly sum?: { readonly type: string; readonly every: number; readonly of: (state: S) => E };
 };
 
 /** Why a command was not followed: a closed union. Surfaces translate it; there is no HTTP number here. */

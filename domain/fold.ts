@@ -1,7 +1,7 @@
 /** Streams of decisions: load, decide, append against the expected revision. One fold a stream is kept for as long as nobody decided more. */
 import { type Decider, isRefusal, type Refusal, refuse } from "./decider.ts";
 import type { Json } from "./envelope.ts";
-import { AdapterError, type Clock, type EventStore, type Revision } from "./ports.ts";
+import { AdapterError, type Clock, type Decided, type EventStore, type Revision } from "./ports.ts";
 
 /** `revision` is the stream's: how many events `state` has seen. */
 export type Folded<S> = { readonly revision: Revision; readonly state: S };
@@ -41,8 +41,30 @@ export const createStreams = <C, S, E extends { readonly type: string }>(
     return fold;
   };
 
-  const evolved = (state: S, events: readonly E[]): S =>
-    events.reduce((so, event) => decider.evolve(so, event), decider.own?.(state) ?? state);
+  const { sum } = decider;
+  const own = (state: S): S => decider.own?.(state) ?? state;
+
+  /** As they come to stand in the stream, with the sums whose places they reach; and what they come to. */
+  const placed = ({ revision, state }: Folded<S>, events: readonly E[]): { readonly events: readonly E[]; readonly state: S } => {
+    const all: E[] = [];
+    let so = own(state);
+    for (const event of events) {
+      if (sum !== undefined && (revision + all.length + 1) % sum.every === 0) all.push(sum.of(so));
+      all.push(event);
+      so = decider.evolve(so, event);
+    }
+    return { events: all, state: so };
+  };
+
+  /** All that the state follows from. */
+  const history = async (stream: string): Promise<readonly Decided[]> => {
+    if (sum === undefined) return store.read(stream);
+    const head = await store.head(stream);
+    const place = head - (head % sum.every);
+    const events = place === 0 ? [] : await store.read(stream, place - 1);
+    // A stream that was begun before there were sums has none for a while.
+    return events[0]?.type === sum.type ? events : store.read(stream);
+  };
 
   const load = async (stream: string): Promise<Folded<S>> => {
     const known = folded.get(stream);
@@ -52,32 +74,30 @@ export const createStreams = <C, S, E extends { readonly type: string }>(
   const refresh = async (stream: string): Promise<Folded<S>> => {
     const known = folded.get(stream);
     // What others decided is read, and no more.
-    const events = await store.read(stream, known?.revision);
+    const events = known === undefined ? await history(stream) : await store.read(stream, known.revision);
     // What the store holds are the decider's own events, as JSON: it wrote them.
-    const state = evolved(
-      known?.state ?? decider.initial(),
-      events.map(({ data }) => data as unknown as E),
-    );
+    const state = events.reduce((so, { data }) => decider.evolve(so, data as unknown as E), own(known?.state ?? decider.initial()));
     return keep(stream, { revision: events.at(-1)?.revision ?? known?.revision ?? 0, state });
   };
 
   const attempt = async (stream: string, command: C, by?: string): Promise<Folded<S> | Refusal> => {
     for (let tried = 1; ; tried++) {
       const before = await load(stream);
-      const events = decider.decide(command, before.state);
-      if (isRefusal(events)) return events;
-      if (events.length === 0) return before;
+      const decided = decider.decide(command, before.state);
+      if (isRefusal(decided)) return decided;
+      if (decided.length === 0) return before;
+      const { events, state } = placed(before, decided);
       const at = clock.now();
       const decisions = events.map((event) => ({
         id: ids(),
         type: event.type,
         data: event as unknown as Json,
         at,
-        ...(by === undefined ? {} : { by }),
+        ...(by === undefined || event.type === sum?.type ? {} : { by }),
       }));
       try {
         const revision = await store.append(stream, before.revision, decisions);
-        return keep(stream, { revision, state: evolved(before.state, events) });
+        return keep(stream, { revision, state });
       } catch (error) {
         // Whatever went wrong, the fold may be behind now.
         folded.delete(stream);

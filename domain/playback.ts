@@ -2,6 +2,8 @@
  * What is decided of a tenant's playbacks: that one begins, and how it ended. Keep-alives are no decisions.
  *
  * To end one that has ended, or never was, decides nothing: whoever has to tell the two apart looks into the state.
+ *
+ *   started ended started ... summed started ...        such a stream has no end: a fold begins with its last sum
  */
 import { type Decider, type Refusal, refuse } from "./decider.ts";
 import type { Instant } from "./envelope.ts";
@@ -18,7 +20,14 @@ export type PlaybackCommand =
 export type PlaybackEvent =
   | { readonly type: "playback-started"; readonly playback: Playback }
   | (Named & { readonly type: "playback-ended"; readonly at: Instant; readonly how: "stopped" | "expired" })
-  | (Named & { readonly type: "playback-ended"; readonly at: Instant; readonly how: "failed"; readonly reason: string });
+  | (Named & { readonly type: "playback-ended"; readonly at: Instant; readonly how: "failed"; readonly reason: string })
+  | {
+      /** What all before it come to: they need not be read. */
+      readonly type: "playbacks-summed";
+      readonly open: readonly Playback[];
+      readonly ended: readonly (readonly [id: number, kind: PlaybackKind])[];
+      readonly lastId: number;
+    };
 
 /** `open` and `ended` by id, in the order of their beginning and of their end. `lastId`: the highest that was given out. */
 export type Playbacks = {
@@ -44,7 +53,14 @@ export const playbackDecider: Decider<PlaybackCommand, Playbacks, PlaybackEvent>
         return ending(command, playbacks, { how: "failed", reason: command.reason });
     }
   },
+  sum: {
+    type: "playbacks-summed",
+    every: 1000,
+    of: ({ open, ended, lastId }) => ({ type: "playbacks-summed", open: [...open.values()], ended: [...ended], lastId }),
+  },
   evolve: (playbacks, event) => {
+    if (event.type === "playbacks-summed")
+      return { open: new Map(event.open.map((playback) => [playback.id, playback])), ended: new Map(event.ended), lastId: event.lastId };
     const open = playbacks.open as Map<number, Playback>;
     if (event.type === "playback-started") {
       open.set(event.playback.id, event.playback);

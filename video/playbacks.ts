@@ -5,12 +5,12 @@
  *   keep-alive, file -> its end is put off; nobody asked for long enough -> playback-ended
  *   open ones of an earlier life are held again, each as if it were just kept alive; whoever asks then begins the film anew
  */
-import { isRefusal, type Refusal, refuse } from "../domain/decider.ts";
+import { isRefusal, refuse } from "../domain/decider.ts";
 import { type CameraKey, type Instant, keyText } from "../domain/envelope.ts";
 import type { Streams } from "../domain/fold.ts";
 import type { Limits } from "../domain/limits.ts";
 import { type MediaFailure, PLAYLIST, type StreamState } from "../domain/media.ts";
-import type { PlaybackCommand, Playbacks } from "../domain/playback.ts";
+import { type PlaybackCommand, type Playbacks, playbackDecider } from "../domain/playback.ts";
 import { AdapterError, type Clock, type Decided, type Journal, type Media, type Meter, type Stop } from "../domain/ports.ts";
 import { cameraOfStream, playbackStream, tenantOfPlaybackStream } from "../domain/streams.ts";
 import type { NoPlayback, PlaybackKind, PlaybackWish, Video } from "../domain/video.ts";
@@ -31,8 +31,8 @@ export type PlaybackWorld = {
 };
 
 export type OpenPlaybacks = Pick<Video, "start" | "status" | "keepAlive" | "stop" | "file"> & {
-  /** Of each decision as the store tells of it, from the first one on; one told of before is passed over. */
-  note(event: Decided): void;
+  /** Of each decision as the store tells of it, or of the newest of a stream; one told of before is passed over. */
+  note(event: Pick<Decided, "stream" | "revision">): void;
   /** Ends what nobody keeps alive, and takes on what an earlier life has left. Until the signal; rejects with a defect. */
   run(stop: Stop): Promise<void>;
   /** Gives back all films. Nothing is decided: the next life takes the playbacks on. */
@@ -50,7 +50,7 @@ export const createPlaybacks = (world: PlaybackWorld): OpenPlaybacks => {
   const { streams, clock, limits, journal, meter } = world;
   const held = createHeld(meter);
   const turn = createTurns();
-  const open = createOpenOnes((tenant, id) => held.get(tenant, id) !== undefined);
+  const open = createOpenOnes();
   const films = createFilmOf(world);
   /** Tenants whose playbacks of an earlier life are held. */
   const adopted = new Set<string>();
@@ -97,21 +97,33 @@ export const createPlaybacks = (world: PlaybackWorld): OpenPlaybacks => {
     if (isRefusal(after)) throw new AdapterError("unavailable", after.detail, { retryable: true });
     drop(one);
   };
-  const decided = async (key: CameraKey, wish: PlaybackWish, film: Film | string, by?: string): Promise<Held | NoPlayback> => {
-    await adopt(key.tenant);
+  /** Where there is no room nothing is decided: its film is begun first, and given back where no playback comes of it. */
+  const decided = async (
+    key: CameraKey,
+    wish: PlaybackWish,
+    { begin, url }: { readonly begin: () => Film | NoPlayback; readonly url?: string },
+    by?: string,
+  ): Promise<Held | NoPlayback> => {
+    const before = await adopt(key.tenant);
     const command: PlaybackCommand = { type: "start", camera: key.camera, wish, at: clock.now() };
-    const after = await streams.decide(playbackStream(key.tenant), command, by);
-    if (isRefusal(after)) return after;
-    if (isClosed) throw closed();
-    const playback = after.state.open.get(after.state.lastId);
-    if (playback === undefined) throw new Error("a playback that has just begun is not open");
-    const one = held.hold(key.tenant, playback, later());
-    const begun = typeof film === "string" ? films.live(key, wish, film) : film;
-    if (!("release" in begun)) {
-      await conclude(one, failing(one, "failure" in begun ? begun.failure.message : (begun as Refusal).detail));
-      return begun;
+    const refused = playbackDecider.decide(command, before);
+    if (isRefusal(refused)) return refused;
+    const film = begin();
+    if (!("release" in film)) return film;
+    let one: Held | undefined;
+    try {
+      const after = await streams.decide(playbackStream(key.tenant), command, by);
+      if (isRefusal(after)) return after;
+      if (isClosed) throw closed();
+      const playback = after.state.open.get(after.state.lastId);
+      if (playback === undefined) throw new Error("a playback that has just begun is not open");
+      one = held.hold(key.tenant, playback, later());
+      // What was decided of its camera since it was looked up found nothing held.
+      changed.set(keyText(key.tenant, key.camera), key);
+      return Object.assign(one, { film, url });
+    } finally {
+      if (one === undefined) giveBack(film);
     }
-    return Object.assign(one, { film: begun, url: typeof film === "string" ? film : undefined });
   };
 
   const failing = ({ playback: { kind, id } }: Held, reason: string): PlaybackCommand => ({
@@ -158,12 +170,13 @@ export const createPlaybacks = (world: PlaybackWorld): OpenPlaybacks => {
     const found = await films.lookUp(key);
     if (found === undefined) return refuse("unknown-camera", "id", "there is no such camera");
     if (wish.kind === "live") {
-      if (found.url !== undefined) return turn(key.tenant, () => decided(key, wish, found.url as string, by));
+      const { url } = found;
+      if (url !== undefined) return turn(key.tenant, () => decided(key, wish, { begin: () => films.live(key, wish, url), url }, by));
       return found.failure === undefined ? refuse("invalid", "rtsp_url", "the camera has none") : { failure: found.failure };
     }
     const film = await films.archive(key, wish);
     // Where nothing was recorded there is nothing to decide.
-    return "release" in film ? turn(key.tenant, () => decided(key, wish, film, by)) : film;
+    return "release" in film ? turn(key.tenant, () => decided(key, wish, { begin: () => film }, by)) : film;
   };
 
   /** A playback shows what its camera is now. */
@@ -274,20 +287,21 @@ export const createPlaybacks = (world: PlaybackWorld): OpenPlaybacks => {
       return film?.file(name);
     },
 
-    note(event) {
-      const tenant = tenantOfPlaybackStream(event.stream);
-      if (tenant !== undefined) return open.note(tenant, event);
-      const key = cameraOfStream(event.stream);
+    note({ stream, revision }) {
+      const tenant = tenantOfPlaybackStream(stream);
+      if (tenant !== undefined) return open.note(tenant, revision);
+      const key = cameraOfStream(stream);
       if (key !== undefined && held.ofCamera(key).length > 0) changed.set(keyText(key.tenant, key.camera), key);
     },
 
     async run(stop) {
-      for (let before = clock.now(); !stop.aborted; ) {
+      while (!stop.aborted) {
+        // However long a look took: only where a pause did is it the clock.
+        const before = clock.now();
         await clock.sleep(LOOK_MS, stop);
         if (stop.aborted) break;
         const passed = clock.now() - before;
         if (passed < 0 || passed > LEAP_MS) for (const one of held.all()) one.expiresAt += passed - LOOK_MS;
-        before = clock.now();
         if (!isClosed) await look();
       }
     },

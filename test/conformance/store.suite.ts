@@ -64,6 +64,16 @@ export const storeSuite = (name: string, make: () => Promise<StoreUnderTest>, ex
         expect(await store.append("s", "any", events)).toBe(5);
       });
 
+      test("how many events a stream has is told without them", async () => {
+        const store = await open();
+        expect(await store.head("s")).toBe(0);
+        await store.append("s", 0, decisions(5));
+        await store.append("t", 0, decisions(1));
+        expect([await store.head("s"), await store.head("t"), await store.head("u")]).toEqual([5, 1, 0]);
+        await store.append("s", 5, decisions(2));
+        expect(await store.head("s")).toBe(7);
+      });
+
       test("who wanted a decision is kept with it", async () => {
         const store = await open();
         const [one, two] = decisions(2) as [Decision, Decision];

@@ -95,6 +95,18 @@ describe("a playback", () => {
     when(start()).then([begun(NOW + limits.playbacksEnded + 1)]);
   });
 
+  it("is what it was in what a sum makes of any state", () => {
+    const { state } = given(begun(NOW), begun(NOW + 1, archive), begun(NOW + 2), over(NOW + 2), over(NOW));
+    const sum = playbackDecider.sum?.of(state) as PlaybackEvent;
+    expect(sum.type).toBe(playbackDecider.sum?.type);
+    const stored = JSON.parse(JSON.stringify(sum)) as PlaybackEvent;
+    for (const before of [playbackDecider.initial(), given(begun(NOW + 7)).state]) {
+      const after = playbackDecider.evolve(before, stored);
+      expect(after).toEqual(state);
+      expect([[...after.open.keys()], [...after.ended.keys()]]).toEqual([[NOW + 1], [NOW + 2, NOW]]);
+    }
+  });
+
   it("leaves a state that was handed out as it was", () => {
     const { own } = playbackDecider as { own(state: Playbacks): Playbacks };
     const { state } = given(begun(NOW));

@@ -226,6 +226,7 @@ describe("the relay", () => {
 const methods = (store: EventStore): EventStore => ({
   append: store.append.bind(store),
   read: store.read.bind(store),
+  head: store.head.bind(store),
   follow: store.follow.bind(store),
   bookmark: store.bookmark.bind(store),
   setBookmark: store.setBookmark.bind(store),

@@ -1,7 +1,7 @@
 /** What is decided of playbacks, and when: over a fake of films and a fake clock. With real ones: playbacks-real.test.ts. */
 import { afterEach, describe, expect, it } from "vitest";
 import { openMemoryStore } from "../../adapters/store-memory.ts";
-import type { Limits } from "../../domain/limits.ts";
+import { type Limits, limits } from "../../domain/limits.ts";
 import type { MediaFailure } from "../../domain/media.ts";
 import { AdapterError, type EventStore } from "../../domain/ports.ts";
 import { cameraStream, playbackStream } from "../../domain/streams.ts";
@@ -98,16 +98,43 @@ describe("a playback", () => {
     expect(await decided()).toEqual([]);
   });
 
-  it("fails, and is said to, where its film does, and where the port refuses it", async () => {
+  it("fails, and is said to, where its film does", async () => {
     const { begin, decided } = stage();
     const { playbacks, media } = begin();
     media.begins = { state: "failed", failure: gone };
     expect(await playbacks.start(door, live)).toEqual({ failure: gone });
+    expect([await decided(), media.films.map(({ released }) => released)]).toEqual([["started", "failed"], [1]]);
+  });
+
+  it("leaves nothing behind where there is no room for it, or no film of it can be", async () => {
+    const { begin, decided } = stage();
+    const { playbacks, media } = begin();
     media.refusal = full;
     expect(await playbacks.start(door, live)).toMatchObject({ failure: { reason: "full" } });
     media.refusal = new AdapterError("bad-query", "16 pixels", { retryable: false });
     expect(await playbacks.start(door, live)).toMatchObject({ refused: "invalid", detail: "16 pixels" });
-    expect([await decided(), media.films.map(({ released }) => released)]).toEqual([Array(3).fill(["started", "failed"]).flat(), [1]]);
+    expect([await decided(), media.films]).toEqual([[], []]);
+    media.refusal = undefined;
+    for (let i = 0; i < limits.playbacksPerTenant; i++) await playbacks.start(door, live);
+    const answers = await Promise.all(Array.from({ length: 20 }, () => playbacks.start(door, live)));
+    expect(answers.every((answer) => "refused" in answer && answer.refused === "too-many")).toBe(true);
+    expect([(await decided()).length, media.films.length]).toEqual([limits.playbacksPerTenant, limits.playbacksPerTenant]);
+  });
+
+  it("that cannot be decided gives its film back", async () => {
+    const store = openMemoryStore();
+    let error: AdapterError | undefined;
+    const append: EventStore["append"] = async (...given) => {
+      if (error !== undefined) throw error;
+      return store.append(...given);
+    };
+    const { begin, decided } = stage({}, { ...store, append });
+    const { playbacks, media } = begin();
+    error = new AdapterError("unavailable", "the store is away", { retryable: true });
+    await expect(playbacks.start(door, live)).rejects.toMatchObject({ code: "unavailable" });
+    error = new AdapterError("wrong-revision", "others are faster", { retryable: false });
+    expect(await playbacks.start(door, live)).toMatchObject({ refused: "conflict" });
+    expect([await decided(), media.films.map(({ released }) => released)]).toEqual([[], [1, 1]]);
   });
 
   it("is answered as it stands where nothing plays in time, and stays readable when it fails later", async () => {
@@ -207,6 +234,21 @@ describe("a playback", () => {
 
 describe("an archive", () => {
   it("plays what was recorded from an instant on, no longer than it may be and not into the future", async () => {
+  it("expires in time although another's end took long to be decided", async () => {
+    const { store, shut, open } = gated();
+    const { clock, begin, decided } = stage({}, store);
+    const { playbacks } = begin();
+    await playbacks.start(door, live);
+    await clock.pass(5000);
+    await playbacks.start(door, live);
+    shut();
+    await clock.pass(70_000);
+    expect(await decided()).toEqual(["started", "started"]);
+    open();
+    await clock.pass(2000);
+    expect(await decided()).toEqual(["started", "started", "expired", "expired"]);
+  });
+
     const { begin, decided } = stage({ archiveMs: 3_600_000 });
     const { playbacks, media } = begin();
     media.pieces = [{ start: NOW - 50_000_000, end: NOW }];
@@ -253,6 +295,61 @@ describe("the next life", () => {
     await playbacks.keepAlive("t1", "live", asked.id);
     await clock.pass(5000);
     expect(await playbacks.status("t1", "live", left.id)).toBeUndefined();
+/** A store whose appends to playbacks wait while it is shut. */
+const gated = () => {
+  const store = openMemoryStore();
+  let gate = Promise.resolve();
+  let open: () => void = () => undefined;
+  const append: EventStore["append"] = async (stream, ...given) => {
+    if (stream.startsWith("playback-")) await gate;
+    return store.append(stream, ...given);
+  };
+  const shut = (): void => {
+    gate = new Promise((resolve) => {
+      open = resolve;
+    });
+  };
+  return { store: { ...store, append }, shut, open: () => open() };
+};
+
+describe("a camera that is changed while its playback begins", () => {
+  it("is not shown on where it was removed", async () => {
+    const { store, shut, open } = gated();
+    const { clock, cameras, begin, decided, redefine } = stage({}, store);
+    const { playbacks, media } = begin();
+    shut();
+    const starting = playbacks.start(door, live);
+    await clock.pass(2000);
+    cameras.delete("door");
+    await redefine("door");
+    await clock.pass(2000);
+    open();
+    const { id } = playing(await starting);
+    await clock.pass(3000);
+    expect([await decided(), media.films.map(({ released }) => released)]).toEqual([["started", "failed"], [1]]);
+    expect(await playbacks.keepAlive("t1", "live", id)).toBeUndefined();
+  });
+
+  it("is shown at the address it has then", async () => {
+    const { store, shut, open } = gated();
+    const { clock, cameras, begin, redefine } = stage({}, store);
+    const { playbacks, media } = begin();
+    shut();
+    const starting = playbacks.start(door, live);
+    await clock.pass(2000);
+    cameras.set("door", "rtsp://elsewhere/");
+    await redefine("door");
+    await clock.pass(2000);
+    open();
+    await starting;
+    await clock.pass(3000);
+    expect(media.films.map(({ wish, released }) => [wish.url, released])).toEqual([
+      ["rtsp://door/", 1],
+      ["rtsp://elsewhere/", 0],
+    ]);
+  });
+});
+
     expect(await playbacks.status("t1", "live", asked.id)).toMatchObject({ state: { state: "running" } });
     expect((await decided()).slice(4)).toEqual(["expired"]);
     // Ids go on where they were.
@@ -317,6 +414,35 @@ describe("a store that is away", () => {
     await expect(playbacks.stop("t1", "live", id)).rejects.toMatchObject({ code: "unavailable" });
     isAway = false;
     await clock.pass(3000);
+  it("reads no more than a sum and what followed it, and knows all the same what is open and what ended", async () => {
+    const memory = openMemoryStore();
+    let most = 0;
+    const read: EventStore["read"] = async (...given) => {
+      const events = await memory.read(...given);
+      most = Math.max(most, events.length);
+      return events;
+    };
+    const { clock, begin, decided } = stage({}, { ...memory, read });
+    const first = begin();
+    const left = playing(await first.playbacks.start(door, live));
+    let over = left;
+    for (let i = 0; i < 750; i++) {
+      over = playing(await first.playbacks.start(door, live));
+      await first.playbacks.stop("t1", "live", over.id);
+    }
+    await first.kill();
+    most = 0;
+    const { playbacks, gauges } = begin();
+    expect(await playbacks.stop("t1", "live", over.id)).toBe(true);
+    expect(await playbacks.stop("t1", "live", over.id + 1)).toBe(false);
+    expect(await playbacks.status("t1", "live", left.id)).toMatchObject({ id: left.id });
+    await clock.pass(3000);
+    expect(gauges.get("tallywire_playbacks t1 live")).toBe(1);
+    expect(playing(await playbacks.start(door, live)).id).toBe(Math.max(over.id + 1, NOW + 3000));
+    expect(most).toBeLessThan(600);
+    expect((await decided()).filter((what) => what === "playbacks-summed")).toHaveLength(1);
+  });
+
     expect(await decided()).toEqual(["started", "expired"]);
   });
 });
