@@ -15,7 +15,6 @@ import { freeBytes, type Policy, reconcile, retain } from "./media-ffmpeg/reconc
 import { openRecordings } from "./media-ffmpeg/recording.ts";
 import { openResized } from "./media-ffmpeg/resized.ts";
 import { openShelf } from "./media-ffmpeg/shelf.ts";
-import { openSight } from "./media-ffmpeg/sight.ts";
 
 export type MediaSettings = {
   /** Of one server alone, on this machine: made where it is not there, private. */
@@ -51,11 +50,10 @@ export const openMedia = async (settings: MediaSettings): Promise<Media> => {
     for (const listener of listeners) listener(event);
   };
 
-  const sight = openSight(clock.now, tell);
   const look = rememberingLook(ffmpeg);
   const shelf = await openShelf(join(root, "recordings"));
   const live = await openLive({
-    ...{ ffmpeg, look, sight, clock, folder: join(root, "live") },
+    ...{ ffmpeg, look, clock, folder: join(root, "live") },
     ...(streams === undefined ? {} : { streams }),
     ...(streamsPerTenant === undefined ? {} : { streamsPerTenant }),
     ...(tries === undefined ? {} : { tries }),
@@ -94,7 +92,7 @@ export const openMedia = async (settings: MediaSettings): Promise<Media> => {
     });
     return looking;
   };
-  const recordings = await openRecordings({ ffmpeg, look, sight, clock, shelf, folder: join(root, "runs"), tell, hasRoom });
+  const recordings = await openRecordings({ ffmpeg, look, clock, shelf, folder: join(root, "runs"), tell, hasRoom });
   const archive = openArchive({
     ...{ shelf, resized: openResized(ffmpeg, shelf, cuts), now: clock.now },
     isRecorded: (camera) => recordings.state(camera) !== undefined,

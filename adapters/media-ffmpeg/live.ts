@@ -15,7 +15,6 @@ import type { Look, Looked } from "./look.ts";
 import { type Entry, playlistText, targetOf } from "./playlist.ts";
 import { initName, readIfThere, readName, segmentName } from "./read.ts";
 import { discard, type Made, type Run, startRun } from "./run.ts";
-import type { Sight } from "./sight.ts";
 import { evenSize, isOwnSize } from "./size.ts";
 import { stamper } from "./stamp.ts";
 import { timeline } from "./timing.ts";
@@ -23,7 +22,6 @@ import { timeline } from "./timing.ts";
 export type LiveHow = {
   readonly ffmpeg: Ffmpeg;
   readonly look: Look;
-  readonly sight: Sight;
   readonly clock: Clock;
   /** Of ours alone: each film gets a folder in it. */
   readonly folder: string;
@@ -45,7 +43,7 @@ type Piece = Entry & {
 };
 
 const filmOf = (wish: LiveWish, how: LiveHow) => {
-  const { ffmpeg, look, sight, clock, tries = limits.liveTries } = how;
+  const { ffmpeg, look, clock, tries = limits.liveTries } = how;
   const folder = join(how.folder, randomBytes(12).toString("hex"));
   const pieces: Piece[] = [];
   const inits = new Map<number, string>();
@@ -76,6 +74,8 @@ const filmOf = (wish: LiveWish, how: LiveHow) => {
       await stamp(path, start);
       if (jumped) breaks += 1;
       inits.set(number, join(own, INIT));
+      // It changes for a longer piece only, though it should not change at all (RFC 8216, 6.2.1): how long pieces will be is not known before
+      // they come, and players stay three times this behind, so saying more from the beginning would show everything later.
       target = Math.max(target, targetOf([end - start]));
       pieces.push({
         uri: segmentName(next),
@@ -90,7 +90,6 @@ const filmOf = (wish: LiveWish, how: LiveHow) => {
       });
       next += 1;
       kept.runs();
-      sight.seen(pieces, wish, seen.video);
       await tidy();
     };
     const probed = "video" in looked ? looked : undefined;
@@ -110,12 +109,7 @@ const filmOf = (wish: LiveWish, how: LiveHow) => {
     return "failed" in looked ? looked : run(looked);
   };
 
-  const kept: Kept = keep({
-    begin,
-    clock,
-    tries,
-    failed: (failure) => sight.lost(pieces, wish, failure),
-  });
+  const kept: Kept = keep({ begin, clock, tries });
 
   const playlist = (): MediaFile | undefined => {
     const listed = pieces.slice(-limits.liveSegments);
@@ -136,7 +130,6 @@ const filmOf = (wish: LiveWish, how: LiveHow) => {
     },
     async end(): Promise<void> {
       await kept.stop();
-      sight.forget(pieces, wish);
       pieces.length = 0;
       inits.clear();
       await discard(folder);

@@ -12,7 +12,7 @@ import { type Kept, keep } from "./keep.ts";
 import type { Look } from "./look.ts";
 import { discard, type Made, startRun } from "./run.ts";
 import { cameraText, LONGEST_MS, type Shelf } from "./shelf.ts";
-import type { Sight } from "./sight.ts";
+import { sightOf } from "./sight.ts";
 import { stamper } from "./stamp.ts";
 import { timeline } from "./timing.ts";
 
@@ -22,7 +22,6 @@ const PIECE_SECONDS = 2;
 export type RecordingHow = {
   readonly ffmpeg: Ffmpeg;
   readonly look: Look;
-  readonly sight: Sight;
   readonly clock: Clock;
   readonly shelf: Shelf;
   /** Of ours alone, on the file system of the shelf. */
@@ -35,8 +34,8 @@ export type RecordingHow = {
 const FULL: MediaFailure = { reason: "storage", message: "The disk is full: nothing is recorded until there is room." };
 
 const recordingOf = (camera: CameraKey, url: string, how: RecordingHow) => {
-  const { ffmpeg, look, sight, clock, shelf, tell, hasRoom } = how;
-  const film = {};
+  const { ffmpeg, look, clock, shelf, tell, hasRoom } = how;
+  const sight = sightOf(camera, clock.now, tell);
   let isFull = false;
 
   const run = (probed: Probed) => {
@@ -47,7 +46,7 @@ const recordingOf = (camera: CameraKey, url: string, how: RecordingHow) => {
     const made = async ({ path, durationMs, completedAt }: Made): Promise<void> => {
       const { start, end } = place(durationMs, completedAt);
       kept.runs();
-      sight.seen(film, camera, probed.video);
+      sight.seen(probed.video);
       isFull = !(await hasRoom());
       // One that is longer than may be would not be found again.
       if (isFull || end - start > LONGEST_MS) return rm(path, { force: true });
@@ -72,15 +71,14 @@ const recordingOf = (camera: CameraKey, url: string, how: RecordingHow) => {
     },
     clock,
     tries: Number.POSITIVE_INFINITY,
-    failed: (failure) => sight.lost(film, camera, failure),
+    failed: sight.lost,
   });
   return {
     url,
     state: (): StreamState => (isFull ? { state: "stalled", failure: FULL } : kept.state()),
-    async stop(): Promise<void> {
-      await kept.stop();
-      sight.forget(film, camera);
-    },
+    stop: kept.stop,
+    /** After it was stopped: nobody looks any more. Not as the server ends, whose next life looks on. */
+    unwatched: sight.end,
   };
 };
 
@@ -98,6 +96,7 @@ export const openRecordings = async (how: RecordingHow) => {
     const known = recordings.get(key);
     if (known?.url === url) return;
     await known?.stop();
+    if (!isClosed) known?.unwatched();
     recordings.delete(key);
     if (url !== undefined && !isClosed) recordings.set(key, recordingOf(camera, url, how));
   };

@@ -24,6 +24,10 @@ export type Run = {
 const SILENT: MediaFailure = { reason: "timeout", message: "The camera's film does not go on." };
 const JUMPED: MediaFailure = { reason: "garbage", message: "The camera's clock has jumped." };
 
+const ofWhatCame = new WeakSet<MediaFailure>([JUMPED]);
+/** Whether pictures came, and only could not be used: then the camera is there. */
+export const isOfWhatCame = (failure: MediaFailure): boolean => ofWhatCame.has(failure);
+
 /** Target durations without a new piece after which a film is held for stopped; not before the camera's connection would say why. */
 const PATIENCE = 3;
 
@@ -32,7 +36,11 @@ export const failureOf = (error: unknown): MediaFailure => {
   const { code, message } = error as NodeJS.ErrnoException;
   if (code === undefined) throw error;
   if (error instanceof AdapterError && (error.code === "full" || error.code === "closed")) return { reason: "full", message };
-  if (error instanceof AdapterError && error.code === "corrupt") return { reason: "garbage", message };
+  if (error instanceof AdapterError && error.code === "corrupt") {
+    const failure: MediaFailure = { reason: "garbage", message };
+    ofWhatCame.add(failure);
+    return failure;
+  }
   return { reason: "storage", message: `Nothing can be written: ${code}` };
 };
 

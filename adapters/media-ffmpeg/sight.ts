@@ -1,52 +1,44 @@
-/** Whether a camera is seen, out of all the films that are made of it: told when that changes. */
-import { type CameraKey, type Instant, keyText } from "../../domain/envelope.ts";
+/**
+ * What a camera's recording tells of whether the camera is seen. A recording looks all the time, so it notices when the camera is back; a live
+ * film ends when nobody watches, and tells nothing.
+ */
+import type { CameraKey, Instant } from "../../domain/envelope.ts";
 import type { MediaEvent, MediaFailure } from "../../domain/media.ts";
 import type { Probed } from "../ffmpeg/probe.ts";
+import { isOfWhatCame } from "./run.ts";
 
-/** These say something of us, or of what we may and can show, not of whether the camera sees. */
+/** These say something of us, or of what we may and can show, not of whether the camera sees. An ffmpeg that somebody killed is `unknown`. */
 const OURS: ReadonlySet<MediaFailure["reason"]> = new Set([
-  ...(["missing", "too-large", "too-long", "storage", "memory", "full"] as const),
+  ...(["missing", "too-large", "too-long", "storage", "memory", "full", "unknown"] as const),
   ...(["busy", "unauthorized", "not-allowed", "certificate", "redirected", "codec"] as const),
 ]);
 
 export type Sight = {
-  /** A piece of a film came. */
-  seen(film: object, camera: CameraKey, video: Probed["video"]): void;
-  lost(film: object, camera: CameraKey, failure: MediaFailure): void;
-  /** The film is not made any more. Of the camera nothing new is known. */
-  forget(film: object, camera: CameraKey): void;
+  /** A piece of its film came. */
+  seen(video: Probed["video"]): void;
+  /** Its film is lost, or could not begin. */
+  lost(failure: MediaFailure): void;
+  /** It is not looked at any more: where it was gone, of what comes now nothing would be told. */
+  end(): void;
 };
 
-export const openSight = (now: () => Instant, tell: (event: MediaEvent) => void): Sight => {
-  /** `films`: those that run. A camera stands here while a film of it is wanted, and with it what was told last. */
-  const cameras = new Map<string, { readonly films: Set<object>; readonly wanted: Set<object>; told: "online" | "offline" | undefined }>();
-  const of = ({ tenant, camera }: CameraKey, film: object) => {
-    const key = keyText(tenant, camera);
-    const known = cameras.get(key) ?? { films: new Set(), wanted: new Set(), told: undefined };
-    cameras.set(key, known);
-    known.wanted.add(film);
-    return known;
-  };
+/** Tells of each change once. Where nothing is known yet, being lost is one as well: an earlier life may have seen the camera. */
+export const sightOf = ({ tenant, camera }: CameraKey, now: () => Instant, tell: (event: MediaEvent) => void): Sight => {
+  let told: "online" | "offline" | undefined;
   return {
-    seen(film, { tenant, camera }, { codec, width, height, fps }) {
-      const known = of({ tenant, camera }, film);
-      known.films.add(film);
-      if (known.told === "online") return;
-      known.told = "online";
+    seen({ codec, width, height, fps }) {
+      if (told === "online") return;
+      told = "online";
       tell({ tenant, camera, kind: "camera-online", at: now(), codec, width, height, fps });
     },
-    lost(film, { tenant, camera }, failure) {
-      const known = of({ tenant, camera }, film);
-      known.films.delete(film);
-      if (OURS.has(failure.reason) || known.films.size > 0 || known.told === "offline") return;
-      known.told = "offline";
+    lost(failure) {
+      if (OURS.has(failure.reason) || isOfWhatCame(failure) || told === "offline") return;
+      told = "offline";
       tell({ tenant, camera, kind: "camera-offline", at: now(), failure });
     },
-    forget(film, camera) {
-      const known = of(camera, film);
-      known.films.delete(film);
-      known.wanted.delete(film);
-      if (known.wanted.size === 0) cameras.delete(keyText(camera.tenant, camera.camera));
+    end() {
+      if (told === "offline") tell({ tenant, camera, kind: "camera-unwatched", at: now() });
+      told = undefined;
     },
   };
 };

@@ -105,6 +105,8 @@ describe.skipIf(!canRun)("films whose ffmpeg is killed", () => {
     await expect.poll(stream.state, { timeout: 20_000 }).toEqual({ state: "running" });
     await expect.poll(recorded, { timeout: 20_000 }).toBeGreaterThan(before + 1);
     expect(ffmpeg.running()).toBe(2);
+    // It was not the camera that went.
+    expect(events.map(({ kind }) => kind).filter((kind) => kind !== "segment-recorded")).toEqual(["camera-online"]);
     await close();
     await camera.stop();
     expect(JSON.stringify(events) + journal.lines.join() + JSON.stringify(stream.state())).not.toContain(CANARY);

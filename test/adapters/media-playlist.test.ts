@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { type Entry, playlistText, readList, targetOf } from "../../adapters/media-ffmpeg/playlist.ts";
 import { initName, readName, segmentName } from "../../adapters/media-ffmpeg/read.ts";
-import { openSight } from "../../adapters/media-ffmpeg/sight.ts";
+import { sightOf } from "../../adapters/media-ffmpeg/sight.ts";
 import { timeline } from "../../adapters/media-ffmpeg/timing.ts";
 import type { MediaEvent } from "../../domain/media.ts";
 import { readPlaylist } from "../support/playlists.ts";
@@ -107,40 +107,62 @@ describe("whether a camera is seen", () => {
   const door = { tenant: "t1", camera: "door" };
   const video = { codec: "h264", width: 320, height: 180, fps: 10, isReordered: false } as const;
   const gone = { reason: "ended", message: "The camera ended the connection." } as const;
-  const told = () => {
+  const told = (camera = door) => {
     const events: MediaEvent[] = [];
-    return {
-      events,
-      sight: openSight(
-        () => NOON,
-        (event) => events.push(event),
-      ),
-    };
+    const sight = sightOf(
+      camera,
+      () => NOON,
+      (event) => events.push(event),
+    );
+    return { events, sight, kinds: () => events.map(({ kind }) => kind) };
   };
 
-  it("is told when it changes, out of all its films", () => {
+  it("is told when it changes, each time", () => {
     const { events, sight } = told();
-    const [one, other] = [{}, {}];
-    sight.seen(one, door, video);
-    sight.seen(one, door, video);
-    sight.seen(other, door, video);
-    sight.lost(one, door, gone);
-    expect(events.map(({ kind }) => kind)).toEqual(["camera-online"]);
-    sight.lost(other, door, gone);
-    sight.lost(other, door, gone);
-    sight.seen(one, { ...door, tenant: "t2" }, video);
-    sight.seen(one, door, video);
-    expect(events.map(({ kind, tenant }) => `${kind} ${tenant}`)).toEqual([
-      ...["camera-online t1", "camera-offline t1", "camera-online t2", "camera-online t1"],
-    ]);
+    for (let times = 0; times < 2; times += 1) {
+      for (let piece = 0; piece < 3; piece += 1) sight.seen(video);
+      for (let again = 0; again < 3; again += 1) sight.lost(gone);
+    }
+    const { isReordered: _, ...picture } = video;
+    const [online, offline] = [
+      { ...door, kind: "camera-online", at: NOON, ...picture },
+      { ...door, kind: "camera-offline", at: NOON, failure: gone },
+    ];
+    expect(events).toEqual([online, offline, online, offline]);
+  });
+
+  it("is told where the camera could not be seen from the beginning", () => {
+    const { sight, kinds } = told();
+    sight.lost(gone);
+    sight.lost({ ...gone, reason: "timeout" });
+    expect(kinds()).toEqual(["camera-offline"]);
+  });
+
+  it("is open again when nobody looks any more, which is told of what was gone only", () => {
+    const { sight, kinds } = told();
+    sight.end();
+    sight.seen(video);
+    sight.end();
+    expect(kinds()).toEqual(["camera-online"]);
+    sight.lost(gone);
+    sight.end();
+    sight.end();
+    expect(kinds().slice(1)).toEqual(["camera-offline", "camera-unwatched"]);
   });
 
   it("is not told by what is wrong here, nor by what may not or cannot be shown", () => {
-    const { events, sight } = told();
-    sight.seen({}, door, video);
-    const ours = ["missing", "storage", "memory", "full", "too-large", "too-long"] as const;
+    const { sight, kinds } = told();
+    const ours = ["missing", "storage", "memory", "full", "too-large", "too-long", "unknown"] as const;
     const theirs = ["busy", "unauthorized", "not-allowed", "certificate", "redirected", "codec"] as const;
-    for (const reason of [...ours, ...theirs]) sight.lost({}, door, { reason, message: "here" });
-    expect(events).toHaveLength(1);
+    const nothing = () => {
+      for (const reason of [...ours, ...theirs]) sight.lost({ reason, message: "here" });
+    };
+    nothing();
+    sight.seen(video);
+    nothing();
+    expect(kinds()).toEqual(["camera-online"]);
+    sight.lost(gone);
+    nothing();
+    expect(kinds()).toEqual(["camera-online", "camera-offline"]);
   });
 });

@@ -6,7 +6,8 @@ import { systemClock } from "../../adapters/clock.ts";
 import type { Ffmpeg } from "../../adapters/ffmpeg.ts";
 import { keep } from "../../adapters/media-ffmpeg/keep.ts";
 import { type Made, type Run, startRun } from "../../adapters/media-ffmpeg/run.ts";
-import type { MediaFailure } from "../../domain/media.ts";
+import { sightOf } from "../../adapters/media-ffmpeg/sight.ts";
+import type { MediaEvent, MediaFailure } from "../../domain/media.ts";
 import { AdapterError } from "../../domain/ports.ts";
 import { type FakeRun, fakeFfmpeg } from "../support/fake-ffmpeg.ts";
 
@@ -52,12 +53,22 @@ describe("a run of an ffmpeg, a fake one", () => {
     expect(fake.isEnded()).toBe(true);
   }, 20_000);
 
-  it("ends when a piece is longer than it can be, which is a clock that jumped", async () => {
+  /** What it says of the camera. */
+  const toldBy = (failure: MediaFailure | undefined): readonly string[] => {
+    const events: MediaEvent[] = [];
+    const sight = sightOf({ tenant: "t1", camera: "door" }, systemClock.now, (event) => events.push(event));
+    sight.lost(failure as MediaFailure);
+    return events.map(({ kind }) => kind);
+  };
+
+  it("ends when a piece is longer than it can be, which is a clock that jumped and no camera that is gone", async () => {
     for (const seconds of [5000, 0]) {
       const { run, fake, pieces } = await running();
       await fake.piece(1);
       await fake.piece(seconds);
-      expect(await run.done).toMatchObject({ reason: "garbage" });
+      const failure = await run.done;
+      expect(failure).toMatchObject({ reason: "garbage" });
+      expect(toldBy(failure)).toEqual([]);
       expect(pieces).toEqual([1000]);
     }
   });
@@ -70,6 +81,9 @@ describe("a run of an ffmpeg, a fake one", () => {
     const { run, fake } = await running();
     fake.fail(ended);
     expect(await run.done).toEqual(ended);
+    const other = await running();
+    other.fake.fail({ reason: "garbage", message: "What the camera sends is no RTSP" });
+    expect(toldBy(await other.run.done)).toEqual(["camera-offline"]);
   });
 
   it("ends with what cannot be written, and with a defect of whoever is told", async () => {
@@ -84,7 +98,8 @@ describe("a run of an ffmpeg, a fake one", () => {
       return run.done;
     };
     expect(await made(Object.assign(new Error("no room"), { code: "ENOSPC" }))).toMatchObject({ reason: "storage" });
-    expect(await made(new AdapterError("corrupt", "no film", { retryable: true }))).toMatchObject({ reason: "garbage" });
+    const unread = await made(new AdapterError("corrupt", "no film", { retryable: true }));
+    expect([unread, toldBy(unread)]).toEqual([{ reason: "garbage", message: "no film" }, []]);
     await expect(made(new TypeError("a defect"))).rejects.toThrow(/a defect/);
   });
 });

@@ -4,12 +4,17 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import type { MediaEvent, RecordedSegment } from "../../domain/media.ts";
+import { startFaulty } from "../servers/faulty-rtsp.ts";
 import { contentOf, picturesIn, played, saved } from "../support/films.ts";
 import { readPlaylist } from "../support/playlists.ts";
 import { mediaStage, type OpenMedia } from "./media.suite.ts";
 
 type Recorded = Extract<MediaEvent, { readonly kind: "segment-recorded" }>;
 const recordedIn = (events: readonly MediaEvent[]): readonly Recorded[] => events.filter((event) => event.kind === "segment-recorded");
+
+/** Of whether cameras are seen. */
+const saidOf = (events: readonly MediaEvent[]): readonly string[] =>
+  events.flatMap(({ kind }) => (kind === "segment-recorded" || kind === "segment-removed" ? [] : [kind]));
 
 export const recordingSuite = (name: string, openMedia: OpenMedia): void => {
   describe(`${name}: recorded`, () => {
@@ -221,12 +226,52 @@ export const recordingSuite = (name: string, openMedia: OpenMedia): void => {
       for (const one of ["recordings", "runs"]) await rm(join(folder, one), { recursive: true, force: true });
       const before = recordedIn(events).length;
       await expect.poll(() => recordedIn(events).length, { timeout: 40_000 }).toBeGreaterThan(before);
-      expect(
-        events
-          .filter(({ kind }) => kind !== "segment-recorded")
-          .map(({ kind }) => kind)
-          .slice(0, 3),
-      ).toEqual(["camera-online", "camera-offline", "camera-online"]);
+      expect(saidOf(events).slice(0, 3)).toEqual(["camera-online", "camera-offline", "camera-online"]);
     }, 120_000);
+
+    it("tells what it sees of the camera when that changes, and when nobody looks any more that it was gone", async () => {
+      const camera = await stage.camera();
+      const [other, away] = [await stage.faulty({ fault: "garbage" }), await startFaulty({ fault: "none" })];
+      await away.stop();
+      const { media, events } = await stage.open(await stage.folder());
+      const told = (...kinds: readonly string[]) => expect.poll(() => saidOf(events), { timeout: 40_000 }).toEqual(kinds);
+      // Gone from the beginning, which an earlier life may not have known; and not told again as it is tried again.
+      await media.record(door, other.url);
+      await told("camera-offline");
+      const tries = other.connections();
+      await expect.poll(other.connections, { timeout: 40_000 }).toBeGreaterThan(tries + 1);
+      expect(saidOf(events)).toEqual(["camera-offline"]);
+      const begun = ["camera-offline", "camera-unwatched"];
+      await media.record(door, away.url);
+      await told(...begun, "camera-offline");
+      await media.record(door, camera.url);
+      await told(...begun, ...begun, "camera-online");
+      expect(events.find(({ kind }) => kind === "camera-online")).toMatchObject({
+        ...door,
+        codec: "h264",
+        width: 320,
+        height: 180,
+        fps: 10,
+      });
+      const seen = [...begun, ...begun, "camera-online"];
+      // Of what was there nothing is to be taken back.
+      await media.record(door, undefined);
+      await media.record(door, camera.url);
+      await told(...seen, "camera-online");
+      await camera.stop();
+      await told(...seen, "camera-online", "camera-offline");
+      await media.record(door, undefined);
+      expect(saidOf(events)).toEqual([...seen, "camera-online", ...begun]);
+    }, 120_000);
+
+    it("leaves a camera gone that is gone as it is closed: whoever looks next sees for themselves", async () => {
+      const away = await startFaulty({ fault: "none" });
+      await away.stop();
+      const { media, events } = await stage.open(await stage.folder());
+      await media.record(door, away.url);
+      await expect.poll(() => saidOf(events), { timeout: 40_000 }).toEqual(["camera-offline"]);
+      await media.close();
+      expect(saidOf(events)).toEqual(["camera-offline"]);
+    }, 60_000);
   });
 };

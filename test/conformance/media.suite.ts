@@ -103,9 +103,6 @@ export const mediaSuite = (name: string, openMedia: OpenMedia): void => {
       expect(end).toBeLessThanOrEqual(savedAt + 1000);
       expect(end).toBeGreaterThan(savedAt - 6000);
       expect(await ffmpeg.probe({ file: await saved(smaller.file, small) })).toMatchObject({ video: { width: 160, height: 90 } });
-      expect(events).toEqual([
-        expect.objectContaining({ kind: "camera-online", tenant: "t1", camera: "door", codec: "h264", width: 320, height: 180, fps: 10 }),
-      ]);
 
       await same.release();
       await same.release();
@@ -114,6 +111,8 @@ export const mediaSuite = (name: string, openMedia: OpenMedia): void => {
       expect([ffmpeg.running(), smaller.state()]).toEqual([1, { state: "running" }]);
       await smaller.release();
       expect([ffmpeg.running(), await readdir(join(folder, "live"))]).toEqual([0, []]);
+      // Whoever watches it now and then knows nothing of the camera in between.
+      expect(events).toEqual([]);
     }, 60_000);
 
     it("has the camera's sound where it is asked for, and pictures in the order they are shown in", async () => {
@@ -169,8 +168,7 @@ export const mediaSuite = (name: string, openMedia: OpenMedia): void => {
       const { segments } = readPlaylist(await readSaved(path));
       expect(new Set(segments.map(({ init }) => init)).size).toBe(2);
       expect((await played(ffmpeg, path, true)).frames).toBeGreaterThan(20);
-      const kinds = events.map(({ kind }) => kind).slice(0, 3);
-      expect(kinds).toEqual(["camera-online", "camera-offline", "camera-online"]);
+      expect(events).toEqual([]);
     }, 90_000);
 
     it("says that a camera stalls which sends nothing any more, and tries it again", async () => {
@@ -182,7 +180,7 @@ export const mediaSuite = (name: string, openMedia: OpenMedia): void => {
         .poll(stream.state, { timeout: 40_000, interval: 50 })
         .toMatchObject({ state: "stalled", failure: { reason: "timeout" } });
       await expect.poll(stream.state, { timeout: 40_000, interval: 50 }).toEqual({ state: "running" });
-      expect(events.slice(0, 2).map(({ kind }) => kind)).toEqual(["camera-online", "camera-offline"]);
+      expect(events).toEqual([]);
     }, 90_000);
 
     it("gives up what nothing comes of, and begins anew for whoever asks then", async () => {

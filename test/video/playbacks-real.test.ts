@@ -67,7 +67,7 @@ describe.skipIf(!canRun)("a playback of a real camera", () => {
     const other = playing(await first.playbacks.start(door, live));
     expect([other.id > id, first.ffmpeg.running()]).toEqual([true, 1]);
     expect(await first.playbacks.stop("t1", "live", other.id)).toBe(true);
-    expect(first.events.map(({ kind }) => kind)).toEqual(["camera-online"]);
+    expect(first.events).toEqual([]);
     await first.end();
     expect(first.ffmpeg.running()).toBe(0);
 
