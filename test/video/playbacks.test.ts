@@ -186,6 +186,21 @@ describe("a playback", () => {
     expect(await decided()).toEqual(["started", "expired"]);
   });
 
+  it("expires in time although another's end took long to be decided", async () => {
+    const { store, shut, open } = gated();
+    const { clock, begin, decided } = stage({}, store);
+    const { playbacks } = begin();
+    await playbacks.start(door, live);
+    await clock.pass(5000);
+    await playbacks.start(door, live);
+    shut();
+    await clock.pass(70_000);
+    expect(await decided()).toEqual(["started", "started"]);
+    open();
+    await clock.pass(2000);
+    expect(await decided()).toEqual(["started", "started", "expired", "expired"]);
+  });
+
   it("goes on where it is kept alive while its end waits to be decided", async () => {
     const store = openMemoryStore();
     let open: () => void = () => undefined;
@@ -232,69 +247,6 @@ describe("a playback", () => {
   });
 });
 
-describe("an archive", () => {
-  it("plays what was recorded from an instant on, no longer than it may be and not into the future", async () => {
-  it("expires in time although another's end took long to be decided", async () => {
-    const { store, shut, open } = gated();
-    const { clock, begin, decided } = stage({}, store);
-    const { playbacks } = begin();
-    await playbacks.start(door, live);
-    await clock.pass(5000);
-    await playbacks.start(door, live);
-    shut();
-    await clock.pass(70_000);
-    expect(await decided()).toEqual(["started", "started"]);
-    open();
-    await clock.pass(2000);
-    expect(await decided()).toEqual(["started", "started", "expired", "expired"]);
-  });
-
-    const { begin, decided } = stage({ archiveMs: 3_600_000 });
-    const { playbacks, media } = begin();
-    media.pieces = [{ start: NOW - 50_000_000, end: NOW }];
-    const { id, state } = playing(await playbacks.start(door, archive(NOW - 7_200_000)));
-    expect([state, media.asked]).toEqual([{ state: "running" }, [["archive", NOW - 7_200_000, NOW - 3_600_000]]]);
-    playing(await playbacks.start({ ...door, camera: "bare" }, archive(NOW - 60_000)));
-    expect(media.asked[1]).toEqual(["archive", NOW - 60_000, NOW]);
-    expect(await playbacks.file("t1", "archive", id, "s00000.m4s")).toBeDefined();
-    expect([await decided(), media.films]).toEqual([["started", "started"], []]);
-  });
-
-  it("begins with what comes next where it starts in a gap, and with nothing where nothing does", async () => {
-    const { begin, decided } = stage();
-    const { playbacks, media } = begin();
-    expect(await playbacks.start(door, archive(NOW - 60_000))).toEqual({ notRecorded: "nothing" });
-    media.pieces = [{ start: NOW - 50_000, end: NOW - 40_000 }];
-    expect(await playbacks.start(door, archive(NOW - 30_000))).toEqual({ notRecorded: "gap" });
-    expect(await playbacks.start(door, archive(NOW + 30_000))).toEqual({ notRecorded: "gap" });
-    expect(await decided()).toEqual([]);
-    playing(await playbacks.start(door, archive(NOW - 60_000)));
-    expect(await decided()).toEqual(["started"]);
-  });
-});
-
-describe("the next life", () => {
-  it("takes on what is open, begins a film when somebody asks, and lets expire what nobody asks for", async () => {
-    const { clock, begin, decided } = stage();
-    const first = begin();
-    const [asked, left] = [playing(await first.playbacks.start(door, live)), playing(await first.playbacks.start(door, live))];
-    const over = playing(await first.playbacks.start(door, live));
-    await first.playbacks.stop("t1", "live", over.id);
-    await first.kill();
-    await clock.pass(600_000);
-    expect(await decided()).toEqual(["started", "started", "started", "stopped"]);
-
-    const { playbacks, media, gauges } = begin();
-    await clock.pass(3000);
-    expect([gauges.get("tallywire_playbacks t1 live"), media.films]).toEqual([2, []]);
-    expect(await playbacks.status("t1", "live", asked.id)).toMatchObject({ state: { state: "starting" } });
-    expect(await playbacks.status("t1", "live", over.id)).toBeUndefined();
-    expect(await playbacks.file("t1", "live", asked.id, "index.m3u8")).toBeDefined();
-    expect(media.films).toHaveLength(1);
-    await clock.pass(58_500);
-    await playbacks.keepAlive("t1", "live", asked.id);
-    await clock.pass(5000);
-    expect(await playbacks.status("t1", "live", left.id)).toBeUndefined();
 /** A store whose appends to playbacks wait while it is shut. */
 const gated = () => {
   const store = openMemoryStore();
@@ -350,6 +302,54 @@ describe("a camera that is changed while its playback begins", () => {
   });
 });
 
+describe("an archive", () => {
+  it("plays what was recorded from an instant on, no longer than it may be and not into the future", async () => {
+    const { begin, decided } = stage({ archiveMs: 3_600_000 });
+    const { playbacks, media } = begin();
+    media.pieces = [{ start: NOW - 50_000_000, end: NOW }];
+    const { id, state } = playing(await playbacks.start(door, archive(NOW - 7_200_000)));
+    expect([state, media.asked]).toEqual([{ state: "running" }, [["archive", NOW - 7_200_000, NOW - 3_600_000]]]);
+    playing(await playbacks.start({ ...door, camera: "bare" }, archive(NOW - 60_000)));
+    expect(media.asked[1]).toEqual(["archive", NOW - 60_000, NOW]);
+    expect(await playbacks.file("t1", "archive", id, "s00000.m4s")).toBeDefined();
+    expect([await decided(), media.films]).toEqual([["started", "started"], []]);
+  });
+
+  it("begins with what comes next where it starts in a gap, and with nothing where nothing does", async () => {
+    const { begin, decided } = stage();
+    const { playbacks, media } = begin();
+    expect(await playbacks.start(door, archive(NOW - 60_000))).toEqual({ notRecorded: "nothing" });
+    media.pieces = [{ start: NOW - 50_000, end: NOW - 40_000 }];
+    expect(await playbacks.start(door, archive(NOW - 30_000))).toEqual({ notRecorded: "gap" });
+    expect(await playbacks.start(door, archive(NOW + 30_000))).toEqual({ notRecorded: "gap" });
+    expect(await decided()).toEqual([]);
+    playing(await playbacks.start(door, archive(NOW - 60_000)));
+    expect(await decided()).toEqual(["started"]);
+  });
+});
+
+describe("the next life", () => {
+  it("takes on what is open, begins a film when somebody asks, and lets expire what nobody asks for", async () => {
+    const { clock, begin, decided } = stage();
+    const first = begin();
+    const [asked, left] = [playing(await first.playbacks.start(door, live)), playing(await first.playbacks.start(door, live))];
+    const over = playing(await first.playbacks.start(door, live));
+    await first.playbacks.stop("t1", "live", over.id);
+    await first.kill();
+    await clock.pass(600_000);
+    expect(await decided()).toEqual(["started", "started", "started", "stopped"]);
+
+    const { playbacks, media, gauges } = begin();
+    await clock.pass(3000);
+    expect([gauges.get("tallywire_playbacks t1 live"), media.films]).toEqual([2, []]);
+    expect(await playbacks.status("t1", "live", asked.id)).toMatchObject({ state: { state: "starting" } });
+    expect(await playbacks.status("t1", "live", over.id)).toBeUndefined();
+    expect(await playbacks.file("t1", "live", asked.id, "index.m3u8")).toBeDefined();
+    expect(media.films).toHaveLength(1);
+    await clock.pass(58_500);
+    await playbacks.keepAlive("t1", "live", asked.id);
+    await clock.pass(5000);
+    expect(await playbacks.status("t1", "live", left.id)).toBeUndefined();
     expect(await playbacks.status("t1", "live", asked.id)).toMatchObject({ state: { state: "running" } });
     expect((await decided()).slice(4)).toEqual(["expired"]);
     // Ids go on where they were.
@@ -364,6 +364,35 @@ describe("a camera that is changed while its playback begins", () => {
     expect(first.media.films[0]?.released).toBe(1);
     await expect(first.playbacks.status("t1", "live", id)).rejects.toMatchObject({ code: "closed", retryable: true });
     expect(await begin().playbacks.keepAlive("t1", "live", id)).toMatchObject({ id, state: { state: "running" } });
+  });
+
+  it("reads no more than a sum and what followed it, and knows all the same what is open and what ended", async () => {
+    const memory = openMemoryStore();
+    let most = 0;
+    const read: EventStore["read"] = async (...given) => {
+      const events = await memory.read(...given);
+      most = Math.max(most, events.length);
+      return events;
+    };
+    const { clock, begin, decided } = stage({}, { ...memory, read });
+    const first = begin();
+    const left = playing(await first.playbacks.start(door, live));
+    let over = left;
+    for (let i = 0; i < 750; i++) {
+      over = playing(await first.playbacks.start(door, live));
+      await first.playbacks.stop("t1", "live", over.id);
+    }
+    await first.kill();
+    most = 0;
+    const { playbacks, gauges } = begin();
+    expect(await playbacks.stop("t1", "live", over.id)).toBe(true);
+    expect(await playbacks.stop("t1", "live", over.id + 1)).toBe(false);
+    expect(await playbacks.status("t1", "live", left.id)).toMatchObject({ id: left.id });
+    await clock.pass(3000);
+    expect(gauges.get("tallywire_playbacks t1 live")).toBe(1);
+    expect(playing(await playbacks.start(door, live)).id).toBe(Math.max(over.id + 1, NOW + 3000));
+    expect(most).toBeLessThan(600);
+    expect((await decided()).filter((what) => what === "playbacks-summed")).toHaveLength(1);
   });
 
   it("says that there is no film for the moment where the port is full, and begins it when there is room", async () => {
@@ -414,35 +443,6 @@ describe("a store that is away", () => {
     await expect(playbacks.stop("t1", "live", id)).rejects.toMatchObject({ code: "unavailable" });
     isAway = false;
     await clock.pass(3000);
-  it("reads no more than a sum and what followed it, and knows all the same what is open and what ended", async () => {
-    const memory = openMemoryStore();
-    let most = 0;
-    const read: EventStore["read"] = async (...given) => {
-      const events = await memory.read(...given);
-      most = Math.max(most, events.length);
-      return events;
-    };
-    const { clock, begin, decided } = stage({}, { ...memory, read });
-    const first = begin();
-    const left = playing(await first.playbacks.start(door, live));
-    let over = left;
-    for (let i = 0; i < 750; i++) {
-      over = playing(await first.playbacks.start(door, live));
-      await first.playbacks.stop("t1", "live", over.id);
-    }
-    await first.kill();
-    most = 0;
-    const { playbacks, gauges } = begin();
-    expect(await playbacks.stop("t1", "live", over.id)).toBe(true);
-    expect(await playbacks.stop("t1", "live", over.id + 1)).toBe(false);
-    expect(await playbacks.status("t1", "live", left.id)).toMatchObject({ id: left.id });
-    await clock.pass(3000);
-    expect(gauges.get("tallywire_playbacks t1 live")).toBe(1);
-    expect(playing(await playbacks.start(door, live)).id).toBe(Math.max(over.id + 1, NOW + 3000));
-    expect(most).toBeLessThan(600);
-    expect((await decided()).filter((what) => what === "playbacks-summed")).toHaveLength(1);
-  });
-
     expect(await decided()).toEqual(["started", "expired"]);
   });
 });
