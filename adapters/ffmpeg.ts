@@ -9,7 +9,7 @@ import type { MediaFailure as Failure } from "../domain/media.ts";
 import { AdapterError, type CameraNetwork, type Journal } from "../domain/ports.ts";
 import { readRtsp } from "../domain/rtsp.ts";
 import { type Arguments, argv, type Input, listOfAddress, listOfPieces } from "./ffmpeg/arguments.ts";
-import { bindingOf, launch } from "./ffmpeg/launch.ts";
+import { bindingOf, launch, shellOf } from "./ffmpeg/launch.ts";
 import { endLeftovers, markFor } from "./ffmpeg/leftovers.ts";
 import { openLists } from "./ffmpeg/lists.ts";
 import { type Probed, type ProbeSource, probeInput, probeWords, readProbe } from "./ffmpeg/probe.ts";
@@ -79,16 +79,23 @@ const secretsOf = ({ from }: Input): readonly string[] => {
   return [password, credentialsOf(parts.userinfo ?? "").password, ...path].filter((one) => one.length >= LEAST_SECRET);
 };
 
+/** Whose camera is looked at. Undefined where no camera is. */
+const ownerOf = (inputs: readonly Input[]): string | undefined => {
+  for (const { from } of inputs) if ("camera" in from) return from.whose ?? "";
+  return undefined;
+};
+
 export const openFfmpeg = async (settings: FfmpegSettings): Promise<Ffmpeg> => {
   const { network, journal, searchPath = usualPath, ffmpeg = "ffmpeg", ffprobe = "ffprobe", certificates = true } = settings;
   const { processes = limits.ffmpegProcesses, memoryBytes = limits.ffmpegMemoryBytes, stopMs = limits.ffmpegStopMs } = settings;
   const lists = await openLists(settings.folder);
   const folder = await realpath(settings.folder);
   const mark = await markFor(folder);
-  const binding = await bindingOf(searchPath);
+  const [binding, shell] = await Promise.all([bindingOf(searchPath), shellOf(searchPath)]);
   if (binding === "watcher") journal.info({}, "There is no setpriv here: each ffmpeg gets a watcher that ends it with this server");
 
-  const sessions = new Set<Session>();
+  /** By whose camera they look at; undefined: at what was recorded, and those wait for their turn elsewhere. */
+  const sessions = new Map<Session, string | undefined>();
   let next = 1;
   let isClosed = false;
 
@@ -102,6 +109,7 @@ export const openFfmpeg = async (settings: FfmpegSettings): Promise<Ffmpeg> => {
     name: string,
     inputs: readonly Input[],
     words: (lists: readonly (string | undefined)[]) => readonly string[],
+    givesWay: boolean,
   ): Promise<Prepared> => {
     const program = await programOf(name);
     const relays: RtspRelay[] = [];
@@ -129,7 +137,7 @@ export const openFfmpeg = async (settings: FfmpegSettings): Promise<Ffmpeg> => {
     }
     const args = words([...written]);
     return {
-      launch: () => launch(binding, program, args, { searchPath, mark, memoryBytes }),
+      launch: () => launch(binding, program, args, { shell, givesWay, searchPath, mark, memoryBytes }),
       secrets: [...inputs.flatMap(secretsOf), ...relays.map(({ url }) => url.slice(url.lastIndexOf("/") + 1))],
       started: () =>
         void forget().catch((error: unknown) => journal.warn({ error: String(error) }, "A list for ffmpeg could not be removed")),
@@ -144,14 +152,21 @@ export const openFfmpeg = async (settings: FfmpegSettings): Promise<Ffmpeg> => {
     how: How,
   ): Session => {
     if (isClosed) throw new AdapterError("closed", "ffmpeg is not started any more", { retryable: false });
-    if (sessions.size >= processes)
+    const whose = ownerOf(inputs);
+    const owners = [...sessions.values()];
+    // What is cut from recordings does not wait for cameras, nor they for it.
+    const alike = owners.filter((owner) => (owner === undefined) === (whose === undefined));
+    if (alike.length >= processes)
       throw new AdapterError("full", `${processes} ffmpeg processes are running, and no more may`, { retryable: true });
+    const share = Math.max(1, Math.floor(processes * limits.ffmpegTenantShare));
+    if (whose !== undefined && whose !== "" && owners.filter((owner) => owner === whose).length >= share)
+      throw new AdapterError("full", `${share} ffmpeg processes look at cameras of this tenant, and no more may`, { retryable: true });
     // Throws for what cannot be asked, before anything is begun.
     words(inputs.map(() => ""));
     for (const { from, options = {} } of inputs) "pieces" in from ? listOfPieces(from.pieces) : listOfAddress("", options);
-    const session = startSession(String(next), () => prepared(name, inputs, words), how, stopMs);
+    const session = startSession(String(next), () => prepared(name, inputs, words, how.givesWay ?? false), how, stopMs);
     next += 1;
-    sessions.add(session);
+    sessions.set(session, whose);
     void session.done.then(() => sessions.delete(session));
     return session;
   };
@@ -164,6 +179,9 @@ export const openFfmpeg = async (settings: FfmpegSettings): Promise<Ffmpeg> => {
         extendEnv: false,
         reject: false,
         stdin: "ignore",
+        cleanup: false,
+        forceKillAfterDelay: false,
+        killSignal: "SIGKILL",
         timeout: limits.ffmpegFindMs,
       });
       const [, version] = /^ffmpeg version (\S+)/.exec(said.stdout) ?? [];
@@ -188,7 +206,7 @@ export const openFfmpeg = async (settings: FfmpegSettings): Promise<Ffmpeg> => {
     running: () => sessions.size,
     async close() {
       isClosed = true;
-      await Promise.all([...sessions].map((session) => session.cancel()));
+      await Promise.all([...sessions.keys()].map((session) => session.cancel()));
     },
   };
 };

@@ -22,6 +22,8 @@ export const openLists = async (folder: string): Promise<Lists> => {
     async write(text) {
       const path = join(folder, `${randomBytes(12).toString("hex")}${ENDING}`);
       try {
+        // It may have vanished, with the disk it is on.
+        await mkdir(folder, { recursive: true, mode: 0o700 });
         await writeFile(path, text, { mode: 0o600, flag: "wx" });
       } catch (error) {
         await remove(path).catch(() => undefined);

@@ -138,12 +138,17 @@ const filmOf = (wish: LiveWish, how: LiveHow) => {
 };
 
 type Film = ReturnType<typeof filmOf>;
-type Shared = { readonly film: Film; readonly tenant: string; readonly key: string; users: number; ended: Promise<void> | undefined };
+type Shared = {
+  readonly film: Film;
+  readonly wish: LiveWish;
+  readonly tenant: string;
+  readonly key: string;
+  users: number;
+  ended: Promise<void> | undefined;
+};
 
 export type Live = {
   open(wish: LiveWish): LiveStream;
-  /** How many films are made. */
-  count(): number;
   close(): Promise<void>;
 };
 
@@ -166,7 +171,15 @@ export const openLive = async (how: LiveHow): Promise<Live> => {
     if (made.length >= streams) throw new AdapterError("full", `${streams} live films are made, and no more may be`, { retryable: true });
     if (made.filter(({ tenant }) => tenant === wish.tenant).length >= streamsPerTenant)
       throw new AdapterError("full", `${streamsPerTenant} live films are made for this tenant, and no more may be`, { retryable: true });
-    const shared: Shared = { film: filmOf(wish, how), tenant: wish.tenant, key, users: 0, ended: undefined };
+    const isEncoded = (one: LiveWish): boolean => !isOwnSize(one, undefined);
+    const encoded = made.filter(({ wish: one }) => isEncoded(one));
+    if (isEncoded(wish) && encoded.length >= limits.liveEncoded)
+      throw new AdapterError("full", `${limits.liveEncoded} live films are encoded, and no more may be`, { retryable: true });
+    if (isEncoded(wish) && encoded.filter(({ tenant }) => tenant === wish.tenant).length >= limits.liveEncodedPerTenant)
+      throw new AdapterError("full", `${limits.liveEncodedPerTenant} live films are encoded for this tenant, and no more may be`, {
+        retryable: true,
+      });
+    const shared: Shared = { film: filmOf(wish, how), wish, tenant: wish.tenant, key, users: 0, ended: undefined };
     all.add(shared);
     return shared;
   };
@@ -195,7 +208,6 @@ export const openLive = async (how: LiveHow): Promise<Live> => {
         },
       };
     },
-    count: () => [...all].filter((shared) => !hasFailed(shared)).length,
     async close() {
       isClosed = true;
       await Promise.all([...all].map(endOf));

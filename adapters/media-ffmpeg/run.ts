@@ -7,6 +7,7 @@ import { AdapterError, type Clock } from "../../domain/ports.ts";
 import type { Ffmpeg } from "../ffmpeg.ts";
 import { type FilmWish, filmArguments, LIST } from "./film.ts";
 import { readList } from "./playlist.ts";
+import { isOwnSize } from "./size.ts";
 
 export type Made = {
   readonly path: string;
@@ -91,7 +92,11 @@ export const startRun = (wish: FilmWish, { ffmpeg, clock, made }: RunHow): Run =
 
   const work = async (): Promise<MediaFailure | undefined> => {
     await mkdir(wish.folder, { recursive: true, mode: 0o700 });
-    const session = ffmpeg.execute(filmArguments(wish), { mostMs: "endless", signal: stop.signal });
+    const session = ffmpeg.execute(filmArguments(wish), {
+      mostMs: "endless",
+      signal: stop.signal,
+      givesWay: !isOwnSize(wish, wish.probed?.video),
+    });
     let ended = false;
     const turn = new AbortController();
     void session.done.then(() => {

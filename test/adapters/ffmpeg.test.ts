@@ -1,10 +1,13 @@
+import { readdirSync, readlinkSync } from "node:fs";
 import { chmod, mkdtemp, readdir, rm, stat, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { getPriority, tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, describe, expect, it } from "vitest";
 import type { Arguments } from "../../adapters/ffmpeg/arguments.ts";
 import { type Ffmpeg, type FfmpegSettings, openFfmpeg } from "../../adapters/ffmpeg.ts";
+import { openLmdbStore } from "../../adapters/store-lmdb.ts";
+import { startFaulty } from "../servers/faulty-rtsp.ts";
 import { canStartFfmpeg } from "../servers/for-tests.ts";
 import { CANARY } from "../support/canary.ts";
 import { childrenOf, keptJournal, loopback } from "../support/media.ts";
@@ -30,6 +33,15 @@ const open = async (settings: Partial<FfmpegSettings> = {}) => {
 afterEach(async () => {
   for (const ffmpeg of opened.splice(0)) await ffmpeg.close();
 });
+
+/** What a number stands for; "" for one that was just closed. */
+const linkOf = (path: string): string => {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return "";
+  }
+};
 
 const picture = "testsrc=size=160x120:rate=10";
 const shortFilm = (path: string, seconds = 1): Arguments => ({
@@ -186,6 +198,42 @@ describe.skipIf(!canRun)("ffmpeg as sessions", () => {
     expect(error).toMatchObject({ name: "AdapterError", code: "full", retryable: true });
     await first?.cancel();
     expect(await ffmpeg.execute(shortFilm(join(folder, "room.mp4")), { mostMs: 20_000 }).done).toMatchObject({ state: "completed" });
+  });
+
+  it("leaves one tenant no more than its share of those that look at cameras, and what is cut waits for none of them", async () => {
+    const { ffmpeg } = await open({ processes: 4 });
+    const mute = await startFaulty({ fault: "mute" });
+    const looking = (whose: string) =>
+      ffmpeg.execute(
+        { inputs: [{ from: { camera: mute.url, whose } }], outputs: [{ to: "nothing", format: "null" }] },
+        { mostMs: "endless" },
+      );
+    const begun = [looking("acme"), looking("acme")];
+    expect(() => looking("acme")).toThrow("2 ffmpeg processes look at cameras of this tenant");
+    begun.push(looking("other"), looking("other"));
+    expect(() => looking("third")).toThrow("4 ffmpeg processes are running");
+    expect(await ffmpeg.execute(shortFilm(join(folder, "beside.mp4")), { mostMs: 20_000 }).done).toMatchObject({ state: "completed" });
+    for (const session of begun) await session.cancel();
+    await mute.stop();
+  });
+
+  it("leaves nothing open to children that this process has open, and lets those that encode give way", async () => {
+    const { ffmpeg } = await open();
+    const store = await openLmdbStore({ dir: join(folder, "store") });
+    const session = ffmpeg.execute(ENDLESS, { mostMs: "endless", givesWay: true });
+    try {
+      await expect.poll(() => session.statistics !== undefined, { timeout: 20_000 }).toBe(true);
+      const open = readdirSync(`/proc/${session.pid}/fd`).map((number) => linkOf(`/proc/${session.pid}/fd/${number}`));
+      expect(open.length).toBeGreaterThan(2);
+      expect(readdirSync("/proc/self/fd").map((number) => linkOf(`/proc/self/fd/${number}`))).toContainEqual(
+        expect.stringContaining("data.mdb"),
+      );
+      expect(open.filter((path) => path.startsWith(folder))).toEqual([]);
+      expect(getPriority(session.pid as number)).toBeGreaterThan(getPriority(process.pid));
+    } finally {
+      await session.cancel();
+      await store.close();
+    }
   });
 
   it("takes no arguments that are none, and is not begun", async () => {

@@ -58,7 +58,9 @@ export const startVideoServer = async (env: Readonly<Record<string, string>> = {
       return body.channel;
     },
     stop: async () => {
-      await running.stop();
+      // Cleanly, whatever films are made: 0 says that all was saved.
+      const code = await running.stop();
+      if (code !== 0) throw new Error(`the server ended with ${code}: ${lines.at(-1)}`);
       if (data === undefined) await rm(dir, { recursive: true, force: true });
     },
   };
