@@ -95,7 +95,8 @@ export const uriOf = (c: Context<Env>, publicUrl: string | undefined): string =>
     .split("&")
     .map((piece) => (nameOf(piece) === SECRET ? `${SECRET}=***` : piece))
     .join("&");
-  return originOf(c, publicUrl) + path + (query.length === 0 ? "" : `?${shown}`);
+  // Some write parameters into the path, behind a semicolon.
+  return originOf(c, publicUrl) + path.replace(/(;token=)[^/;]*/gi, "$1***") + (query.length === 0 ? "" : `?${shown}`);
 };
 
 /** `uri`: that of the request. */

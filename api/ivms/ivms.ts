@@ -4,7 +4,7 @@ import type { Registered } from "../../domain/registry.ts";
 import { mayChangeByGet } from "../browsers.ts";
 import type { Env } from "../env.ts";
 import { type Documented, integer } from "../parameters.ts";
-import { unprocessable } from "../problem.ts";
+import { Problem, unprocessable } from "../problem.ts";
 import type { Declared, Desk } from "../route.ts";
 import { APPLIED, answerBody, noChannel, originOf, RETRIEVED, uriOf } from "./answer.ts";
 
@@ -15,8 +15,9 @@ export type Ivms = Desk & {
   readonly origins: readonly string[];
 };
 
-/** The document has films begun and ended by GET. Throws Problem 403 for a page that may not, while tokens are off. */
+/** The document has films begun and ended by GET. Throws Problem 405 for HEAD, which is to change nothing, 403 for a page that may not, while tokens are off. */
 export const mayChange = (c: Context<Env>, { house, origins }: Ivms): void => {
+  if (c.req.method === "HEAD") throw new Problem(405, "Allowed here: GET, POST.", { headers: { allow: "GET, POST" } });
   if (house.access.tokens !== undefined) return;
   const [site, origin, host] = ["sec-fetch-site", "origin", "host"].map((name) => c.req.header(name));
   mayChangeByGet({ site, origin, host }, origins);

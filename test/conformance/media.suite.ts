@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import type { Ffmpeg } from "../../adapters/ffmpeg.ts";
+import { limits } from "../../domain/limits.ts";
 import type { LiveWish, MediaEvent } from "../../domain/media.ts";
 import type { Media } from "../../domain/ports.ts";
 import { type FaultyHow, startFaulty } from "../servers/faulty-rtsp.ts";
@@ -205,6 +206,18 @@ export const mediaSuite = (name: string, openMedia: OpenMedia): void => {
       media.live(wish(camera.url, { tenant: "t2" }));
       expect(() => media.live(wish(camera.url, { tenant: "t3" }))).toThrow(full);
       await second.release();
+      media.live(wish(camera.url, { tenant: "t3" }));
+    }, 60_000);
+
+    it("encodes no more films than may be encoded, of one tenant and of all; those at their own size go on", async () => {
+      const camera = await stage.faulty({ fault: "mute" });
+      const { media } = await stage.open(await stage.folder());
+      const sized = (tenant: string, number: number) => media.live(wish(camera.url, { tenant, width: 100 + 2 * number, height: 90 }));
+      for (let number = 0; number < limits.liveEncodedPerTenant; number++) sized("t1", number);
+      expect(() => sized("t1", 50)).toThrow(`${limits.liveEncodedPerTenant} live films are encoded for this tenant`);
+      sized("t1", 0);
+      for (let number = limits.liveEncodedPerTenant; number < limits.liveEncoded; number++) sized("t2", number);
+      expect(() => sized("t3", 0)).toThrow(`${limits.liveEncoded} live films are encoded`);
       media.live(wish(camera.url, { tenant: "t3" }));
     }, 60_000);
 

@@ -206,6 +206,11 @@ describe("an address", () => {
     expect([status, body.status, body.uri]).toEqual([404, 3004, ivms.url + path]);
   });
 
+  it("with a token in its path does not tell it back", async () => {
+    const { body } = await ivms.call(`${LOCAL}/live/1;token=ours?token=theirs`, { as: `${LOCAL}/live/{id}` });
+    expect(body.uri).toBe(`${ivms.url}${LOCAL}/live/1;token=***?token=***`);
+  });
+
   it("with hostile characters is told back as it was called", async () => {
     for (const path of [`${LOCAL}/%22%3Cscript%3E`, `${LOCAL}/x?a=%22b%22&token`, `${LOCAL}/%`]) {
       const { status, body, headers } = await ivms.call(path, { as: `${LOCAL}/channel/{channelid}` });
@@ -216,6 +221,12 @@ describe("an address", () => {
 });
 
 describe("a GET that changes something", () => {
+  it("is changed into nothing by HEAD", async () => {
+    for (const path of ["/startlive/1/0/0/0", "/startarchive/1/0/0/1/0", "/stoplive/1"])
+      expect([path, (await fetch(ivms.url + LOCAL + path, { method: "HEAD", headers: ours })).status]).toEqual([path, 405]);
+    expect(video.called).toEqual([]);
+  });
+
   it("begins and ends nothing for a page of another origin while tokens are off", async () => {
     await create(core, "door");
     const open = await openIvms(core, { origins: ["https://friend.example"] });
