@@ -69,6 +69,8 @@ export const compose = async (
 
   const stopping = new AbortController();
   const { promise: defect, reject: fail } = Promise.withResolvers<never>();
+  // It may come while the rest is opened, and nobody can wait for it before that is done.
+  defect.catch(() => undefined);
   const limits = limitsOf(config);
   const sensors = createSensors(limits.sensorsPerTenant);
   const world: World = { ...ports, config, limits, sensors, logs, isShared: isShared(config), stop: stopping.signal, fail };
@@ -161,7 +163,7 @@ const furnish = async (world: World, open: Open, { openers, topics, taking, urls
   if (api) run(api.done);
 
   const shares = roles.includes("projector") ? () => projector?.shares ?? new Set<number>() : undefined;
-  const readiness = createReadiness(world, { roles, taking, store, driven: engine?.driven, shares, models });
+  const readiness = createReadiness(world, { roles, taking, store, driven: engine?.driven, shares, models, videoSaid: video?.said });
   run(readiness.run());
   return {
     roles,

@@ -23,6 +23,7 @@ export type Having = {
   readonly driven: ReadonlyMap<number, Driven> | undefined;
   readonly shares: (() => ReadonlySet<number>) | undefined;
   readonly models: Models | undefined;
+  readonly videoSaid: (() => string) | undefined;
 };
 
 type Part = Omit<Readiness, "roles">;
@@ -37,7 +38,7 @@ export type Ready = {
 
 export const createReadiness = (world: World, having: Having): Ready => {
   const { logs, limits, clock, stop } = world;
-  const { roles, taking, store, driven, shares, models } = having;
+  const { roles, taking, store, driven, shares, models, videoSaid } = having;
 
   const ends = async (): Promise<Ends> => {
     const endOf = async (log: "facts" | "derived", partition: number): Promise<Position> => (await logs[log].bounds(partition)).end;
@@ -72,6 +73,8 @@ export const createReadiness = (world: World, having: Having): Ready => {
     if (told !== undefined && "failed" in told)
       add(of("api"), { kind: "warehouse", part: "progress", ready: false, detail: `how far the engine is cannot be read: ${told.failed}` });
     if (models !== undefined && shares !== undefined) add(of("projector"), projectorPart(world, models, shares(), log));
+    // It stays ready: all else is served without films, and a camera that is away is its own matter.
+    if (videoSaid !== undefined) add(of("video"), { kind: "video", part: "video", ready: true, detail: videoSaid() });
     return parts;
   };
   const run = async (): Promise<void> => {

@@ -20,7 +20,7 @@ export type Delivered = { readonly alert: Alert; readonly partition: number; rea
 
 /** `kind`: what it is of; the part is its name. `roles`: those of this process that work with it. */
 export type Readiness = {
-  readonly kind: "log" | "warehouse" | "camera";
+  readonly kind: "log" | "warehouse" | "camera" | "video";
   readonly part: string;
   readonly roles: readonly Role[];
   readonly ready: boolean;

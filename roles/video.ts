@@ -2,7 +2,7 @@
 import { type CameraKey, keyText } from "../domain/envelope.ts";
 import { createStreams } from "../domain/fold.ts";
 import { playbackDecider } from "../domain/playback.ts";
-import { AdapterError, type Decided, type Films } from "../domain/ports.ts";
+import type { Decided, Films } from "../domain/ports.ts";
 import type { Video } from "../domain/video.ts";
 import type { Urls } from "../ingest/camera-url.ts";
 import { createReceiver, type Receiver } from "../ingest/receive.ts";
@@ -10,7 +10,9 @@ import type { Questions } from "../projections/questions.ts";
 import { createFilms } from "../video/films.ts";
 import { createLastFrames } from "../video/last-frames.ts";
 import { createPlaybacks } from "../video/playbacks.ts";
-import { createRecorder } from "../video/recorder.ts";
+import { watchProgram } from "../video/program.ts";
+import { createRecorder, type Recorder } from "../video/recorder.ts";
+import { createRecordings } from "../video/recordings.ts";
 import { tellStates } from "../video/states.ts";
 import type { Decisions } from "./decisions.ts";
 import type { World } from "./world.ts";
@@ -21,6 +23,8 @@ export type VideoSide = {
   readonly note: (event: Decided) => void;
   /** Ends when stopped; rejects with a defect. */
   readonly done: Promise<unknown>;
+  /** Which ffmpeg there is and how recordings go, in words that name nobody. */
+  said(): string;
   /** Ends all films. */
   close(): Promise<void>;
 };
@@ -39,14 +43,7 @@ export const startVideo = async (world: World, { decisions, urls, receiver, sign
   const { config, clock, journal, limits, meter, sensors, logs, stop } = world;
   const films = await openFilms();
   const { media } = films;
-  // All else is served without it, and what asks for a film is told.
-  await films.version().then(
-    (version) => journal.info({ version }, "films are made with ffmpeg"),
-    (error: unknown) => {
-      if (!(error instanceof AdapterError)) throw error;
-      journal.warn({ err: error }, "no films are shown or recorded while ffmpeg is missing");
-    },
-  );
+  const program = await watchProgram({ version: films.version, clock, journal, stop });
 
   /** Throws AdapterError `corrupt` where no key opens the address. */
   const known = async (key: CameraKey): Promise<{ readonly url: string | undefined; readonly record: boolean } | undefined> => {
@@ -57,11 +54,13 @@ export const startVideo = async (world: World, { decisions, urls, receiver, sign
   };
   // Before anything is recorded: it learns from what is told.
   const clip = { beforeMs: config.CLIP_BEFORE * 1000, afterMs: config.CLIP_AFTER * 1000, mostMs: config.CLIP_SECONDS * 1000 };
-  const shown = createFilms({ media, clip, clock, limits, stop });
+  const recordings = createRecordings({ media, clock, limits, stop });
+  const shown = createFilms({ media, clip, limits, recordings });
   const playbacks = createPlaybacks({
     streams: createStreams(decisions.folding, playbackDecider),
     media,
     addressOf: known,
+    recordings,
     clock,
     limits,
     journal,
@@ -76,10 +75,22 @@ export const startVideo = async (world: World, { decisions, urls, receiver, sign
       playbacks.note(event);
       recorder.note(event);
     },
-    done: Promise.all([playbacks.run(stop), recorder.run(stop), telling.done]),
+    done: Promise.all([playbacks.run(stop), recorder.run(stop), telling.done, program.done]),
+    said: () => saidOf(program.version(), recorder.states()),
     close: async () => {
       await playbacks.close();
       await films.close();
     },
   };
+};
+
+const saidOf = (version: string | undefined, states: ReturnType<Recorder["states"]>): string => {
+  const { starting, running, stalled, failed } = states;
+  const cameras = starting + running + stalled + failed;
+  return [
+    version === undefined ? "ffmpeg is missing or too old: no films are shown or recorded" : `ffmpeg ${version}`,
+    ...(cameras === 0 ? [] : [`cameras to be recorded: ${cameras}`]),
+    ...(stalled === 0 ? [] : [`stalled: ${stalled}`]),
+    ...(failed === 0 ? [] : [`failed: ${failed}`]),
+  ].join("; ");
 };

@@ -5,6 +5,7 @@
  *                        -> its recordings are read      beside it, once, one camera after the other: that may take minutes
  */
 import { type CameraKey, keyText } from "../domain/envelope.ts";
+import type { StreamState } from "../domain/media.ts";
 import { AdapterError, type Clock, type Decided, type Journal, type Media, type Meter, type Stop } from "../domain/ports.ts";
 import { cameraOfStream } from "../domain/streams.ts";
 import { createRecordingWords } from "./recording-words.ts";
@@ -26,6 +27,8 @@ export type Recorder = {
   note(event: Pick<Decided, "stream">): void;
   /** Until the signal. Rejects with a defect. */
   run(stop: Stop): Promise<void>;
+  /** How many cameras are recorded, by how that goes. */
+  states(): Readonly<Record<StreamState["state"], number>>;
 };
 
 const LOOK_MS = 1000;
@@ -35,8 +38,6 @@ const AGAIN_MS = 5000;
 const AT_ONCE = 8;
 /** Milliseconds between two times what is too old or too much is removed. */
 const RETAIN_MS = 300_000;
-const STATES = ["starting", "running", "stalled", "failed"] as const;
-
 async function* nothing(): AsyncGenerator<never> {}
 
 export const createRecorder = ({ media, recordedOf, clock, journal, meter }: RecorderWorld): Recorder => {
@@ -147,17 +148,22 @@ export const createRecorder = ({ media, recordedOf, clock, journal, meter }: Rec
   };
 
   const say = createRecordingWords(journal);
+  const recordings = () => [...recorded.values()].map(({ key }) => ({ key, state: media.recording(key) }));
+  const states: Recorder["states"] = () => {
+    const counts = { starting: 0, running: 0, stalled: 0, failed: 0 };
+    for (const { state } of recordings()) if (state !== undefined) counts[state.state] += 1;
+    return counts;
+  };
   const tellOn = async (stop: Stop): Promise<void> => {
     while (!stop.aborted) {
-      const recordings = [...recorded.values()].map(({ key }) => ({ key, state: media.recording(key) }));
-      for (const state of STATES)
-        meter.set("tallywire_recordings", recordings.filter((one) => one.state?.state === state).length, { state });
-      say(recordings);
+      for (const [state, count] of Object.entries(states())) meter.set("tallywire_recordings", count, { state });
+      say(recordings());
       await clock.sleep(LOOK_MS, stop);
     }
   };
 
   return {
+    states,
     note({ stream }) {
       const key = cameraOfStream(stream);
       if (key !== undefined) marked.set(keyText(key.tenant, key.camera), key);

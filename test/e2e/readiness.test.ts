@@ -10,6 +10,7 @@ import { betweenLog, betweenLogs } from "../../domain/between.ts";
 import { AdapterError, type Logs } from "../../domain/ports.ts";
 import { startFakeKurrentDb } from "../servers/fake-kurrentdb.ts";
 import { kafkaForTests } from "../servers/for-tests.ts";
+import { FakeMedia } from "../support/fake-media.ts";
 import { silent } from "../support/frames.ts";
 import { noted } from "../support/warehouse.ts";
 
@@ -27,10 +28,10 @@ const housed = async (openers: Partial<Openers>, env: Record<string, string> = {
       openLogs: (_, options) => Promise.resolve(openMemoryLogs(options)),
       openStore: () => Promise.resolve(openMemoryStore()),
       openWarehouse: () => Promise.reject(new AdapterError("closed", "There is none here.", { retryable: false })),
+      openFilms: async () => ({ media: new FakeMedia(), version: async () => "5.1.9", close: async () => {} }),
       ...openers,
     },
   });
-  house.defect.catch(() => undefined);
   const part = async (name: string) => (await house.core.ready()).find((each) => each.part === name);
   return { ...house, part };
 };
@@ -84,6 +85,38 @@ describe("readiness", () => {
     await expect.poll(async () => (await part("store"))?.detail, { timeout: 15_000 }).toBe("answers");
     await close();
     await fake.stop();
+  });
+
+  it("tells which ffmpeg films are made with and how recordings go, naming nobody, and stays ready", async () => {
+    const media = new FakeMedia();
+    const films = { media, version: async () => "5.1.9-0+deb12u1", close: async () => {} };
+    const env = { TALLYWIRE_SECRET_KEY: "a key of thirty-two bytes and no less" };
+    const { core, part, close } = await housed({ openFilms: async () => films }, env);
+    expect(await part("video")).toEqual({ kind: "video", part: "video", roles: ["video"], ready: true, detail: "ffmpeg 5.1.9-0+deb12u1" });
+    const asker = { subject: undefined, cameraLimit: undefined, features: undefined };
+    for (const camera of ["gate", "door"]) {
+      const said = { rtspUrl: "rtsp://192.168.1.20/", record: true };
+      expect(await core.registry.create({ tenant: "acme", camera }, said, asker)).toHaveProperty("camera");
+    }
+    const detail = async () => (await part("video"))?.detail;
+    await expect.poll(detail, { timeout: 15_000 }).toBe("ffmpeg 5.1.9-0+deb12u1; cameras to be recorded: 2");
+    media.state = { state: "stalled", failure: { reason: "ended", message: "acme's gate has ended" } };
+    expect(await detail()).toBe("ffmpeg 5.1.9-0+deb12u1; cameras to be recorded: 2; stalled: 2");
+    media.state = { state: "failed", failure: { reason: "codec", message: "acme's gate is H.265" } };
+    expect(await detail()).toBe("ffmpeg 5.1.9-0+deb12u1; cameras to be recorded: 2; failed: 2");
+    await close();
+  });
+
+  it("tells that there is no ffmpeg, and stays ready; without the role video nothing is told of it", async () => {
+    const version = () => Promise.reject(new AdapterError("unavailable", "The program /a/path/ffmpeg is not here.", { retryable: true }));
+    const openFilms = async () => ({ media: new FakeMedia(), version, close: async () => {} });
+    const { part, close } = await housed({ openFilms });
+    const detail = "ffmpeg is missing or too old: no films are shown or recorded";
+    expect(await part("video")).toMatchObject({ ready: true, detail });
+    await close();
+    const other = await housed({ openFilms }, { TALLYWIRE_ROLES: "ingest,engine,projector,api" });
+    expect(await other.part("video")).toBeUndefined();
+    await other.close();
   });
 
   it.skipIf(kafka === undefined)("names the record that keeps it from knowing how far the engine is, once somebody has asked", async () => {

@@ -23,7 +23,7 @@ const fakeFilm = (wish: LiveWish, number: number): FakeFilm => {
     get released() {
       return released;
     },
-    file: async (name) => (state.state === "running" && released === 0 ? aFile(`${name} of film ${number}`) : undefined),
+    file: async (name) => (state.state !== "starting" && released === 0 ? aFile(`${name} of film ${number}`) : undefined),
     release: async () => {
       released += 1;
       tell(state);
@@ -92,7 +92,7 @@ export class FakeMedia implements Media {
     this.#ask("clip", from, to);
     return aClip(`${from} to ${to}`);
   };
-  reconcile = async ({ camera }: CameraKey): Promise<void> => this.#ask("reconcile", camera);
+  reconcile: Media["reconcile"] = async ({ camera }) => this.#ask("reconcile", camera);
   retain = async (now: Instant): Promise<number> => {
     this.#ask("retain", now);
     return 0;
