@@ -172,7 +172,11 @@ export const settings = {
     help: "bytes that stay free on the disk of recordings",
   },
   CLIP_BEFORE: { schema: seconds, default: "5", help: "seconds a clip begins before its alert" },
-  CLIP_AFTER: { schema: seconds, default: "5", help: "seconds it ends after it" },
+  CLIP_AFTER: {
+    schema: seconds.pipe(z.number().max(limits.snapWaitMs / 1000)),
+    default: "5",
+    help: `seconds it ends after it, ${limits.snapWaitMs / 1000} at most: so long is waited for what is still being recorded`,
+  },
   CLIP_SECONDS: {
     schema: positive.pipe(z.number().max(limits.clipMs / 1000)),
     default: "60",

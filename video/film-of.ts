@@ -6,6 +6,7 @@ import type { MediaFailure, NotRecorded, StreamState } from "../domain/media.ts"
 import { AdapterError, type Clock, type Journal, type Media } from "../domain/ports.ts";
 import type { NoPlayback, PlaybackWish } from "../domain/video.ts";
 import type { Film, Held } from "./held.ts";
+import type { Recordings } from "./recordings.ts";
 
 /** Undefined: there is no such camera. Throws AdapterError, `corrupt` for an address that no key of ours opens. */
 export type AddressOf = (key: CameraKey) => Promise<{ readonly url: string | undefined } | undefined>;
@@ -15,6 +16,7 @@ type Found = { readonly url: string | undefined; readonly failure?: MediaFailure
 type World = {
   readonly media: Media;
   readonly addressOf: AddressOf;
+  readonly recordings: Pick<Recordings, "whenRecorded">;
   readonly clock: Clock;
   readonly limits: Limits;
   readonly journal: Journal;
@@ -39,7 +41,7 @@ const refusalOf = (error: unknown): NoPlayback => {
   throw error;
 };
 
-export const createFilmOf = ({ media, addressOf, clock, limits, journal }: World) => {
+export const createFilmOf = ({ media, addressOf, recordings, clock, limits, journal }: World) => {
   const lookUp = async (key: CameraKey): Promise<Found | undefined> => {
     try {
       return await addressOf(key);
@@ -55,6 +57,7 @@ export const createFilmOf = ({ media, addressOf, clock, limits, journal }: World
 
   const archive = async (key: CameraKey, wish: PlaybackWish & { readonly kind: "archive" }): Promise<Film | NotRecorded> => {
     const { from, width, height, audio } = wish;
+    await recordings.whenRecorded(key, from);
     const to = Math.min(clock.now(), from + limits.archiveMs);
     const stream = from < to ? await media.archive(key, from, to, { width, height, audio }) : undefined;
     if (stream === undefined) {

@@ -12,6 +12,8 @@ export type Held = {
   readonly playback: Playback;
   expiresAt: Instant;
   film: Film | undefined;
+  /** When its film was begun, the last time. */
+  begunAt: Instant;
   /** While it is being begun. */
   beginning: Promise<MediaFailure | undefined> | undefined;
   /** The address the film is of. */
@@ -26,6 +28,18 @@ export const stateOf = ({ film, failure }: Held): StreamState =>
   film?.state() ?? (failure === undefined ? { state: "starting" } : { state: "stalled", failure });
 
 export const statusOf = (held: Held): PlaybackStatus => ({ ...held.playback, state: stateOf(held), expiresAt: held.expiresAt });
+
+/** Trying again later changes nothing, as far as anybody can tell. A camera that does not know its film may be starting. */
+const FINAL: ReadonlySet<MediaFailure["reason"]> = new Set([
+  ...(["unauthorized", "not-allowed", "certificate", "redirected"] as const),
+  ...(["no-video", "codec", "missing"] as const),
+]);
+
+/** Why its film has come to an end, and whether a new one may go on. Undefined: it has not. */
+export const endOf = ({ film }: Held): { readonly failure: MediaFailure; readonly isFinal: boolean } | undefined => {
+  const state = film?.state();
+  return state?.state === "failed" ? { failure: state.failure, isFinal: FINAL.has(state.failure.reason) } : undefined;
+};
 
 export type AllHeld = {
   readonly size: number;
@@ -54,7 +68,14 @@ export const createHeld = (meter: Meter): AllHeld => {
     get: (tenant, id) => tenants.get(tenant)?.get(id),
     ofCamera: ({ tenant, camera }) => of(tenant).filter(({ key }) => key.camera === camera),
     hold(tenant, playback, expiresAt) {
-      const nothing = { film: undefined, beginning: undefined, url: undefined, failure: undefined, isOver: false };
+      const nothing = {
+        film: undefined,
+        begunAt: playback.startedAt,
+        beginning: undefined,
+        url: undefined,
+        failure: undefined,
+        isOver: false,
+      };
       const held: Held = { key: { tenant, camera: playback.camera }, playback, expiresAt, ...nothing };
       const ofTenant = tenants.get(tenant) ?? new Map<number, Held>();
       tenants.set(tenant, ofTenant.set(playback.id, held));

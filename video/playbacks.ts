@@ -16,14 +16,16 @@ import { cameraOfStream, playbackStream, tenantOfPlaybackStream } from "../domai
 import type { NoPlayback, PlaybackKind, PlaybackWish, Video } from "../domain/video.ts";
 import { within } from "../domain/within.ts";
 import { type AddressOf, createFilmOf } from "./film-of.ts";
-import { createHeld, type Film, type Held, statusOf } from "./held.ts";
+import { createHeld, endOf, type Film, type Held, statusOf } from "./held.ts";
 import { createOpenOnes } from "./open-ones.ts";
+import type { Recordings } from "./recordings.ts";
 import { createTurns } from "./turns.ts";
 
 export type PlaybackWorld = {
   readonly streams: Streams<PlaybackCommand, Playbacks>;
   readonly media: Media;
   readonly addressOf: AddressOf;
+  readonly recordings: Pick<Recordings, "whenRecorded">;
   readonly clock: Clock;
   readonly limits: Limits;
   readonly journal: Journal;
@@ -156,6 +158,7 @@ export const createPlaybacks = (world: PlaybackWorld): OpenPlaybacks => {
   /** Its film, begun where it is not. None where it has ended. Throws AdapterError for what may pass. */
   const filmOf = async (one: Held): Promise<Film | undefined> => {
     if (one.film === undefined && !one.isOver) {
+      if (one.beginning === undefined) one.begunAt = clock.now();
       one.beginning ??= films.begin(one).finally(() => {
         one.beginning = undefined;
       });
@@ -191,6 +194,22 @@ export const createPlaybacks = (world: PlaybackWorld): OpenPlaybacks => {
     await filmOf(one);
   };
 
+  /** Whoever keeps one alive sees its camera again when that is back: its film is begun anew where it has failed, but not all the time. */
+  const mend = async (one: Held): Promise<void> => {
+    const end = endOf(one);
+    if (end === undefined) return;
+    if (end.isFinal) return fail(one, end.failure);
+    if (Math.abs(clock.now() - one.begunAt) < limits.liveBackoffMs) return;
+    giveBack(one.film);
+    Object.assign(one, { film: undefined, failure: end.failure });
+    try {
+      await filmOf(one);
+    } catch (error) {
+      // Its state says that there is no film now: whoever asks for it next begins it.
+      if (!(error instanceof AdapterError)) throw error;
+    }
+  };
+
   const attempted = async (work: Promise<unknown>): Promise<boolean> => {
     try {
       await work;
@@ -217,6 +236,7 @@ export const createPlaybacks = (world: PlaybackWorld): OpenPlaybacks => {
         }),
       );
     }
+    for (const one of held.all()) works.push(attempted(mend(one)));
     const isDue = ({ expiresAt }: Held): boolean => expiresAt <= clock.now();
     for (const one of held.all().filter(isDue)) {
       const { kind, id } = one.playback;
@@ -284,7 +304,8 @@ export const createPlaybacks = (world: PlaybackWorld): OpenPlaybacks => {
       const film = one && (await filmOf(one));
       // A film that was just begun again is waited for, as at the start: a player that is told there is none gives up.
       if (film !== undefined && name === PLAYLIST && film.state().state === "starting") await whenReady(film);
-      return film?.file(name);
+      // Nothing is added to the playlist of a film that has failed: a player would wait for ever.
+      return name === PLAYLIST && film?.state().state === "failed" ? undefined : film?.file(name);
     },
 
     note({ stream, revision }) {

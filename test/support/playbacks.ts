@@ -6,6 +6,7 @@ import { type Limits, limits } from "../../domain/limits.ts";
 import { playbackDecider } from "../../domain/playback.ts";
 import type { Clock, EventStore, Journal, Media, Meter } from "../../domain/ports.ts";
 import { createPlaybacks, type PlaybackWorld } from "../../video/playbacks.ts";
+import { createRecordings } from "../../video/recordings.ts";
 
 /** Keeps what is told, by level. */
 export const journalOf = (lines: string[]): Journal => {
@@ -42,14 +43,15 @@ export const playbackLife = (how: {
     if (url instanceof Error) throw url;
     return tenant === "t1" && cameras.has(camera) ? { url } : undefined;
   };
+  const ending = new AbortController();
+  const inForce = { ...limits, ...how.limits };
   const playbacks = createPlaybacks({
     streams: createStreams({ store, revision: (stream) => revisions.get(stream) ?? 0, clock, ids: randomUUID }, playbackDecider),
-    ...{ media, addressOf, clock },
-    limits: { ...limits, ...how.limits },
+    ...{ media, addressOf, clock, limits: inForce },
+    recordings: createRecordings({ media, clock, limits: inForce, stop: ending.signal }),
     journal: journalOf(lines),
     meter: gaugesOf(gauges),
   });
-  const ending = new AbortController();
   const following = async (): Promise<void> => {
     for await (const { events } of store.follow(0, ending.signal))
       for (const event of events) {

@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import { limits } from "../../domain/limits.ts";
 import { createStop } from "../../domain/stop.ts";
 import { clipOf, createFilms } from "../../video/films.ts";
+import { createRecordings } from "../../video/recordings.ts";
 import { fakeClock } from "../support/fake-clock.ts";
 import { FakeMedia } from "../support/fake-media.ts";
 
@@ -11,9 +12,10 @@ const NOW = 1_763_730_000_000;
 const door = { tenant: "t1", camera: "door" };
 const clip = { beforeMs: 5000, afterMs: 5000, mostMs: 60_000 };
 
-const stage = () => {
+const stage = (lengths = clip) => {
   const [clock, media, stop] = [fakeClock(NOW), new FakeMedia(), createStop()];
-  const films = createFilms({ media, clock, limits, clip, stop: stop.signal });
+  const recordings = createRecordings({ media, clock, limits, stop: stop.signal });
+  const films = createFilms({ media, limits, clip: lengths, recordings });
   const piece = (start: number, end: number, kind: "segment-recorded" | "segment-removed" = "segment-recorded") =>
     media.tell({ ...door, kind, start, end, file: `${start}`, bytes: 1 });
   return { clock, media, stop, films, piece };
@@ -79,7 +81,39 @@ describe("a snap", () => {
   });
 });
 
+describe("an instant in a gap", () => {
+  it("is not waited for once something after it is recorded", async () => {
+    const { films, piece, media } = stage();
+    await media.record(door, "rtsp://door/");
+    piece(NOW - 60_000, NOW - 8000);
+    piece(NOW - 4000, NOW);
+    await films.snap(door, NOW - 6000);
+    expect(media.asked.at(-1)).toEqual(["snap", NOW - 6000]);
+  });
+});
+
 describe("a clip", () => {
+  it("has all that is to come after its alert, as long as that may be", async () => {
+    const afterMs = limits.snapWaitMs;
+    const { clock, films, piece, media } = stage({ ...clip, afterMs });
+    await media.record(door, "rtsp://door/");
+    piece(NOW - 60_000, NOW);
+    let isThere = false;
+    const cut = films.clip(door, NOW, NOW + 100).then(() => {
+      isThere = true;
+    });
+    for (let second = 0; second * 1000 < afterMs; second++) {
+      expect(isThere).toBe(false);
+      await clock.pass(1000);
+      piece(NOW + second * 1000, NOW + second * 1000 + 1000);
+    }
+    await clock.pass(1000);
+    piece(clock.now() - 1000, clock.now());
+    await clock.pass(500);
+    await cut;
+    expect(media.asked.at(-1)).toEqual(["clip", NOW - 5000, NOW + 100 + afterMs]);
+  });
+
   it("shows what was before and after, and waits for what is still being recorded", async () => {
     const { clock, films, piece, media } = stage();
     await media.record(door, "rtsp://door/");

@@ -137,19 +137,67 @@ describe("a playback", () => {
     expect([await decided(), media.films.map(({ released }) => released)]).toEqual([[], [1, 1]]);
   });
 
-  it("is answered as it stands where nothing plays in time, and stays readable when it fails later", async () => {
-    const { clock, begin, decided } = stage();
+  it("is answered as it stands where nothing plays in time", async () => {
+    const { clock, begin } = stage();
     const { playbacks, media } = begin();
     media.begins = { state: "starting" };
     const starting = playbacks.start(door, live);
     await clock.pass(16_000);
-    const { id, state } = playing(await starting);
-    expect(state).toEqual({ state: "starting" });
-    media.films[0]?.become({ state: "failed", failure: gone });
-    expect(await playbacks.status("t1", "live", id)).toMatchObject({ state: { state: "failed", failure: gone } });
-    await clock.pass(70_000);
-    expect(await decided()).toEqual(["started", "expired"]);
+    expect(playing(await starting).state).toEqual({ state: "starting" });
   });
+
+  it("whose film has failed says so, plays nothing old, and has its film begun anew for as long as it is kept alive", async () => {
+    const { clock, begin, decided } = stage();
+    const { playbacks, media } = begin();
+    const { id } = playing(await playbacks.start(door, live));
+    await clock.pass(1000);
+    media.films[0]?.become({ state: "failed", failure: gone });
+    media.begins = { state: "failed", failure: gone };
+    expect(await playbacks.status("t1", "live", id)).toMatchObject({ state: { state: "failed", failure: gone } });
+    expect(await playbacks.file("t1", "live", id, "index.m3u8")).toBeUndefined();
+    expect(await playbacks.file("t1", "live", id, "s00001.m4s")).toBeDefined();
+    for (let i = 0; i < 10; i++) {
+      await clock.pass(limits.liveBackoffMs);
+      expect(await playbacks.keepAlive("t1", "live", id)).toMatchObject({ state: { state: "failed", failure: gone } });
+    }
+    const begun = media.films.length;
+    expect(begun).toBeGreaterThan(5);
+    expect(begun).toBeLessThanOrEqual(11);
+    media.begins = { state: "running" };
+    await clock.pass(limits.liveBackoffMs + 2000);
+    expect(await playbacks.status("t1", "live", id)).toMatchObject({ state: { state: "running" } });
+    expect(await playbacks.file("t1", "live", id, "index.m3u8")).toBeDefined();
+    expect(media.films.map(({ released }) => released)).toEqual([...Array(begun).fill(1), 0]);
+    media.films.at(-1)?.become({ state: "failed", failure: gone });
+    await clock.pass(70_000);
+    expect([await decided(), media.films.at(-1)?.released]).toEqual([["started", "expired"], 1]);
+  });
+
+  it("whose film has failed waits where there is no room for a new one, and plays on when there is", async () => {
+    const { clock, begin, decided } = stage();
+    const { playbacks, media, lines } = begin();
+    const { id } = playing(await playbacks.start(door, live));
+    media.films[0]?.become({ state: "failed", failure: gone });
+    media.refusal = full;
+    await clock.pass(limits.liveBackoffMs + 2000);
+    expect(await playbacks.keepAlive("t1", "live", id)).toMatchObject({ state: { state: "stalled", failure: { reason: "full" } } });
+    media.refusal = undefined;
+    expect(await playbacks.keepAlive("t1", "live", id)).toMatchObject({ state: { state: "running" } });
+    expect([await decided(), lines.filter((line) => line.startsWith("warn"))]).toEqual([["started"], []]);
+  });
+
+  it.each(["unauthorized", "not-allowed", "certificate", "redirected", "no-video", "codec", "missing"] as const)(
+    "ends where trying again changes nothing: %s",
+    async (reason) => {
+      const { clock, begin, decided } = stage();
+      const { playbacks, media } = begin();
+      const { id } = playing(await playbacks.start(door, live));
+      media.films[0]?.become({ state: "failed", failure: { reason, message: "it is so" } });
+      await clock.pass(2000);
+      expect([await decided(), media.films.map(({ released }) => released)]).toEqual([["started", "failed"], [1]]);
+      expect(await playbacks.keepAlive("t1", "live", id)).toBeUndefined();
+    },
+  );
 
   it("is told of its end where it is stopped while it begins", async () => {
     const { clock, begin, decided } = stage();
@@ -313,6 +361,27 @@ describe("an archive", () => {
     expect(media.asked[1]).toEqual(["archive", NOW - 60_000, NOW]);
     expect(await playbacks.file("t1", "archive", id, "s00000.m4s")).toBeDefined();
     expect([await decided(), media.films]).toEqual([["started", "started"], []]);
+  });
+
+  it("from an instant just past waits until that is recorded, and from one of a camera that is not recorded it does not", async () => {
+    const { clock, begin, decided } = stage();
+    const { playbacks, media } = begin();
+    const piece = (start: number, end: number) => {
+      media.pieces = [...media.pieces, { start, end }];
+      media.tell({ ...door, kind: "segment-recorded", start, end, file: `${start}`, bytes: 1 });
+    };
+    piece(NOW - 60_000, NOW - 4000);
+    expect(await playbacks.start(door, archive(NOW - 1000))).toEqual({ notRecorded: "gap" });
+    await media.record(door, "rtsp://door/");
+    const starting = playbacks.start(door, archive(NOW - 1000));
+    await clock.pass(3000);
+    expect(media.asked.filter(([what]) => what === "archive")).toHaveLength(1);
+    piece(NOW - 4000, NOW);
+    await clock.pass(1000);
+    expect(playing(await starting).state).toEqual({ state: "running" });
+    const never = playbacks.start(door, archive(clock.now() - 100));
+    await clock.pass(limits.snapWaitMs + 1000);
+    expect([await never, await decided()]).toEqual([{ notRecorded: "gap" }, ["started"]]);
   });
 
   it("begins with what comes next where it starts in a gap, and with nothing where nothing does", async () => {
