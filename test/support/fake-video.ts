@@ -18,7 +18,6 @@ export const aClip = (content: string): Clip => ({
   },
 });
 export const filmText = "film";
-const aFilm = aClip(filmText);
 
 export class FakeVideo implements Video {
   /** Calls that came, with all they were given. */
@@ -39,6 +38,7 @@ export class FakeVideo implements Video {
     ["init.mp4", { ...aSegment, type: "video/mp4" }],
     ["s00000.m4s", aSegment],
   ]);
+  laidClip: Clip = aClip(filmText);
   laidHours: readonly number[] = [];
   laidPlace: Place | NotRecorded = { date: "2026-11-21", hour: 14, offset: 12.5 };
   #next = 1497350824291;
@@ -100,6 +100,6 @@ export class FakeVideo implements Video {
   };
   clip = async (key: CameraKey, start: Instant, end: Instant) => {
     this.#note("clip", [key, start, end]);
-    return this.isRecorded(key, start) ? aFilm : this.notRecorded;
+    return this.isRecorded(key, start) ? this.laidClip : this.notRecorded;
   };
 }

@@ -3,7 +3,7 @@ import type { MediaFailure } from "../../domain/media.ts";
 import { AdapterError } from "../../domain/ports.ts";
 import { FakeCore } from "../support/core.ts";
 import { FakeTokens } from "../support/fake-tokens.ts";
-import { aPicture, filmText } from "../support/fake-video.ts";
+import { aClip, aPicture, filmText } from "../support/fake-video.ts";
 import { anAlert } from "../support/surface.ts";
 import { create, LOCAL, type Opened, openIvms, SERVER } from "./ivms-calls.ts";
 
@@ -325,6 +325,36 @@ describe("an event", () => {
       { name: "snap", given: [key, alert.end] },
       { name: "clip", given: [key, alert.start, alert.end] },
     ]);
+  });
+
+  it("has a clip that is read as it is taken: no further than it is taken, and no more once nobody takes it", async () => {
+    const alert = anAlert({ camera: "entry" });
+    core.raise(alert);
+    video.recorded = [{ start: alert.start, end: alert.end + 1 }];
+    const [bit, most] = [new Uint8Array(1024 * 1024), 4096];
+    let [read, ended] = [0, 0];
+    const bits = async function* () {
+      try {
+        for (; read < most; read++) yield bit;
+      } finally {
+        ended += 1;
+      }
+    };
+    video.laidClip = { type: "video/mp4", bytes: most * bit.length, content: { [Symbol.asyncIterator]: bits } };
+    const leave = new AbortController();
+    const answer = await fetch(`${ivms.url}${LOCAL}/event/${alert.id}/clip`, { signal: leave.signal });
+    expect(answer.headers.get("content-length")).toBe(String(most * bit.length));
+    const reader = answer.body?.getReader();
+    expect((await reader?.read())?.done).toBe(false);
+    leave.abort();
+    await expect.poll(() => ended, { timeout: 15_000 }).toBe(1);
+    expect(read).toBeGreaterThan(0);
+    expect(read).toBeLessThan(most / 4);
+    const head = await fetch(`${ivms.url}${LOCAL}/event/${alert.id}/clip`, { method: "HEAD" });
+    const before = read;
+    await head.arrayBuffer();
+    expect([read, ended]).toEqual([before, 1]);
+    video.laidClip = aClip(filmText);
   });
 
   it("that there is not, is another tenant's or was not recorded is 3111 with the reason", async () => {
