@@ -9,7 +9,7 @@ import type { Core } from "./api/core.ts";
 import { accessOf, type Config, isShared, needs, portsOf } from "./config.ts";
 import { limits as defaultLimits, type Limits } from "./domain/limits.ts";
 import { patiently } from "./domain/patience.ts";
-import type { Decided, EventStore, Films, Journal } from "./domain/ports.ts";
+import type { EventStore, Films, Journal } from "./domain/ports.ts";
 import type { Urls } from "./ingest/camera-url.ts";
 import { createSensors } from "./ingest/sensors.ts";
 import type { SourceSettings } from "./ingest/source-settings.ts";
@@ -20,7 +20,7 @@ import { startDecisions } from "./roles/decisions.ts";
 import { type Engine, startEngine } from "./roles/engine.ts";
 import { type Ingest, startIngest, topicsIn } from "./roles/ingest.ts";
 import { type Projector, startProjector } from "./roles/projector.ts";
-import { startVideo, type VideoSide } from "./roles/video.ts";
+import { type Heard, startVideo, type VideoSide } from "./roles/video.ts";
 import { createModels, type Models } from "./roles/warehouse.ts";
 import type { Ports, World } from "./roles/world.ts";
 import { type Taking, watchWrites } from "./roles/writes.ts";
@@ -78,14 +78,25 @@ export const compose = async (
   const urls: Urls = { vault: openVault(config.SECRET_KEY), network: openCameraNetwork({ allow: config.RTSP_ALLOW, ownPorts }) };
   const open: Open = { running: [] };
   const close = async (): Promise<void> => {
+    const failures: unknown[] = [];
+    /** One part that cannot be closed leaves no other open. */
+    const closing = async (part: string, work: () => Promise<void> | undefined): Promise<void> => {
+      try {
+        await work();
+      } catch (error) {
+        journal.error({ err: error, part }, "a part could not be closed");
+        failures.push(error);
+      }
+    };
     // Both wait for a log that is away, each for its time: together, so that who stops us need not wait for the sum.
-    await Promise.all([open.ingest?.close(), open.engine?.release()]);
+    await Promise.all([closing("ingest", () => open.ingest?.close()), closing("engine", () => open.engine?.release())]);
     stopping.abort();
-    await open.video?.close();
+    await closing("video", () => open.video?.close());
     await Promise.allSettled(open.running);
-    await open.models?.state.warehouse?.close();
-    await open.store?.close();
-    await logs.close();
+    await closing("warehouse", () => open.models?.state.warehouse?.close());
+    await closing("store", () => open.store?.close());
+    await closing("log", () => logs.close());
+    if (failures.length > 0) throw failures[0];
   };
   try {
     return { core: { ...(await furnish(world, open, { openers, topics, taking, urls })), metrics: meter.text }, defect, close };
@@ -122,10 +133,9 @@ const furnish = async (world: World, open: Open, { openers, topics, taking, urls
   const store = needs(config, "STORE") ? await openers.openStore({ url: config.STORE, dataDir, journal }) : undefined;
   open.store = store;
   const isVideo = roles.includes("video");
-  // What is decided is told from the first decision on, and the video side needs the decisions to begin.
-  let hear: (event: Decided) => void = () => undefined;
-  const early: Decided[] = [];
-  if (isVideo) hear = (event) => early.push(event);
+  // What is decided is told from the first decision on, and the video side needs the decisions to begin: of each stream it needs the newest.
+  const early = new Map<string, Heard>();
+  let hear = ({ stream, revision }: Heard): void => void (isVideo && early.set(stream, { stream, revision }));
   const decisions = store && startDecisions(store, urls, world, (event) => hear(event));
   if (decisions) run(decisions.done);
   const ingest = roles.includes("ingest") ? startIngest(world, topics) : undefined;
@@ -155,7 +165,8 @@ const furnish = async (world: World, open: Open, { openers, topics, taking, urls
   const video = decisions && models && isVideo ? await startVideo(world, { ...ofVideo, decisions, signs: models.ask.signs }) : undefined;
   open.video = video;
   if (video) {
-    for (const event of early.splice(0)) video.note(event);
+    for (const heard of early.values()) video.note(heard);
+    early.clear();
     hear = video.note;
     run(video.done);
   }

@@ -98,9 +98,12 @@ export const openFilms = async (
     if (left > 0) how.journal.warn({ processes: left }, "ffmpeg processes of an earlier life were ended");
     const media = await openMedia({ ...how, folder: dir, ffmpeg });
     const close = async (): Promise<void> => {
-      await media.close();
-      await ffmpeg.close();
-      unlock();
+      // A server that cannot close its films keeps neither their processes nor the folder.
+      try {
+        await media.close();
+      } finally {
+        await ffmpeg.close().finally(unlock);
+      }
     };
     return { media, version: async () => (await ffmpeg.find()).version, close };
   } catch (error) {

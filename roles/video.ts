@@ -17,10 +17,13 @@ import { tellStates } from "../video/states.ts";
 import type { Decisions } from "./decisions.ts";
 import type { World } from "./world.ts";
 
+/** Of a decision, how far its stream has come. */
+export type Heard = Pick<Decided, "stream" | "revision">;
+
 export type VideoSide = {
   readonly video: Video;
-  /** Of each decision of the store, the oldest first. */
-  readonly note: (event: Decided) => void;
+  /** Of each decision of the store, or of the newest of each stream. */
+  readonly note: (heard: Heard) => void;
   /** Ends when stopped; rejects with a defect. */
   readonly done: Promise<unknown>;
   /** Which ffmpeg there is and how recordings go, in words that name nobody. */
@@ -71,15 +74,18 @@ export const startVideo = async (world: World, { decisions, urls, receiver, sign
   const telling = tellStates({ media, receiveState, lastFrame: createLastFrames(signs), journal, clock, limits, stop });
   return {
     video: { ...shown, ...playbacks },
-    note: (event) => {
-      playbacks.note(event);
-      recorder.note(event);
+    note: (heard) => {
+      playbacks.note(heard);
+      recorder.note(heard);
     },
     done: Promise.all([playbacks.run(stop), recorder.run(stop), telling.done, program.done]),
     said: () => saidOf(program.version(), recorder.states()),
     close: async () => {
-      await playbacks.close();
-      await films.close();
+      try {
+        await playbacks.close();
+      } finally {
+        await films.close();
+      }
     },
   };
 };

@@ -62,7 +62,8 @@ const openers: Openers = {
         at("after-decision");
         return revision;
       },
-      read: (stream) => store.read(stream),
+      read: (stream, after) => store.read(stream, after),
+      head: (stream) => store.head(stream),
       follow: (from, signal) => store.follow(from, signal),
       bookmark: (name) => store.bookmark(name),
       setBookmark: (name, position) => {

@@ -79,7 +79,8 @@ const ids = async ({ registry }: House) => (await registry.list("acme")).map(({ 
 const dyingAt = (store: EventStore, nth: number): EventStore => {
   let appends = 0;
   return {
-    read: (stream) => store.read(stream),
+    read: (stream, after) => store.read(stream, after),
+    head: (stream) => store.head(stream),
     follow: (from, signal) => store.follow(from, signal),
     bookmark: (name) => store.bookmark(name),
     setBookmark: (name, at) => store.setBookmark(name, at),
