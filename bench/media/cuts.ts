@@ -1,7 +1,7 @@
 /** Pictures and films cut from a recording, for the first time and again, and by bare ffmpeg from the same film in one file. */
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { MediaFile } from "../../domain/media.ts";
+import type { Clip, MediaFile, NotRecorded } from "../../domain/media.ts";
 import type { Camera } from "../../test/servers/rtsp-camera.ts";
 import { quantile } from "../../test/support/figures.ts";
 import { load, round, table } from "../support/report.ts";
@@ -23,6 +23,13 @@ const contentOf = async (file: Promise<MediaFile | undefined>): Promise<Uint8Arr
   const found = await file;
   if (found === undefined) throw new Error("a file of the recording is not there");
   return found.content;
+};
+
+/** Reads all of it, as it is sent. */
+const taken = async (clip: Promise<Clip | NotRecorded>): Promise<unknown> => {
+  const found = await clip;
+  if ("content" in found) for await (const _ of found.content);
+  return found;
 };
 
 export const cuts = async (camera: Camera, folder: string, how: How): Promise<void> => {
@@ -69,8 +76,8 @@ export const cuts = async (camera: Camera, folder: string, how: How): Promise<vo
     const clipped = { clip: [] as number[], clipAgain: [] as number[], bareClip: [] as number[] };
     for (let at = 0; at < clips; at++) {
       const begin = Math.floor(from + ((to - clipMs - from) * at) / clips);
-      clipped.clip.push(await timed(() => media.clip(KEY, begin, begin + clipMs)));
-      clipped.clipAgain.push(await timed(() => media.clip(KEY, begin, begin + clipMs)));
+      clipped.clip.push(await timed(() => taken(media.clip(KEY, begin, begin + clipMs))));
+      clipped.clipAgain.push(await timed(() => taken(media.clip(KEY, begin, begin + clipMs))));
       clipped.bareClip.push(await timed(() => bareClip(whole, (begin - from) / 1000, clipSeconds, join(folder, "bare", "clip.mp4"))));
     }
 
