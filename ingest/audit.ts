@@ -1,8 +1,12 @@
-/** Who changed what: every decision of a tenant, in the order in which they were made. What is kept here is where each stands, not what it says. */
+/**
+ * Who changed what, and who watched what: every decision of a tenant, in the order in which they were made. What is kept here is where each
+ * stands, not what it says.
+ */
 import type { Json } from "../domain/envelope.ts";
+import type { PlaybackEvent } from "../domain/playback.ts";
 import type { Decided, EventStore, Revision } from "../domain/ports.ts";
 import type { AuditPage } from "../domain/registry.ts";
-import { cameraOfStream, tenantOfStream } from "../domain/streams.ts";
+import { cameraOfStream, tenantOfPlaybackStream, tenantOfStream } from "../domain/streams.ts";
 
 export type Audit = {
   /** Of each decision as the store tells of it; one told of before is passed over. */
@@ -15,19 +19,33 @@ type Place = { readonly stream: string; readonly camera: string | undefined; rea
 /** Taking a place among the tenant's cameras is told of by the camera's own stream. */
 const TOLD_ELSEWHERE: ReadonlySet<string> = new Set(["camera-added", "camera-dropped"]);
 
+/** Undefined: nobody asks for it. */
+const aboutWhom = ({ stream, type, data }: Decided): { readonly tenant: string; readonly camera: string | undefined } | undefined => {
+  const watching = tenantOfPlaybackStream(stream);
+  if (watching !== undefined) {
+    // What the store holds are the decider's own events, as JSON: it wrote them. That one ended says nothing of who watched.
+    const event = data as unknown as PlaybackEvent;
+    return event.type === "playback-started" ? { tenant: watching, camera: event.playback.camera } : undefined;
+  }
+  const key = cameraOfStream(stream);
+  const tenant = key?.tenant ?? tenantOfStream(stream);
+  return tenant === undefined || TOLD_ELSEWHERE.has(type) ? undefined : { tenant, camera: key?.camera };
+};
+
 export const createAudit = (store: Pick<EventStore, "read">): Audit => {
   const places = new Map<string, Place[]>();
   const seen = new Map<string, Revision>();
 
-  const note: Audit["note"] = ({ stream, revision, type }) => {
+  const note: Audit["note"] = (event) => {
+    const { stream, revision } = event;
     if (revision <= (seen.get(stream) ?? 0)) return;
     seen.set(stream, revision);
-    const key = cameraOfStream(stream);
-    const tenant = key?.tenant ?? tenantOfStream(stream);
-    if (tenant === undefined || TOLD_ELSEWHERE.has(type)) return;
+    const about = aboutWhom(event);
+    if (about === undefined) return;
+    const { tenant, camera } = about;
     const ofTenant = places.get(tenant) ?? [];
     places.set(tenant, ofTenant);
-    ofTenant.push({ stream, camera: key?.camera, revision });
+    ofTenant.push({ stream, camera, revision });
   };
 
   const page: AuditPage = async (tenant, { camera, before, limit }) => {

@@ -69,7 +69,7 @@ export const tenantRoutes = (desk: Desk): void => {
       method: "get",
       path: AUDIT,
       scope: "ops",
-      summary: "Who changed what, newest first.",
+      summary: "Who changed what, and who watched what, newest first.",
       parameters: auditParameters,
       responses: { 200: { description: "A page of it.", content: json(audit) } },
       refusals: [422],
