@@ -4,6 +4,8 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import type { MediaEvent, RecordedSegment } from "../../domain/media.ts";
+import { createRecorded } from "../../domain/recorded.ts";
+import { createStop } from "../../domain/stop.ts";
 import { startFaulty } from "../servers/faulty-rtsp.ts";
 import { contentOf, picturesIn, played, saved } from "../support/films.ts";
 import { readPlaylist } from "../support/playlists.ts";
@@ -205,6 +207,36 @@ export const recordingSuite = (name: string, openMedia: OpenMedia): void => {
       expect(await told(known.slice(2))).toEqual([]);
       await rm(join(folder, "recordings"), { recursive: true });
       expect(await told([c])).toEqual([["segment-removed", c.file]]);
+    }, 120_000);
+
+    it("says what is there of a camera while that is recorded: some of it twice, all of it, and no more once it is told to end", async () => {
+      const nothing = async function* (): AsyncGenerator<never> {};
+      const [folder, camera] = [await stage.folder(), await stage.camera()];
+      const first = await stage.open(folder);
+      await first.media.record(door, camera.url);
+      await expect.poll(() => recordedIn(first.events).length, { timeout: 30_000 }).toBeGreaterThanOrEqual(2);
+      await first.media.close();
+      const before = recordedIn(first.events);
+      const second = await stage.open(folder);
+      await second.media.record(door, camera.url);
+      const distinct = () => new Map(recordedIn(second.events).map((piece) => [piece.file, piece]));
+      // Time and again, so that pieces come while it is read.
+      while (distinct().size < before.length + 3) await second.media.reconcile(door, nothing());
+      await second.media.close();
+      expect([...distinct().keys()]).toEqual(expect.arrayContaining(before.map(({ file }) => file)));
+      expect(second.events.filter(({ kind }) => kind === "segment-removed")).toEqual([]);
+      const told = recordedIn(second.events);
+      expect(told.length).toBeGreaterThan(distinct().size);
+      const [often, once] = [createRecorded(), createRecorded()];
+      for (const { start, end } of told) often.add(door, start, end);
+      for (const { start, end } of [...distinct().values()].sort((a, b) => a.start - b.start)) once.add(door, start, end);
+      expect([often.stretches, often.end(door)]).toEqual([once.stretches, once.end(door)]);
+
+      const third = await stage.open(folder);
+      const { signal, stop } = createStop();
+      third.media.onEvent(() => stop());
+      await third.media.reconcile(door, nothing(), signal);
+      expect(recordedIn(third.events)).toHaveLength(1);
     }, 120_000);
 
     it("records nothing while the disk has too little room, and says so", async () => {
