@@ -56,22 +56,24 @@ export const createRecorder = ({ media, recordedOf, clock, journal, meter }: Rec
       if (!stop.aborted) await work();
     });
 
-  const wanted = async (key: CameraKey): Promise<{ readonly isThere: boolean; readonly url: string | undefined }> => {
+  /** Where it is to be recorded from; undefined: not at all. */
+  const wanted = async (key: CameraKey): Promise<string | undefined> => {
     try {
       const camera = await recordedOf(key);
-      return { isThere: camera !== undefined, url: camera?.record === true ? camera.url : undefined };
+      return camera?.record === true ? camera.url : undefined;
     } catch (error) {
       if (!(error instanceof AdapterError) || error.retryable) throw error;
       journal.error({ ...key, err: error, code: error.code }, "a camera is not recorded: its address cannot be read");
-      return { isThere: true, url: undefined };
+      return undefined;
     }
   };
 
   const look = async (name: string, key: CameraKey, stop: Stop): Promise<void> => {
-    const { isThere, url } = await wanted(key);
+    const url = await wanted(key);
     // By then all films may have been closed.
     if (stop.aborted) return;
-    if (isThere && !readOnce.has(name)) {
+    // Also of one that was removed: what was recorded of it stays.
+    if (!readOnce.has(name)) {
       readOnce.add(name);
       unread.set(name, key);
     }

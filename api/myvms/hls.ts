@@ -6,6 +6,7 @@ import type { Context } from "hono";
 import type { CameraKey, Instant } from "../../domain/envelope.ts";
 import { type NotRecorded, PLAYLIST } from "../../domain/media.ts";
 import type { Place } from "../../domain/video.ts";
+import type { Core } from "../core.ts";
 import type { Env } from "../env.ts";
 import { heldUntil } from "../grants.ts";
 import { formatInstant, parseInstant } from "../instant.ts";
@@ -56,6 +57,10 @@ const reasons = {
 export const notRecordedProblem = (at: Instant, { notRecorded }: NotRecorded): Problem =>
   new Problem(404, `There is no recording of ${formatInstant(at)}: ${reasons[notRecorded]}.`);
 
+/** What to say where nothing was recorded; undefined: there is such a camera. What was recorded outlives its camera. */
+export const noSuchCamera = async ({ registry }: Pick<Core, "registry">, key: CameraKey): Promise<Problem | undefined> =>
+  (await registry.get(key)) === undefined ? new Problem(404, "There is no such camera.") : undefined;
+
 const noSuch = (): Problem => new Problem(404, "There is no such recording.");
 
 type Folder = { readonly camera: string; readonly date: string; readonly hour: number };
@@ -75,7 +80,7 @@ const bytes = { schema: { type: "string", format: "binary" } } as const;
 
 export const hlsRoutes = (desk: Desk): void => {
   const { core, grants } = desk.house;
-  const { video, registry, limits } = core;
+  const { video, limits } = core;
   const held = `${limits.grantMs / 3_600_000} h, and up to one hour more`;
   /** What was recorded does not change. */
   const forWhoAsked = `private, max-age=${Math.floor(limits.grantMs / 1000)}, immutable`;
@@ -95,10 +100,9 @@ export const hlsRoutes = (desk: Desk): void => {
     async (c, { tenant }) => {
       const { camera, date, hour } = folderIn(c, limits);
       const key: CameraKey = { tenant, camera };
-      if ((await registry.get(key)) === undefined) throw new Problem(404, "There is no such camera.");
       const grant = grants.give({ of: "hour", ...key, date, hour, until: heldUntil(core.now(), limits.grantMs) });
       const playlist = await video.hour(key, date, hour, (name) => `${name}?grant=${grant}`);
-      if (playlist === undefined) throw new Problem(404, "Nothing was recorded in this hour.");
+      if (playlist === undefined) throw (await noSuchCamera(core, key)) ?? new Problem(404, "Nothing was recorded in this hour.");
       return sent(c, playlist);
     },
   );

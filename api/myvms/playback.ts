@@ -5,7 +5,7 @@ import { readParameters } from "../parameters.ts";
 import { idInPath, readIdInPath } from "../path-id.ts";
 import { Problem, unprocessable } from "../problem.ts";
 import { type Desk, json, route } from "../route.ts";
-import { daySchema, isDay, notRecordedProblem, playlistUrl } from "./hls.ts";
+import { daySchema, isDay, noSuchCamera, notRecordedProblem, playlistUrl } from "./hls.ts";
 
 const parameters = {
   camera_id: parameter.required(parameter.oneId("The camera.")),
@@ -42,7 +42,7 @@ const eventPlayback = z
 
 export const playbackRoutes = (desk: Desk): void => {
   const { core } = desk.house;
-  const { video, registry, ask, limits } = core;
+  const { video, ask, limits } = core;
 
   route(
     desk,
@@ -52,13 +52,15 @@ export const playbackRoutes = (desk: Desk): void => {
       scope: "playback:read",
       summary: "The hours of a day of which something was recorded.",
       parameters,
-      responses: { 200: { description: "They; none where nothing was.", content: json(timeline) } },
+      responses: { 200: { description: "They; none where nothing was. Of a camera that was removed, too.", content: json(timeline) } },
       refusals: [404, 422],
     },
     async (c, { tenant }) => {
       const { camera_id: camera, date } = readParameters(parameters, new URL(c.req.url).searchParams, limits);
-      if ((await registry.get({ tenant, camera })) === undefined) throw new Problem(404, "There is no such camera.");
-      return c.json({ camera_id: camera, date, hours: [...(await video.hours({ tenant, camera }, date))] });
+      const hours = [...(await video.hours({ tenant, camera }, date))];
+      const none = hours.length === 0 ? await noSuchCamera(core, { tenant, camera }) : undefined;
+      if (none !== undefined) throw none;
+      return c.json({ camera_id: camera, date, hours });
     },
   );
 

@@ -15,6 +15,8 @@
  *   surfaces/myvms-playback: "is opened by a grant for its own hour, and by nothing else"
  * - Days and hours are UTC. An event just after the hour may lie in the playlist of the hour before, as its offset says.
  *   surfaces/myvms-playback: "is found in a playlist, so many seconds from its beginning"
+ * - What was recorded of a camera that was removed is found and played as before; only where nothing was is it no camera.
+ *   surfaces/myvms-playback: "is played as before when its camera was removed"
  * - Ranges of bytes are not served: segments come whole.
  *   surfaces/myvms-playback: "comes whole, with its type, for whoever asked to keep"
  * - `track_id` is a number where the object's id is one that JSON can hold, else a text.

@@ -40,6 +40,8 @@ export class FakeVideo implements Video {
   ]);
   laidClip: Clip = aClip(filmText);
   laidHours: readonly number[] = [];
+  /** Of which cameras these are: of all, unless a test says otherwise. */
+  laidFor: (key: CameraKey) => boolean = () => true;
   laidPlace: Place | NotRecorded = { date: "2026-11-21", hour: 14, offset: 12.5 };
   #next = 1497350824291;
 
@@ -76,11 +78,11 @@ export class FakeVideo implements Video {
   };
   hours = async (key: CameraKey, date: string) => {
     this.#note("hours", [key, date]);
-    return this.laidHours;
+    return this.laidFor(key) ? this.laidHours : [];
   };
   hour = async (key: CameraKey, date: string, hour: number, uriOf: (name: string) => string): Promise<MediaFile | undefined> => {
     this.#note("hour", [key, date, hour]);
-    if (!this.laidHours.includes(hour)) return undefined;
+    if (!this.laidFor(key) || !this.laidHours.includes(hour)) return undefined;
     const lines = ["#EXTM3U", `#EXT-X-MAP:URI="${uriOf("0a1b2c3d.mp4")}"`, uriOf("1763730000000-2000-0a1b2c3d-1000.m4s")];
     return { ...aPlaylist, content: text(`${lines.join("\n")}\n`) };
   };

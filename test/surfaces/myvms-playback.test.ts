@@ -90,10 +90,14 @@ describe("A timeline", () => {
   });
 
   it("of a camera that nobody created, or another tenant did, is 404", async () => {
+    core.video.laidFor = ({ tenant, camera: of }) => tenant === "mine" && of === camera;
     const ofAnother = await get(`/api/playback/timeline?camera_id=${camera}&date=2026-04-30`, "other");
     const ofNobody = await get("/api/playback/timeline?camera_id=nobody&date=2026-04-30", "mine");
     for (const { status, detail } of [ofAnother, ofNobody]) expect([status, detail]).toEqual([404, "There is no such camera."]);
-    expect(core.video.called).toEqual([]);
+    expect(calls("hours").map(([key]) => key)).toEqual([
+      { tenant: "other", camera },
+      { tenant: "mine", camera: "nobody" },
+    ]);
   });
 
   it.each([
@@ -107,6 +111,31 @@ describe("A timeline", () => {
   ])("asked with %s is 422", async (query, detail) => {
     const answer = await get(`/api/playback/timeline?${query}`, "mine");
     expect([answer.status, answer.detail]).toEqual([422, detail]);
+  });
+});
+
+describe("What was recorded", () => {
+  it("is played as before when its camera was removed", async () => {
+    const by = { tenant: "mine", subject: undefined, scopes: new Set<string>(), expiresAt: undefined };
+    const removed = await core.registry.remove({ tenant: "mine", camera }, { ...by, cameraLimit: undefined, features: undefined });
+    expect(removed).not.toHaveProperty("refused");
+    const alert = anAlert({ tenant: "mine", camera, end: ts });
+    core.ask.alert = async (_, id) => (id === alert.id ? alert : undefined);
+    core.video.laidPlace = { date: "2026-04-30", hour: 14, offset: 1 };
+    expect((await get(`/api/playback/timeline?camera_id=${camera}&date=2026-04-30`, "mine")).body.hours).toEqual([14]);
+    const { body } = await get(`/api/playback/event/${alert.id}`, "mine");
+    const playlist = await get(body.playlist_url.slice("/v2".length), "mine");
+    expect(playlist.status).toBe(200);
+    const uris = (playlist.body as string).split("\n").filter((line) => line !== "" && !line.startsWith("#"));
+    expect(uris.length).toBeGreaterThan(0);
+    for (const uri of uris) expect((await get(`${folder}/${uri}`)).status).toBe(200);
+    expect((await get(`${folder}/${snap}?grant=${snapGrant()}`)).status).toBe(200);
+    // Of which nothing was recorded, it is none.
+    core.video.laidHours = [];
+    for (const path of [`/api/playback/timeline?camera_id=${camera}&date=2026-04-30`, `${folder}/index.m3u8`]) {
+      const answer = await get(path, "mine");
+      expect([answer.status, answer.detail]).toEqual([404, "There is no such camera."]);
+    }
   });
 });
 
@@ -229,6 +258,7 @@ describe("The playlist of an hour", () => {
   });
 
   it("of a foreign camera is 404, as of nobody's; so is an hour of which nothing was recorded", async () => {
+    core.video.laidFor = ({ tenant, camera: of }) => tenant === "mine" && of === camera;
     for (const [path, token] of [
       [`${folder}/index.m3u8`, "other"],
       ["/hls/nobody/2026-04-30/14/index.m3u8", "mine"],
@@ -236,7 +266,6 @@ describe("The playlist of an hour", () => {
       const answer = await get(path, token);
       expect([answer.status, answer.detail]).toEqual([404, "There is no such camera."]);
     }
-    expect(core.video.called).toEqual([]);
     const empty = await get(`/hls/${camera}/2026-04-30/15/index.m3u8`, "mine");
     expect([empty.status, empty.detail]).toEqual([404, "Nothing was recorded in this hour."]);
   });

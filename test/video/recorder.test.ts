@@ -70,7 +70,7 @@ describe("a camera", () => {
     expect(gauges.get("tallywire_recordings running")).toBe(0);
   });
 
-  it("is not recorded where it has no address or was removed; what was recorded of one that is there is known", async () => {
+  it("is not recorded where it has no address or was removed; what was recorded of it is known all the same", async () => {
     const { clock, cameras, changed, asked, media } = stage();
     cameras.set("bare", { url: undefined, record: true }).set("past", { url: "rtsp://past/", record: false });
     for (const camera of ["bare", "past", "gone"]) changed(camera);
@@ -78,6 +78,7 @@ describe("a camera", () => {
     expect(asked()).toEqual([
       ["reconcile", "bare"],
       ["reconcile", "past"],
+      ["reconcile", "gone"],
     ]);
     cameras.set("past", { url: "rtsp://past/", record: true });
     changed("past");
@@ -85,7 +86,7 @@ describe("a camera", () => {
     cameras.delete("past");
     changed("past");
     await clock.pass(3000);
-    expect([asked().slice(2), media.recordings.size]).toEqual([
+    expect([asked().slice(3), media.recordings.size]).toEqual([
       [
         ["record", "past", "rtsp://past/"],
         ["record", "past", undefined],
