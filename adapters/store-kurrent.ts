@@ -53,11 +53,12 @@ class KurrentStore implements EventStore {
     );
   }
 
-  async read(stream: string, after: Revision = 0): Promise<readonly Decided[]> {
+  async read(stream: string, after: Revision = 0, most?: number): Promise<readonly Decided[]> {
     this.#open();
     return this.#steadily(async (leftMs) => {
-      const decided = await this.#from(stream, after, leftMs);
-      if (after === 0) this.#know(stream, { revision: decided.length, ids: new Map(decided.map(({ id, revision }) => [id, revision])) });
+      const decided = await this.#from(stream, after, leftMs, most);
+      if (after === 0 && most === undefined)
+        this.#know(stream, { revision: decided.length, ids: new Map(decided.map(({ id, revision }) => [id, revision])) });
       return decided;
     });
   }
@@ -172,8 +173,8 @@ class KurrentStore implements EventStore {
     if (this.#known.size > STREAMS_KNOWN) for (const oldest of this.#known.keys()) if (this.#known.delete(oldest)) break;
   }
 
-  async #from(stream: string, after: Revision, leftMs: number): Promise<readonly Decided[]> {
-    const records = await this.#calls.read(streamName(this.#address.prefix, stream), { after }, leftMs);
+  async #from(stream: string, after: Revision, leftMs: number, most?: number): Promise<readonly Decided[]> {
+    const records = await this.#calls.read(streamName(this.#address.prefix, stream), { after, most }, leftMs);
     return wholeFrom(stream, after, records);
   }
 

@@ -68,11 +68,11 @@ class LmdbStore implements EventStore {
     return this.#head(digest(stream));
   }
 
-  async read(stream: string, after: Revision = 0): Promise<readonly Decided[]> {
+  async read(stream: string, after: Revision = 0, most = Number.POSITIVE_INFINITY): Promise<readonly Decided[]> {
     const name = digest(stream);
-    const head = this.#head(name);
+    const last = Math.min(this.#head(name), after + most);
     const all: Decided[] = [];
-    for (let revision = after + 1; revision <= head; revision++) {
+    for (let revision = after + 1; revision <= last; revision++) {
       const key = revisionKey(name, revision);
       all.push(this.#event(this.#number(this.#streams.getBinary(key), `streams/${key}`)));
     }

@@ -40,7 +40,8 @@ export const openMemoryStore = (): EventStore => {
       growth.grown();
       return decided.length;
     },
-    read: async (stream, after = 0) => structuredClone((streams.get(stream) ?? []).slice(after)),
+    read: async (stream, after = 0, most = Number.POSITIVE_INFINITY) =>
+      structuredClone((streams.get(stream) ?? []).slice(after, after + most)),
     head: async (stream) => streams.get(stream)?.length ?? 0,
     follow: (from, signal) =>
       followStore(

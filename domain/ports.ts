@@ -116,8 +116,8 @@ export type StoreBatch = { readonly events: readonly Decided[]; readonly next: P
 export interface EventStore {
   /** Throws AdapterError `wrong-revision` when the stream is elsewhere, unless these very ids already stand there. */
   append(stream: string, expected: Expected, events: readonly Decision[]): Promise<Revision>;
-  /** What was decided after the revision; all of it without one. */
-  read(stream: string, after?: Revision): Promise<readonly Decided[]>;
+  /** What was decided after the revision, all of it without one; no more than `most`, the oldest, where that is given. */
+  read(stream: string, after?: Revision, most?: number): Promise<readonly Decided[]>;
   /** How many events the stream has, without reading them. */
   head(stream: string): Promise<Revision>;
   /** All streams in the order of commitment, from a position on, without end until `signal`. */

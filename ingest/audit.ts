@@ -16,6 +16,8 @@ export type Audit = {
 
 type Place = { readonly stream: string; readonly camera: string | undefined; readonly revision: Revision };
 
+/** Revisions between two that are shown which are read with them: one question more takes longer. */
+const READ_OVER = 100;
 /** Taking a place among the tenant's cameras is told of by the camera's own stream. */
 const TOLD_ELSEWHERE: ReadonlySet<string> = new Set(["camera-added", "camera-dropped"]);
 
@@ -55,12 +57,9 @@ export const createAudit = (store: Pick<EventStore, "read">): Audit => {
       const place = ofTenant[i - 1] as Place;
       if (camera === undefined || place.camera === camera) chosen.push({ ...place, number: i });
     }
-    // Of each stream from the oldest that is shown: the newest come first.
-    const oldest = new Map(chosen.map(({ stream, revision }) => [stream, revision]));
-    const streams = new Map<string, readonly Decided[]>();
-    for (const [stream, revision] of oldest) streams.set(stream, await store.read(stream, revision - 1));
+    const found = await readAll(store, chosen);
     return chosen.map(({ stream, camera: of, revision, number }) => {
-      const decided = streams.get(stream)?.[revision - (oldest.get(stream) as number)];
+      const decided = found.get(stream)?.get(revision);
       if (decided === undefined) throw new Error(`${stream} has no revision ${revision}`);
       const { id, at, by, type, data } = decided;
       return { number, id, at, by, type, camera: of, revision, data: withoutSecrets(data) };
@@ -68,6 +67,28 @@ export const createAudit = (store: Pick<EventStore, "read">): Audit => {
   };
 
   return { note, page };
+};
+
+/** What stands there, by stream and revision. Of a long stream no more is read than a little beside it. `places`: the newest first. */
+const readAll = async (
+  store: Pick<EventStore, "read">,
+  places: readonly Place[],
+): Promise<ReadonlyMap<string, ReadonlyMap<Revision, Decided>>> => {
+  const found = new Map<string, Map<Revision, Decided>>();
+  const wanted = new Map<string, Revision[]>();
+  for (const { stream, revision } of places) wanted.set(stream, [...(wanted.get(stream) ?? []), revision]);
+  for (const [stream, revisions] of wanted) {
+    const ofStream = new Map<Revision, Decided>();
+    found.set(stream, ofStream);
+    let [newest] = revisions as [Revision];
+    for (const [at, oldest] of revisions.entries()) {
+      const next = revisions[at + 1];
+      if (next !== undefined && oldest - next <= READ_OVER) continue;
+      for (const decided of await store.read(stream, oldest - 1, newest - oldest + 1)) ofStream.set(decided.revision, decided);
+      newest = next ?? newest;
+    }
+  }
+  return found;
 };
 
 /** What is sealed is nobody's to read. */

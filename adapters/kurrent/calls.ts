@@ -24,7 +24,11 @@ export type Calls = {
   /** `current`: the revision the stream must have. False: it has another. */
   append(stream: string, current: Revision | "any", records: readonly Proposed[], deadlineMs: number): Promise<boolean>;
   /** Undefined where there is no such stream. `after`: the revision before the first one wanted. As the leader knows it. */
-  read(stream: string, from: { readonly after: Revision } | "newest", deadlineMs: number): Promise<readonly Recorded[] | undefined>;
+  read(
+    stream: string,
+    from: { readonly after: Revision; readonly most?: number | undefined } | "newest",
+    deadlineMs: number,
+  ): Promise<readonly Recorded[] | undefined>;
   /** All streams whose names begin so, in the order of commitment, from after the place. `readable` is called when something can be read. */
   subscribe(prefix: string, after: Place | undefined, readable: () => void): Subscription;
   /** Ends every call under way, and the connection. */

@@ -58,7 +58,7 @@ const request = (options: ReturnType<typeof readOptions>) => {
   return made;
 };
 
-export const readRequest = (stream: string, from: { readonly after: Revision } | "newest") => {
+export const readRequest = (stream: string, from: { readonly after: Revision; readonly most?: number | undefined } | "newest") => {
   const place = new streams.ReadReq.Options.StreamOptions();
   place.setStreamIdentifier(named(stream));
   const options = readOptions();
@@ -70,7 +70,7 @@ export const readRequest = (stream: string, from: { readonly after: Revision } |
     options.setCount("1");
   } else {
     place.setRevision(String(from.after));
-    options.setCount(String(Number.MAX_SAFE_INTEGER));
+    options.setCount(String(from.most ?? Number.MAX_SAFE_INTEGER));
   }
   return request(options);
 };

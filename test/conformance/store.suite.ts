@@ -58,7 +58,10 @@ export const storeSuite = (name: string, make: () => Promise<StoreUnderTest>, ex
         const events = decisions(5);
         await store.append("s", 0, events);
         const all = asDecided("s", events);
-        for (const after of [0, 1, 4, 5]) expect(await store.read("s", after)).toEqual(all.slice(after));
+        for (const after of [0, 1, 4, 5]) {
+          expect(await store.read("s", after)).toEqual(all.slice(after));
+          for (const most of [1, 2, 9]) expect(await store.read("s", after, most)).toEqual(all.slice(after, after + most));
+        }
         // As much is known of it as of one that was read whole.
         expect(await store.append("s", 5, decisions(1))).toBe(6);
         expect(await store.append("s", "any", events)).toBe(5);

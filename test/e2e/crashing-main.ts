@@ -62,7 +62,7 @@ const openers: Openers = {
         at("after-decision");
         return revision;
       },
-      read: (stream, after) => store.read(stream, after),
+      read: (stream, after, most) => store.read(stream, after, most),
       head: (stream) => store.head(stream),
       follow: (from, signal) => store.follow(from, signal),
       bookmark: (name) => store.bookmark(name),

@@ -22,14 +22,20 @@ const stage = () => {
   const leave = (tenant: string, id: number) => playbacks.decide(playbackStream(tenant), { type: "stop", kind: "live", id, at: 2 }, "you");
   const change = (tenant: string, camera: string, by: string) =>
     store.append(cameraStream({ tenant, camera }), "any", [{ id: randomUUID(), type: "tested", data: { type: "tested" }, at: 1, by }]);
+  /** What was read to answer: after which revision, and how many. */
+  const read: [after: number, most: number][] = [];
   /** As a process knows it that was told of all there is. */
   const audit = async (tenant: string, camera?: string, before?: number, limit = 100) => {
-    const { note, page } = createAudit(store);
-    const end = new AbortController();
+    const { note, page } = createAudit({
+      read: (stream, after = 0, most = 0) => {
+        read.push([after, most]);
+        return store.read(stream, after, most);
+      },
+    });
     const streams = [...["acme", "other"].map(playbackStream), cameraStream({ tenant: "acme", camera: "front" })];
     const heads = await Promise.all(streams.map((stream) => store.head(stream)));
     let left = heads.reduce((sum, head) => sum + head, 0);
-    for await (const { events } of store.follow(0, end.signal)) {
+    for await (const { events } of store.follow(0)) {
       for (const event of events) {
         note(event);
         // A repeat changes nothing.
@@ -40,7 +46,7 @@ const stage = () => {
     }
     return page(tenant, { camera, before, limit });
   };
-  return { watch, leave, change, audit };
+  return { watch, leave, change, audit, read };
 };
 
 describe("The audit", () => {
@@ -74,5 +80,19 @@ describe("The audit", () => {
       [every - 2, every - 4, every - 6].map((i) => [i + 1, `viewer ${i}`, "playback-started"]),
     );
     expect(await audit("acme", undefined, undefined, 2 * every)).toHaveLength(every);
+  });
+
+  it("reads of a long stream what it shows and a little beside that", async () => {
+    const { watch, audit, read } = stage();
+    await watch("acme", "front", "the first");
+    for (let i = 0; i < 40; i++) await watch("acme", "back");
+    await watch("acme", "front", "the second");
+    for (let i = 0; i < 8; i++) await watch("acme", "back");
+    expect((await audit("acme", "front")).map(({ by }) => by)).toEqual(["the second", "the first"]);
+    expect((await audit("acme", "front", undefined, 1)).map(({ by }) => by)).toEqual(["the second"]);
+    expect(read).toEqual([
+      [0, 42],
+      [41, 1],
+    ]);
   });
 });

@@ -79,7 +79,7 @@ const ids = async ({ registry }: House) => (await registry.list("acme")).map(({ 
 const dyingAt = (store: EventStore, nth: number): EventStore => {
   let appends = 0;
   return {
-    read: (stream, after) => store.read(stream, after),
+    read: (stream, after, most) => store.read(stream, after, most),
     head: (stream) => store.head(stream),
     follow: (from, signal) => store.follow(from, signal),
     bookmark: (name) => store.bookmark(name),
