@@ -498,6 +498,20 @@ export const mutants: readonly Mutant[] = [
     tests: ["test/adapters/media-shelf.test.ts"],
   },
   {
+    name: "one tenant's pictures and clips make all others wait",
+    file: "adapters/media-ffmpeg/cuts.ts",
+    find: "inTurn(tenant, ",
+    replace: 'inTurn("", ',
+    tests: ["test/adapters/media-cuts.test.ts"],
+  },
+  {
+    name: "what was cut and is gone is counted off by each who looks for it",
+    file: "adapters/media-ffmpeg/cuts.ts",
+    find: "if (kept.get(name) === made) forget(name);",
+    replace: "bytes -= made.bytes;\n      kept.delete(name);",
+    tests: ["test/adapters/media-cuts.test.ts"],
+  },
+  {
     name: "a tenant who records much takes another's hours",
     file: "adapters/media-ffmpeg/reconcile.ts",
     find: "(held.get(hour.tenant) ?? 0) > policy.bytesPerTenant",
