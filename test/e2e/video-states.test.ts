@@ -110,4 +110,21 @@ describe.skipIf(!canRun)("a camera that is recorded and of which frames come", {
     await comesTo("running");
     await until("it is online", async () => ((await at("/v2/api/cameras/front")).status === "online" ? true : undefined));
   });
+
+  it("is watched again at the same address when its film, which had failed, is back", async () => {
+    const { channel } = await at("/v2/api/cameras/front");
+    const { hlsUrl, streamSessionId: id } = (await server.ivms(`startlive/${channel}/0/0/0`)).body.result[0];
+    const shown = async () => (await fetch(hlsUrl)).status;
+    await until("it plays", async () => ((await shown()) === 200 ? true : undefined));
+    await network.begin({ kind: "reset" });
+    await until("it has failed", async () => {
+      const { body } = await server.ivms(`live/${id}`);
+      await server.ivms(`live/keepalive/${id}`);
+      return body.result[0]?.status === "failed" ? true : undefined;
+    });
+    expect(await shown()).toBe(404);
+    await network.end();
+    await until("it plays again", async () => ((await shown()) === 200 ? true : undefined));
+    expect((await server.ivms(`live/${id}`)).body.result[0]).toMatchObject({ streamSessionId: id, status: "running" });
+  });
 });
