@@ -93,8 +93,9 @@ export const inputWords = ({ from, options = {} }: Input, list: string | undefin
   if ("made" in from) return [...words(options), "-f", "lavfi", "-i", word(from.made)];
   if ("file" in from) return [...words(options), "-protocol_whitelist", "file", "-i", fileWord(from.file)];
   if (list === undefined) throw wrong("an input has no list");
-  // The options of a camera stand in its list.
-  return "camera" in from ? [...LIST, fileWord(list)] : [...words(options), ...PIECES, fileWord(list)];
+  // The options of a camera stand in its list. ffmpeg looks at the list as well: for the rate it would wait for twenty pictures again.
+  const again: Options = options.fpsprobesize === undefined ? {} : { fpsprobesize: options.fpsprobesize };
+  return "camera" in from ? [...words(again), ...LIST, fileWord(list)] : [...words(options), ...PIECES, fileWord(list)];
 };
 
 const outputWords = ({ to, format, options = {} }: Output): readonly string[] => {

@@ -74,6 +74,17 @@ describe("what ffmpeg is asked", () => {
   });
 });
 
+describe("a camera's film, which stands in a list", () => {
+  const wordsOf = (options: Options): string =>
+    argv({ inputs: [{ from: { camera: "rtsp://camera/" }, options }], outputs: [] }, ["/lists/a"]).join(" ");
+
+  it("is looked at for its rate neither by itself nor as that list", () => {
+    const LIST = "-protocol_whitelist file,tcp -safe 0 -f concat -i file:/lists/a";
+    expect(wordsOf({ fflags: "+genpts", fpsprobesize: 0 })).toMatch(new RegExp(` -fpsprobesize 0 ${LIST}$`));
+    expect(wordsOf({ fflags: "+genpts" })).toMatch(new RegExp(`-stats_period 0.5 ${LIST}$`));
+  });
+});
+
 describe("what ffmpeg says", () => {
   it.each([
     ["[warning] slow", { level: "warning", text: "slow" }],
