@@ -1,18 +1,23 @@
 /** What ffmpeg is asked for to cut a camera's film into pieces of MP4 as it comes. */
 import { join } from "node:path";
 import type { PictureSize } from "../../domain/media.ts";
-import type { Arguments, Options } from "../ffmpeg/arguments.ts";
+import type { Arguments, Options, Output } from "../ffmpeg/arguments.ts";
 import type { Probed } from "../ffmpeg/probe.ts";
 import { isOwnSize, scaleFilter } from "./size.ts";
 
 export const LIST = "list.m3u8";
 export const INIT = "init.mp4";
+/** Of the head, see `hasHead`. */
+export const HEAD_LIST = "head.m3u8";
+export const HEAD_INIT = "head.mp4";
 
 /** ffmpeg's list is looked at often, and only its newest piece is new: with so many none is missed when we are slow. */
 const LISTED = 30;
 
-/** Seconds of the first piece of a film that is encoded here. */
+/** Seconds of the first piece of a film that is encoded here, and of the head of one that is copied. */
 const FIRST_SECONDS = 0.4;
+/** Pictures until the head is made no more: more than there are in its time. */
+const HEAD_PICTURES = 100;
 /** Pictures after which the encoder sets a keyframe of its own: later than any of ours. */
 const KEYFRAMES_FORCED = 10_000;
 
@@ -24,6 +29,11 @@ export type FilmWish = PictureSize & {
   readonly audio: boolean;
   /** Seconds a piece is to have: it ends before a keyframe, and is longer where those are rare. */
   readonly seconds: number;
+  /**
+   * Where pictures are copied: the first of them also come as a short piece of their own, the head, long before the first piece is whole.
+   * ffmpeg cuts a copy at keyframes only, or else all of it by time; so it makes the film twice until the head is there (head.ts).
+   */
+  readonly hasHead?: boolean;
   /** Empty, of this film alone. */
   readonly folder: string;
 };
@@ -49,6 +59,31 @@ const isHeard = ({ audio, probed }: FilmWish): boolean => audio && (probed === u
 /** Cameras' sound mostly is G.711, which no player takes; and with our own clock it comes in uneven steps, which are evened out. */
 const sound = (wish: FilmWish): Options => (isHeard(wish) ? { "c:a": "aac", "b:a": "64k", af: "aresample=async=1000" } : { an: true });
 
+export const isHeaded = (wish: FilmWish): boolean => wish.hasHead === true && isOwnSize(wish, wish.probed?.video);
+
+const pieces = (wish: FilmWish, letter: string): Options => ({
+  // Its sound where it has any.
+  map: isHeard(wish) ? ["0:v:0", "0:a:0?"] : ["0:v:0"],
+  ...picture(wish),
+  ...sound(wish),
+  hls_list_size: LISTED,
+  hls_segment_type: "fmp4",
+  // A % stands for itself when doubled.
+  hls_segment_filename: join(wish.folder, letter).replaceAll("%", "%%").concat("%05d.m4s"),
+});
+
+const head = (wish: FilmWish): Output => ({
+  to: { file: join(wish.folder, HEAD_LIST) },
+  format: "hls",
+  options: {
+    ...pieces(wish, "h"),
+    "frames:v": HEAD_PICTURES,
+    hls_time: FIRST_SECONDS,
+    hls_fmp4_init_filename: HEAD_INIT,
+    hls_flags: "split_by_time+temp_file+omit_endlist",
+  },
+});
+
 export const filmArguments = (wish: FilmWish): Arguments => ({
   inputs: [
     {
@@ -66,19 +101,13 @@ export const filmArguments = (wish: FilmWish): Arguments => ({
       to: { file: join(wish.folder, LIST) },
       format: "hls",
       options: {
-        // Its sound where it has any.
-        map: isHeard(wish) ? ["0:v:0", "0:a:0?"] : ["0:v:0"],
-        ...picture(wish),
-        ...sound(wish),
+        ...pieces(wish, "s"),
         // Keyframes do not come to the millisecond: one that is a little early ends its piece, too. All of ours do.
         hls_time: isOwnSize(wish, wish.probed?.video) ? wish.seconds * 0.8 : FIRST_SECONDS / 2,
-        hls_list_size: LISTED,
-        hls_segment_type: "fmp4",
         hls_fmp4_init_filename: INIT,
-        // A % stands for itself when doubled.
-        hls_segment_filename: join(wish.folder, "s").replaceAll("%", "%%").concat("%05d.m4s"),
         hls_flags: "independent_segments+temp_file+omit_endlist",
       },
     },
+    ...(isHeaded(wish) ? [head(wish)] : []),
   ],
 });

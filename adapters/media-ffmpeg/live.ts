@@ -8,8 +8,9 @@ import { dirname, join } from "node:path";
 import { limits } from "../../domain/limits.ts";
 import type { LiveStream, LiveWish, MediaFailure, MediaFile } from "../../domain/media.ts";
 import { AdapterError, type Clock } from "../../domain/ports.ts";
+import type { Probed } from "../ffmpeg/probe.ts";
 import type { Ffmpeg } from "../ffmpeg.ts";
-import { INIT } from "./film.ts";
+import { isHeaded } from "./film.ts";
 import { type Kept, keep } from "./keep.ts";
 import type { Look, Looked } from "./look.ts";
 import { type Entry, playlistText, targetOf } from "./playlist.ts";
@@ -46,8 +47,18 @@ const filmOf = (wish: LiveWish, how: LiveHow) => {
   const { ffmpeg, look, clock, tries = limits.liveTries } = how;
   const folder = join(how.folder, randomBytes(12).toString("hex"));
   const pieces: Piece[] = [];
+  /** By their numbers. */
   const inits = new Map<number, string>();
-  let [runs, next, breaks, target] = [0, 0, -1, 1];
+  let [runs, next, breaks, target, inited] = [0, 0, -1, 1, 0];
+  let hasDependent = false;
+
+  const initOf = (path: string): number => {
+    const known = [...inits].find(([, one]) => one === path)?.[0];
+    if (known !== undefined) return known;
+    inited += 1;
+    inits.set(inited, path);
+    return inited;
+  };
 
   /** What is no longer in the playlist stays as long again, for those who have just read it; then it goes. */
   const tidy = async (): Promise<void> => {
@@ -55,25 +66,32 @@ const filmOf = (wish: LiveWish, how: LiveHow) => {
       const { path, run: number } = pieces.shift() as Piece;
       await rm(path, { force: true });
       if (pieces[0]?.run === number) continue;
-      inits.delete(number);
+      for (const [init, one] of inits) if (dirname(one) === dirname(path)) inits.delete(init);
       await rm(dirname(path), { recursive: true, force: true });
     }
   };
+
+  /** Whether a film begun before that was known is not the one to make. What has the size anyway is not encoded as long as it is watched. */
+  const isInVain = ({ video }: Probed): boolean => video.isReordered || (isOwnSize(wish, video) && !isOwnSize(wish, undefined));
 
   /** Where what the camera sends is not known yet, its pieces wait for it. */
   const run = (looked: Looked | Promise<Looked>): Run => {
     runs += 1;
     const number = runs;
+    const probed = "video" in looked ? looked : undefined;
     const own = join(folder, String(number));
     const place = timeline();
-    const stamp = stamper(join(own, INIT));
-    const made = async ({ path, durationMs, completedAt }: Made): Promise<void> => {
+    const stamps = new Map<string, ReturnType<typeof stamper>>();
+    const made = async ({ path, durationMs, completedAt, init, lateMs, isNew }: Made): Promise<void> => {
       const seen = await looked;
-      if ("failed" in seen) return;
+      if ("failed" in seen || (probed === undefined && isInVain(seen))) return;
       const { start, end, jumped } = place(durationMs, completedAt);
-      await stamp(path, start);
-      if (jumped) breaks += 1;
-      inits.set(number, join(own, INIT));
+      const stamp = stamps.get(init) ?? stamper(init);
+      stamps.set(init, stamp);
+      await stamp(path, start + lateMs);
+      if (jumped || isNew) breaks += 1;
+      // What follows a head does not begin with a keyframe.
+      hasDependent ||= isHeaded(film);
       // It changes for a longer piece only, though it should not change at all (RFC 8216, 6.2.1): how long pieces will be is not known before
       // they come, and players stay three times this behind, so saying more from the beginning would show everything later.
       target = Math.max(target, targetOf([end - start]));
@@ -81,8 +99,8 @@ const filmOf = (wish: LiveWish, how: LiveHow) => {
         uri: segmentName(next),
         start,
         durationMs: end - start,
-        init: initName(number),
-        isNew: jumped,
+        init: initName(initOf(init)),
+        isNew: jumped || isNew,
         number: next,
         run: number,
         path,
@@ -92,8 +110,8 @@ const filmOf = (wish: LiveWish, how: LiveHow) => {
       kept.runs();
       await tidy();
     };
-    const probed = "video" in looked ? looked : undefined;
-    return startRun({ ...wish, probed, seconds: PIECE_SECONDS, folder: own }, { ffmpeg, clock, made });
+    const film = { ...wish, probed, seconds: PIECE_SECONDS, hasHead: true, folder: own };
+    return startRun(film, { ffmpeg, clock, made });
   };
 
   /** The first time a camera is looked at while its film begins: one after the other would take a group of pictures more. */
@@ -101,9 +119,7 @@ const filmOf = (wish: LiveWish, how: LiveHow) => {
     const looking = look.at(wish, again, signal);
     const early = again || look.known(wish.url) !== undefined ? undefined : run(looking);
     const looked = await looking;
-    // What has the size anyway is not encoded as long as it is watched.
-    const isInVain = "video" in looked && isOwnSize(wish, looked.video) && !isOwnSize(wish, undefined);
-    if (early !== undefined && "video" in looked && !looked.video.isReordered && !isInVain) return early;
+    if (early !== undefined && "video" in looked && !isInVain(looked)) return early;
     early?.stop();
     await early?.done;
     return "failed" in looked ? looked : run(looked);
@@ -115,7 +131,7 @@ const filmOf = (wish: LiveWish, how: LiveHow) => {
     const listed = pieces.slice(-limits.liveSegments);
     const [first] = listed;
     if (first === undefined) return undefined;
-    const text = playlistText(listed, { target, sequence: first.number, discontinuities: first.breaks, kind: "live" });
+    const text = playlistText(listed, { target, sequence: first.number, discontinuities: first.breaks, kind: "live", hasDependent });
     return { type: "application/vnd.apple.mpegurl", content: new TextEncoder().encode(text) };
   };
 

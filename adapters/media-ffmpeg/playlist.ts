@@ -23,6 +23,8 @@ export type PlaylistHead = {
   readonly kind: "live" | "event" | "vod";
   /** Milliseconds into it at which players are to begin, to the picture; within its length. Where it is not said they choose. */
   readonly beginMs?: number;
+  /** Not every entry, of these and of all before and after them, begins with a keyframe: a playlist may not say it now and then. */
+  readonly hasDependent?: boolean;
 };
 
 /** The target duration that entries need: each rounded to whole seconds is at most that. */
@@ -39,7 +41,10 @@ const entryLines = (entry: Entry, before: Entry | undefined): readonly string[] 
 ];
 
 /** A playlist as text. Throws where a URI holds a quote or the end of a line: ours hold none. */
-export const playlistText = (entries: readonly Entry[], { target, sequence, discontinuities, kind, beginMs }: PlaylistHead): string => {
+export const playlistText = (
+  entries: readonly Entry[],
+  { target, sequence, discontinuities, kind, beginMs, hasDependent = false }: PlaylistHead,
+): string => {
   for (const { uri, init } of entries) if (/["\r\n]/.test(uri + init)) throw new Error("a URI in a playlist holds what it cannot");
   return `${[
     "#EXTM3U",
@@ -48,7 +53,7 @@ export const playlistText = (entries: readonly Entry[], { target, sequence, disc
     `#EXT-X-MEDIA-SEQUENCE:${sequence}`,
     `#EXT-X-DISCONTINUITY-SEQUENCE:${discontinuities}`,
     ...(kind === "live" ? [] : [`#EXT-X-PLAYLIST-TYPE:${kind.toUpperCase()}`]),
-    "#EXT-X-INDEPENDENT-SEGMENTS",
+    ...(hasDependent ? [] : ["#EXT-X-INDEPENDENT-SEGMENTS"]),
     ...(beginMs === undefined ? [] : [`#EXT-X-START:TIME-OFFSET=${(beginMs / 1000).toFixed(3)},PRECISE=YES`]),
     ...entries.flatMap((entry, at) => entryLines(entry, entries[at - 1])),
     ...(kind === "vod" ? ["#EXT-X-ENDLIST"] : []),

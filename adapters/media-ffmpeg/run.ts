@@ -5,7 +5,8 @@ import { limits } from "../../domain/limits.ts";
 import type { MediaFailure } from "../../domain/media.ts";
 import { AdapterError, type Clock } from "../../domain/ports.ts";
 import type { Ffmpeg } from "../ffmpeg.ts";
-import { type FilmWish, filmArguments, LIST } from "./film.ts";
+import { type FilmWish, filmArguments, INIT, isHeaded, LIST } from "./film.ts";
+import { openHead } from "./head.ts";
 import { readList } from "./playlist.ts";
 import { isOwnSize } from "./size.ts";
 
@@ -14,6 +15,12 @@ export type Made = {
   readonly durationMs: number;
   /** Epoch milliseconds at which it was whole. */
   readonly completedAt: number;
+  /** The path of what tells how to read it. */
+  readonly init: string;
+  /** Milliseconds by which its first picture is later than it begins: below nought, earlier. */
+  readonly lateMs: number;
+  /** It does not go on where the one before has ended. */
+  readonly isNew: boolean;
 };
 
 export type Run = {
@@ -65,12 +72,22 @@ export const startRun = (wish: FilmWish, { ffmpeg, clock, made }: RunHow): Run =
   let longestMs = wish.seconds * 1000;
   let newestAt = performance.now();
   let seen = "";
+  const head = isHeaded(wish) ? openHead(wish.folder) : undefined;
+  let init = join(wish.folder, INIT);
+
+  const madeHead = async (): Promise<void> => {
+    const first = await head?.look();
+    if (first === undefined) return;
+    newestAt = performance.now();
+    await made(first);
+  };
 
   /** The failure that ends the run, where there is one. */
   const look = async (): Promise<MediaFailure | undefined> => {
     const list = join(wish.folder, LIST);
     const now = await stat(list).catch(() => undefined);
     const version = `${now?.ino}:${now?.mtimeMs}:${now?.size}`;
+    if (now === undefined) await madeHead();
     if (now === undefined || version === seen) {
       const patience = next === 0 ? limits.liveStartMs : Math.max(PATIENCE * longestMs, limits.cameraSilenceMs);
       return performance.now() - newestAt > patience ? SILENT : undefined;
@@ -85,7 +102,11 @@ export const startRun = (wish: FilmWish, { ffmpeg, clock, made }: RunHow): Run =
       if (durationMs <= 0 || durationMs > Math.max(limits.liveStartMs, PATIENCE * longestMs)) return JUMPED;
       longestMs = Math.max(longestMs, durationMs);
       const path = join(wish.folder, name);
-      await made({ path, durationMs, completedAt: Math.round((await stat(path)).mtimeMs) });
+      const whole: Made = { path, durationMs, completedAt: Math.round((await stat(path)).mtimeMs), init, lateMs: 0, isNew: false };
+      const piece = number === 0 && head !== undefined ? await head.rest(whole) : whole;
+      if (piece === undefined) continue;
+      init = piece.init;
+      await made(piece);
     }
     return undefined;
   };

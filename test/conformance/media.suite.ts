@@ -130,17 +130,25 @@ export const mediaSuite = (name: string, openMedia: OpenMedia): void => {
       expect(await ffmpeg.probe({ file: await saved(silent.file, await stage.folder()) })).toMatchObject({ audio: undefined });
     }, 60_000);
 
-    it("begins with a short piece where it encodes, and does not encode what has the size anyway", async () => {
+    it("begins with a short piece, and does not encode what has the size anyway", async () => {
       const camera = await stage.camera();
       const { media, ffmpeg } = await stage.open(await stage.folder());
       const [smaller, same] = [media.live(wish(camera.url, { width: 160 })), media.live(wish(camera.url, { width: 320, height: 180 }))];
       await Promise.all([smaller.ready, same.ready]);
-      const [short] = (await playlistOf(smaller)).segments;
-      const [whole] = (await playlistOf(same)).segments;
-      // The camera's groups of pictures are a second long, and a copy is not cut in the middle of one.
-      expect(short?.seconds).toBeLessThan(0.75);
-      expect(whole?.seconds).toBeGreaterThan(0.75);
-      await grows(smaller, 4);
+      // The camera's groups of pictures are a second long.
+      for (const stream of [smaller, same]) expect((await playlistOf(stream)).segments[0]?.seconds).toBeLessThan(0.75);
+      await Promise.all([smaller, same].map((stream) => grows(stream, 4)));
+      // A copy is cut in the middle of a group, once, and says that not each of its pieces begins with a keyframe.
+      const [encoded, copied] = await Promise.all(
+        [smaller, same].map(async (stream) => new TextDecoder().decode(await contentOf(stream.file("index.m3u8")))),
+      );
+      expect([encoded?.includes("INDEPENDENT-SEGMENTS"), copied?.includes("INDEPENDENT-SEGMENTS")]).toEqual([true, false]);
+      const copy = await saved(same.file, await stage.folder());
+      const numbers = (await picturesIn(ffmpeg, copy)).map(({ number }) => number);
+      expect(numbers).toEqual(numbers.map((_, at) => (numbers[0] as number) + at));
+      const [head, rest, group] = (await playlistOf(same)).segments;
+      expect((head?.seconds ?? 0) + (rest?.seconds ?? 0)).toBeCloseTo(group?.seconds ?? 0, 0);
+      expect((await played(ffmpeg, copy)).frames).toBe(numbers.length);
       const path = await saved(smaller.file, await stage.folder());
       expect((await playlistOf(smaller)).target).toBeLessThanOrEqual(2);
       expect((await played(ffmpeg, path)).frames).toBeGreaterThan(20);

@@ -10,8 +10,8 @@ const CAME = { returnCode: 0, output: Buffer.alloc(0), tookMs: 0, mediaBytes: 0 
 
 export type FakeRun = {
   readonly args: Arguments;
-  /** The next piece is whole. */
-  piece(durationSeconds: number): Promise<void>;
+  /** The next piece is whole. What is in it is no film, where nothing is said. */
+  piece(durationSeconds: number, content?: Uint8Array | string): Promise<void>;
   fail(failure: MediaFailure): void;
   readonly isEnded: () => boolean;
 };
@@ -37,10 +37,10 @@ export const fakeFfmpeg = (began: (run: FakeRun) => void, ending: (run: FakeRun)
     };
     const run: FakeRun = {
       args,
-      async piece(durationSeconds) {
+      async piece(durationSeconds, content = "piece") {
         const name = `s${String(count).padStart(5, "0")}.m4s`;
         count += 1;
-        await writeFile(join(dirname(list), name), "piece");
+        await writeFile(join(dirname(list), name), content);
         text += `#EXTINF:${durationSeconds.toFixed(6)},\n${name}\n`;
         await writeFile(`${list}.tmp`, text);
         await rename(`${list}.tmp`, list);
