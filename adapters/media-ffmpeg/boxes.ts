@@ -69,6 +69,24 @@ export const tracksIn = (init: Buffer): ReadonlyMap<number, Track> => {
   );
 };
 
+/** Units of its track that the samples in a `traf` take. */
+export const lengthOf = (bytes: Buffer, traf: Box): number => {
+  const head = inside(bytes, traf, "tfhd");
+  const said = bytes.readUInt32BE(head.from);
+  // Behind the number of its track: a place of 8 bytes, a number of 4, then how long a sample is that does not say so itself.
+  const usual = said & 8 ? bytes.readUInt32BE(head.from + 8 + (said & 1 ? 8 : 0) + (said & 2 ? 4 : 0)) : undefined;
+  let length = 0;
+  for (const { from, to } of boxesIn(bytes, traf).filter(({ type }) => type === "trun")) {
+    const [has, count] = [bytes.readUInt32BE(from), bytes.readUInt32BE(from + 4)];
+    const begin = from + 8 + (has & 1 ? 4 : 0) + (has & 4 ? 4 : 0);
+    const step = 4 * [0x100, 0x200, 0x400, 0x800].filter((field) => has & field).length;
+    if (begin + count * step > to) throw corrupt("a box is cut off");
+    if ((has & 0x100) === 0 && usual === undefined) throw corrupt("it does not say how long its samples are");
+    for (let at = 0; at < count; at += 1) length += has & 0x100 ? bytes.readUInt32BE(begin + at * step) : (usual as number);
+  }
+  return length;
+};
+
 /** What tells how to read the film, and the film: `bytes` holds both, one behind the other. */
 export const halves = (bytes: Buffer): { readonly init: Buffer; readonly film: Buffer } => {
   const boxes = boxesIn(bytes, { from: 0, to: bytes.length });

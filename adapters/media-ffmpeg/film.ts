@@ -68,6 +68,9 @@ const pieces = (wish: FilmWish, letter: string): Options => ({
   ...sound(wish),
   hls_list_size: LISTED,
   hls_segment_type: "fmp4",
+  // How far apart sound and picture begin would stand in a list of edits, of which players read this and that. Without one the track that
+  // begins later has a first sample that is as much longer.
+  hls_segment_options: "use_editlist=0",
   // A % stands for itself when doubled.
   hls_segment_filename: join(wish.folder, letter).replaceAll("%", "%%").concat("%05d.m4s"),
 });

@@ -17,7 +17,7 @@ import { type Entry, playlistText, targetOf } from "./playlist.ts";
 import { initName, readIfThere, readName, segmentName } from "./read.ts";
 import { discard, type Made, type Run, startRun } from "./run.ts";
 import { evenSize, isOwnSize } from "./size.ts";
-import { stamper } from "./stamp.ts";
+import { measurer, stamper } from "./stamp.ts";
 import { timeline } from "./timing.ts";
 
 export type LiveHow = {
@@ -81,14 +81,14 @@ const filmOf = (wish: LiveWish, how: LiveHow) => {
     const probed = "video" in looked ? looked : undefined;
     const own = join(folder, String(number));
     const place = timeline();
-    const stamps = new Map<string, ReturnType<typeof stamper>>();
-    const made = async ({ path, durationMs, completedAt, init, lateMs, isNew }: Made): Promise<void> => {
+    const readers = new Map<string, { readonly measure: ReturnType<typeof measurer>; readonly stamp: ReturnType<typeof stamper> }>();
+    const made = async ({ path, completedAt, init, lateMs, isNew }: Made): Promise<void> => {
       const seen = await looked;
       if ("failed" in seen || (probed === undefined && isInVain(seen))) return;
-      const { start, end, jumped } = place(durationMs, completedAt);
-      const stamp = stamps.get(init) ?? stamper(init);
-      stamps.set(init, stamp);
-      await stamp(path, start + lateMs);
+      const reader = readers.get(init) ?? { measure: measurer(init), stamp: stamper(init) };
+      readers.set(init, reader);
+      const { start, end, jumped } = place(Math.max(1, Math.round(lateMs + (await reader.measure(path)))), completedAt);
+      await reader.stamp(path, start + lateMs);
       if (jumped || isNew) breaks += 1;
       // What follows a head does not begin with a keyframe.
       hasDependent ||= isHeaded(film);

@@ -13,7 +13,7 @@ import type { Look } from "./look.ts";
 import { discard, type Made, startRun } from "./run.ts";
 import { cameraText, LONGEST_MS, type Shelf } from "./shelf.ts";
 import { sightOf } from "./sight.ts";
-import { stamper } from "./stamp.ts";
+import { measurer, stamper } from "./stamp.ts";
 import { timeline } from "./timing.ts";
 
 /** Seconds; where keyframes are rare a piece is as long as they are apart. */
@@ -42,9 +42,9 @@ const recordingOf = (camera: CameraKey, url: string, how: RecordingHow) => {
     const folder = join(how.folder, randomBytes(12).toString("hex"));
     const name = randomBytes(4).toString("hex");
     const place = timeline();
-    const stamp = stamper(join(folder, INIT));
-    const made = async ({ path, durationMs, completedAt }: Made): Promise<void> => {
-      const { start, end } = place(durationMs, completedAt);
+    const [measure, stamp] = [measurer(join(folder, INIT)), stamper(join(folder, INIT))];
+    const made = async ({ path, completedAt }: Made): Promise<void> => {
+      const { start, end } = place(await measure(path), completedAt);
       kept.runs();
       sight.seen(probed.video);
       isFull = !(await hasRoom());

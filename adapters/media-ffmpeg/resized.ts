@@ -20,6 +20,9 @@ import { stamper } from "./stamp.ts";
 export type Wish = PictureSize & { readonly audio: boolean };
 
 const CLOCK = 90_000;
+const FLAGS = "+empty_moov+default_base_moof+skip_trailer";
+/** Sound and picture stay as far apart as they were recorded: else the first of what begins later would be longer, in every piece. */
+const SOUND: Options = { map: ["0:v:0", "0:a:0"], "c:a": "copy", movflags: `${FLAGS}+frag_discont`, use_editlist: 1 };
 /** Levels of H.264, and how many squares of 16 x 16 pixels a picture may have in them. */
 const LEVELS = [
   [8704, "4.2"],
@@ -77,8 +80,8 @@ export const openResized =
     if (isOwnSize(wish, size) && (wish.audio || !isHeard)) return "recorded";
     const options = {
       ...picture(wish, size),
-      ...(wish.audio && isHeard ? { map: ["0:v:0", "0:a:0"], "c:a": "copy" } : { map: "0:v:0" }),
-      ...{ map_metadata: -1, video_track_timescale: CLOCK, movflags: "+empty_moov+default_base_moof+skip_trailer" },
+      ...(wish.audio && isHeard ? SOUND : { map: "0:v:0", movflags: FLAGS }),
+      ...{ map_metadata: -1, video_track_timescale: CLOCK },
     };
     const words = ["resized", piece.name, wish.width, wish.height, wish.audio ? "heard" : "silent"];
     const made = await cuts(camera, words, async (to, aside) => {

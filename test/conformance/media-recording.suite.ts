@@ -7,7 +7,7 @@ import type { MediaEvent, RecordedSegment } from "../../domain/media.ts";
 import { createRecorded } from "../../domain/recorded.ts";
 import { createStop } from "../../domain/stop.ts";
 import { startFaulty } from "../servers/faulty-rtsp.ts";
-import { contentOf, picturesIn, played, saved } from "../support/films.ts";
+import { contentOf, goesOnWithSound, picturesIn, played, saved, timesIn } from "../support/films.ts";
 import { readPlaylist } from "../support/playlists.ts";
 import { mediaStage, type OpenMedia } from "./media.suite.ts";
 
@@ -121,6 +121,32 @@ export const recordingSuite = (name: string, openMedia: OpenMedia): void => {
       expect(await media.archive(door, first.start - 10_000, first.start)).toBeUndefined();
       await expect(media.clip(door, at, at)).rejects.toMatchObject({ code: "bad-query" });
     }, 120_000);
+
+    it("goes on with its sound from piece to piece, at any size, and in a clip", async () => {
+      const [folder, camera] = [await stage.folder(), await stage.camera({ audio: true })];
+      const { media, ffmpeg, events } = await stage.open(folder);
+      await media.record(door, camera.url);
+      await expect.poll(() => recordedIn(events).length, { timeout: 30_000 }).toBeGreaterThanOrEqual(4);
+      await media.record(door, undefined);
+      const [first, ...more] = recordedIn(events) as [Recorded, ...Recorded[]];
+      const { end } = more.at(-1) as Recorded;
+      for (const width of [0, 160]) {
+        const archive = await media.archive(door, first.start, end, { width, height: 0, audio: true });
+        const path = await saved((name) => archive?.file(name) ?? Promise.resolve(undefined), await stage.folder());
+        expect(await ffmpeg.probe({ file: path })).toMatchObject({ video: { width: width || 320 }, audio: { codec: "aac" } });
+        await goesOnWithSound(path);
+      }
+      const film = join(await stage.folder(), "clip.mp4");
+      const clip = await media.clip(door, first.start, end);
+      if ("notRecorded" in clip) throw new Error("nothing was recorded");
+      await writeFile(film, clip.content);
+      const [pictures, sounds] = await Promise.all([timesIn(film, "pictures"), timesIn(film, "sounds")]);
+      // As in what it was cut from: its length is theirs, and both begin it and end it.
+      for (const times of [pictures, sounds]) {
+        expect(times[0]).toBeLessThanOrEqual(100);
+        expect(Math.abs((times.at(-1) as number) - (end - first.start))).toBeLessThanOrEqual(250);
+      }
+    }, 60_000);
 
     it("has playlists of hours, and nothing under any name but its own", async () => {
       const [folder, camera] = [await stage.folder(), await stage.camera()];

@@ -9,7 +9,7 @@ import type { LiveWish, MediaEvent } from "../../domain/media.ts";
 import type { Media } from "../../domain/ports.ts";
 import { type FaultyHow, startFaulty } from "../servers/faulty-rtsp.ts";
 import { type CameraShape, startCamera } from "../servers/rtsp-camera.ts";
-import { contentOf, picturesIn, played, saved } from "../support/films.ts";
+import { contentOf, goesOnWithSound, picturesIn, played, saved } from "../support/films.ts";
 import { readPlaylist } from "../support/playlists.ts";
 
 export type MediaHow = {
@@ -128,6 +128,17 @@ export const mediaSuite = (name: string, openMedia: OpenMedia): void => {
       expect(numbers.length).toBeGreaterThan(15);
       expect(numbers).toEqual([...numbers].sort((a, b) => a - b));
       expect(await ffmpeg.probe({ file: await saved(silent.file, await stage.folder()) })).toMatchObject({ audio: undefined });
+    }, 60_000);
+
+    it("goes on with its sound from piece to piece, at any size", async () => {
+      const camera = await stage.camera({ audio: true });
+      const { media } = await stage.open(await stage.folder());
+      const films = [wish(camera.url, { audio: true }), wish(camera.url, { audio: true, width: 160 })].map((one) => media.live(one));
+      for (const film of films) {
+        await film.ready;
+        await grows(film, 5);
+        await goesOnWithSound(await saved(film.file, await stage.folder()));
+      }
     }, 60_000);
 
     it("begins with a short piece, and does not encode what has the size anyway", async () => {

@@ -1,6 +1,8 @@
 /** Films as players get them, looked at with ffmpeg. */
+import { execFile } from "node:child_process";
 import { copyFile, readFile, stat, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
+import { promisify } from "node:util";
 import { expect } from "vitest";
 import type { Input } from "../../adapters/ffmpeg/arguments.ts";
 import type { Ffmpeg } from "../../adapters/ffmpeg.ts";
@@ -68,6 +70,51 @@ export const picturesIn = async (
   return Array.from({ length: Math.floor(output.length / size) }, (_, at) =>
     readPicture(output.subarray(at * size, (at + 1) * size), width, height),
   );
+};
+
+/** When its pictures are shown, or its sounds heard: milliseconds. */
+export const timesIn = async (film: string, of: "pictures" | "sounds"): Promise<readonly number[]> => {
+  const stream = of === "pictures" ? "v:0" : "a:0";
+  const { stdout } = await promisify(execFile)("ffprobe", [
+    ...["-v", "error", "-select_streams", stream, "-show_entries", "packet=pts_time", "-of", "json", film],
+  ]);
+  const { packets } = JSON.parse(stdout) as { readonly packets: readonly { readonly pts_time: string }[] };
+  return packets.map(({ pts_time }) => Number(pts_time) * 1000);
+};
+
+/** Milliseconds: of a picture of the camera, of a sound as it is made here (1,024 samples, 16,000 a second), and what an instant is moved at most. */
+const [PICTURE_MS, SOUND_MS, MOVED_MS] = [100, 64, 5];
+/** A piece's first picture stands where the one before it is said to end, however late it came: on a busy machine, so much. */
+const UNEVEN_MS = 500;
+/** Half a unit of each clock, and half a millisecond of the instants. */
+const ROUNDED_MS = 1;
+
+/**
+ * In a saved playlist of the camera's film, which has no gap, each piece by itself with what tells how to read it: it begins when the playlist
+ * says so, its sound within a sound of its pictures, and both go on where those of the piece before have ended.
+ */
+export const goesOnWithSound = async (path: string): Promise<void> => {
+  const near = (one: number, other: number, by: number, what: string): void =>
+    expect(Math.abs(one - other), `${what}: ${one} and ${other}`).toBeLessThanOrEqual(by);
+  let before: { readonly picture: number; readonly sound: number } | undefined;
+  const { segments } = readPlaylist(await readFile(path));
+  for (const { uri, init, at } of segments) {
+    const film = `${path}-${uri}.mp4`;
+    await writeFile(film, Buffer.concat(await Promise.all([init, uri].map((name) => readFile(join(dirname(path), name))))));
+    const [pictures, sounds] = await Promise.all([timesIn(film, "pictures"), timesIn(film, "sounds")]);
+    const [picture = Number.NaN, sound = Number.NaN] = [pictures[0], sounds[0]];
+    near(picture, at, ROUNDED_MS, `the first picture of ${uri}, and the playlist`);
+    near(sound, picture, SOUND_MS + UNEVEN_MS, `the first sound of ${uri}, and its first picture`);
+    // Where its pictures come first the very first sound is as much longer.
+    if (before !== undefined) {
+      near(picture, before.picture + PICTURE_MS, MOVED_MS + ROUNDED_MS, `the first picture of ${uri}, and the end of those before`);
+      near(sound, before.sound + SOUND_MS, MOVED_MS + ROUNDED_MS, `the first sound of ${uri}, and the end of those before`);
+      // In its first piece a film's sound, of which some comes at once, still finds its pace.
+      for (const [index, next] of sounds.slice(1).entries())
+        near(next, (sounds[index] as number) + SOUND_MS, ROUNDED_MS, `two sounds of ${uri}, one after the other`);
+    }
+    before = { picture: pictures.at(-1) as number, sound: sounds.at(-1) as number };
+  }
 };
 
 /** Pieces of a film that ffmpeg makes, of a second each, a keyframe every half second, and what tells how to read them. */

@@ -1,15 +1,13 @@
 /** Recordings that were really made just now, laid where a server that is yet to start finds them, as if made some time ago. */
-import { execFile } from "node:child_process";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { promisify } from "node:util";
 import { folderName, HOUR_MS, openShelf } from "../../adapters/media-ffmpeg/shelf.ts";
 import { stamper } from "../../adapters/media-ffmpeg/stamp.ts";
 import type { CameraKey, Instant } from "../../domain/envelope.ts";
 import type { RecordedSegment } from "../../domain/media.ts";
-import { picturesIn } from "./films.ts";
+import { picturesIn, timesIn } from "./films.ts";
 import { openedMedia } from "./opened-media.ts";
 
 export type Laid = {
@@ -28,15 +26,6 @@ export type Laid = {
 /** Pieces of about 2 s, before the gap and after it. */
 const [BEFORE, AFTER] = [5, 2];
 const GAP_MS = 60_000;
-
-/** Milliseconds from a film's first picture to each; the camera's pictures come in the order in which they are shown. */
-const sinceFirst = async (film: string): Promise<readonly number[]> => {
-  const { stdout } = await promisify(execFile)("ffprobe", [
-    ...["-v", "error", "-select_streams", "v:0", "-show_entries", "packet=pts_time", "-of", "json", film],
-  ]);
-  const { packets } = JSON.parse(stdout) as { readonly packets: readonly { readonly pts_time: string }[] };
-  return packets.map(({ pts_time }) => (Number(pts_time) - Number(packets[0]?.pts_time)) * 1000);
-};
 
 /** `folder`: of films, of the server. `url`: of the camera. */
 export const layOverHour = async (folder: string, key: CameraKey, url: string): Promise<Laid> => {
@@ -66,8 +55,8 @@ export const layOverHour = async (folder: string, key: CameraKey, url: string): 
       const film = join(made, "film.mp4");
       await writeFile(film, Buffer.concat([await readFile(init), await readFile(path)]));
       const shown = await picturesIn(ffmpeg, film);
-      const after = await sinceFirst(film);
-      for (const [at, { madeAt }] of shown.entries()) pictures.set(madeAt, start + (after[at] ?? Number.NaN));
+      const times = await timesIn(film, "pictures");
+      for (const [at, { madeAt }] of shown.entries()) pictures.set(madeAt, start + (times[at] ?? Number.NaN) - (times[0] as number));
       await stamper(init)(path, start);
       return shelf.put(key, { path, init, run, bytes, start, end: end + by });
     };
