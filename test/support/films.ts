@@ -105,7 +105,6 @@ export const goesOnWithSound = async (path: string): Promise<void> => {
     const [picture = Number.NaN, sound = Number.NaN] = [pictures[0], sounds[0]];
     near(picture, at, ROUNDED_MS, `the first picture of ${uri}, and the playlist`);
     near(sound, picture, SOUND_MS + UNEVEN_MS, `the first sound of ${uri}, and its first picture`);
-    // Where its pictures come first the very first sound is as much longer.
     if (before !== undefined) {
       near(picture, before.picture + PICTURE_MS, MOVED_MS + ROUNDED_MS, `the first picture of ${uri}, and the end of those before`);
       near(sound, before.sound + SOUND_MS, MOVED_MS + ROUNDED_MS, `the first sound of ${uri}, and the end of those before`);
