@@ -9,6 +9,8 @@ const pencil = canvas.getContext("2d", { willReadFrequently: true });
 let hls;
 let pictures = [];
 let errors = [];
+/** Where the film stood when a picture was last told of. */
+let toldAt;
 
 const segments = () => hls?.levels[0]?.details?.fragments ?? [];
 const instantOf = (time) => {
@@ -24,9 +26,17 @@ const greyNow = ({ width, height }) => {
 };
 const see = (_, { mediaTime, width, height }) => {
   pictures.push({ instant: instantOf(mediaTime), width, height, grey: greyNow({ width, height }) });
+  toldAt = film.seeking ? undefined : film.currentTime;
   film.requestVideoFrameCallback(see);
 };
 film.requestVideoFrameCallback(see);
+// One shown while the one before it was told of is never told of, and where the film stands still no other comes: it goes there once more.
+setInterval(() => {
+  if (film.paused && !film.seeking && film.readyState >= film.HAVE_CURRENT_DATA && toldAt !== film.currentTime) {
+    const { currentTime } = film;
+    film.currentTime = currentTime;
+  }
+}, 500);
 
 const close = () => {
   hls?.destroy();
