@@ -1,15 +1,26 @@
 import { defineConfig } from "vitest/config";
 
-/** Two cores: two workers. Suites that own a server or a process say so with longer timeouts of their own. */
+/** Suites that look at cameras in time: beside others they would see how busy the machine is. */
+const films = [
+  "test/servers/rtsp-camera.test.ts",
+  "test/e2e/video*.test.ts",
+  "test/video/playbacks-real.test.ts",
+  "test/adapters/{media,ffmpeg}*.test.ts",
+  "test/conformance/media*.test.ts",
+];
+
+/** Two cores: two workers; those that look at cameras one after the other, when the rest is done. Suites that own a server or a process say so with longer timeouts of their own. */
 export default defineConfig({
   test: {
-    include: ["test/**/*.test.ts"],
     globalSetup: ["test/servers/run.ts"],
     pool: "forks",
-    maxWorkers: 2,
     testTimeout: 30_000,
     hookTimeout: 60_000,
     reporters: process.env.CI === "true" ? ["default", "json"] : ["default"],
     outputFile: { json: ".types/test-report.json" },
+    projects: [
+      { extends: true, test: { name: "all", include: ["test/**/*.test.ts"], exclude: films, maxWorkers: 2, sequence: { groupOrder: 0 } } },
+      { extends: true, test: { name: "films", include: films, maxWorkers: 1, sequence: { groupOrder: 1 } } },
+    ],
   },
 });

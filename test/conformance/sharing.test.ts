@@ -363,7 +363,7 @@ describe("projectors that share the work", () => {
     await next.leave();
     await rowsAddUp();
     await answersAre(facts, derived);
-  });
+  }, 180_000);
 
   it("hurry for who waits in another process, and keep their pace where nobody is heard", async () => {
     const { some } = history(CAMERAS, 200);
