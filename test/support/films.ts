@@ -93,14 +93,16 @@ const ROUNDED_MS = 1;
  * In a saved playlist of the camera's film, which has no gap, each piece by itself with what tells how to read it: it begins when the playlist
  * says so, its sound within a sound of its pictures, and both go on where those of the piece before have ended.
  */
+const WAKING_MS = 2000;
 export const goesOnWithSound = async (path: string): Promise<void> => {
   const near = (one: number, other: number, by: number, what: string): void =>
     expect(Math.abs(one - other), `${what}: ${one} and ${other}`).toBeLessThanOrEqual(by);
   let before: { readonly picture: number; readonly sound: number } | undefined;
   const { segments } = readPlaylist(await readFile(path));
   for (const [number, { uri, init, at }] of segments.entries()) {
-    // The first piece is cut off its group of pictures before that is whole: its border is off by less than a sound, which no player hears or sees.
-    const slackMs = number <= 1 ? SOUND_MS : 0;
+    // The first piece is cut off its group of pictures before that is whole, and its border is off by less than a sound; and a camera that
+    // has just been woken sends one picture, and the next when it has found its pace.
+    const slackMs = number <= 1 ? WAKING_MS : 0;
     const film = `${path}-${uri}.mp4`;
     await writeFile(film, Buffer.concat(await Promise.all([init, uri].map((name) => readFile(join(dirname(path), name))))));
     const [pictures, sounds] = await Promise.all([timesIn(film, "pictures"), timesIn(film, "sounds")]);
