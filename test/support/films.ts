@@ -88,12 +88,13 @@ const [PICTURE_MS, SOUND_MS, MOVED_MS] = [100, 64, 5];
 const UNEVEN_MS = 500;
 /** Half a unit of each clock, and half a millisecond of the instants. */
 const ROUNDED_MS = 1;
+/** What a camera that was just woken may take from its first picture to its second. */
+const WAKING_MS = 2000;
 
 /**
  * In a saved playlist of the camera's film, which has no gap, each piece by itself with what tells how to read it: it begins when the playlist
  * says so, its sound within a sound of its pictures, and both go on where those of the piece before have ended.
  */
-const WAKING_MS = 2000;
 export const goesOnWithSound = async (path: string): Promise<void> => {
   const near = (one: number, other: number, by: number, what: string): void =>
     expect(Math.abs(one - other), `${what}: ${one} and ${other}`).toBeLessThanOrEqual(by);
