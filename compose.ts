@@ -207,6 +207,8 @@ const openFilms = ({ config, clock, journal }: World, { network }: Urls, openers
       ffprobe: config.FFPROBE,
       certificates: config.RTSP_CERTIFICATES,
       processes: config.FFMPEG_PROCESSES,
+      // Without tokens there is one tenant.
+      ...(config.TOKENS === "off" ? { tenantShare: 1 } : {}),
       streams: config.LIVE_STREAMS,
       streamsPerTenant: config.LIVE_STREAMS_PER_TENANT,
       policy: { keptMs: config.RECORD_DAYS * DAY_MS, bytesPerTenant: config.RECORD_BYTES, floorBytes: config.RECORD_FREE_BYTES },

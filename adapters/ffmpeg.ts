@@ -32,6 +32,8 @@ export type FfmpegSettings = {
   readonly certificates?: boolean;
   /** In place of the limits ffmpegProcesses, ffmpegMemoryBytes and ffmpegStopMs. */
   readonly processes?: number;
+  /** How much of them one tenant's cameras may take; in place of the limit ffmpegTenantShare. */
+  readonly tenantShare?: number;
   readonly memoryBytes?: number;
   readonly stopMs?: number;
 };
@@ -87,6 +89,7 @@ const ownerOf = (inputs: readonly Input[]): string | undefined => {
 
 export const openFfmpeg = async (settings: FfmpegSettings): Promise<Ffmpeg> => {
   const { network, journal, searchPath = usualPath, ffmpeg = "ffmpeg", ffprobe = "ffprobe", certificates = true } = settings;
+  const { tenantShare = limits.ffmpegTenantShare } = settings;
   const { processes = limits.ffmpegProcesses, memoryBytes = limits.ffmpegMemoryBytes, stopMs = limits.ffmpegStopMs } = settings;
   const lists = await openLists(settings.folder);
   const folder = await realpath(settings.folder);
@@ -158,7 +161,7 @@ export const openFfmpeg = async (settings: FfmpegSettings): Promise<Ffmpeg> => {
     const alike = owners.filter((owner) => (owner === undefined) === (whose === undefined));
     if (alike.length >= processes)
       throw new AdapterError("full", `${processes} ffmpeg processes are running, and no more may`, { retryable: true });
-    const share = Math.max(1, Math.floor(processes * limits.ffmpegTenantShare));
+    const share = Math.max(1, Math.floor(processes * tenantShare));
     if (whose !== undefined && whose !== "" && owners.filter((owner) => owner === whose).length >= share)
       throw new AdapterError("full", `${share} ffmpeg processes look at cameras of this tenant, and no more may`, { retryable: true });
     // Throws for what cannot be asked, before anything is begun.

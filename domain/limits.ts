@@ -211,7 +211,7 @@ export const limits = {
   cameraStatesWaiting: 10_000,
   /** Milliseconds between looks whether frames come of a camera whose film is lost, and how old a frame may be that says so. */
   filmJudgeMs: 5000,
-  frameSpeaksMs: 10_000,
+  frameSpeaksMs: 30_000,
   /** Pieces in one playlist of a recording: it ends there where more were recorded. */
   archiveSegments: 50_000,
   /** Milliseconds and bytes of one clip. */

@@ -16,6 +16,7 @@ import type { MediaEvent } from "../domain/media.ts";
 import { AdapterError, type Clock, type Journal, type Media, type Stop } from "../domain/ports.ts";
 import { createSeldom } from "../domain/seldom.ts";
 import { createStop, whenStopped } from "../domain/stop.ts";
+import { within } from "../domain/within.ts";
 
 type Told = Pick<CameraState, "at" | "state" | "change" | "reason" | "picture">;
 type Seen = Extract<MediaEvent, { kind: "camera-online" | "camera-offline" | "camera-unwatched" }>;
@@ -84,10 +85,9 @@ export const tellStates = (world: StateWorld): { readonly done: Promise<void> } 
   };
 
   const write = async (key: CameraKey, state: Told & { readonly state: "online" | "offline" }): Promise<void> => {
-    remember(keyText(key.tenant, key.camera), state.state);
     for (let pause = FIRST_MS; ; pause = Math.min(pause * 2, MOST_MS)) {
       const answer = await receiveState(key, state);
-      if (!("problem" in answer)) return;
+      if (!("problem" in answer)) return remember(keyText(key.tenant, key.camera), state.state);
       if (!RETRYABLE.has(answer.problem) || stop.aborted) return lose(key, state.at, state.state, answer.detail);
       await clock.sleep(pause, stop);
     }
@@ -96,11 +96,14 @@ export const tellStates = (world: StateWorld): { readonly done: Promise<void> } 
   /** Undefined: it cannot be told now. */
   const doFramesCome = async (one: Case, now: Instant): Promise<boolean | undefined> => {
     try {
-      const frame = await Promise.race([lastFrame(one.key), stopped.then(() => undefined)]);
-      // Where the clock of what sends them is slow, frames speak by going on.
-      const goesOn = one.frame !== undefined && frame !== undefined && frame > one.frame;
-      one.frame = frame ?? one.frame;
-      return goesOn || (frame !== undefined && frame > now - limits.frameSpeaksMs);
+      const frame = await within<Instant | undefined | "late">({ clock, stop }, limits.afterMs, lastFrame(one.key), () => "late");
+      if (frame === "late") return undefined;
+      if (frame === undefined) return false;
+      const before = one.frame;
+      one.frame = frame;
+      if (frame > now - limits.frameSpeaksMs) return true;
+      // Where the clock of what sends them is slow, or the warehouse behind, frames speak by going on: the second look knows.
+      return before === undefined ? undefined : frame > before;
     } catch (error) {
       if (!(error instanceof AdapterError)) throw error;
       seldomAway((more) =>

@@ -57,7 +57,7 @@ export const openCuts = async (folder: string, how: CutsHow = {}) => {
   const make = async (name: string, cut: Cut): Promise<Made> => {
     const own = join(folder, randomBytes(12).toString("hex"));
     try {
-      await mkdir(own, { mode: 0o700 });
+      await mkdir(own, { recursive: true, mode: 0o700 });
       const to = join(own, "cut");
       await cut(to, (number) => join(own, `part-${number}.mp4`));
       const made = { path: join(folder, name), bytes: (await stat(to)).size };
