@@ -213,7 +213,8 @@ describe.skipIf(!canRun)("A page with hls.js, in Chromium", { timeout: 90_000, r
     areTrue([first, ...(await watch(page, isPast(laid.border)))]);
     await expect.poll(async () => (await page.state()).hasEnded, PATIENCE).toBe(true);
     await wasSound(page);
-    await page.seek(lastInstant + 50);
+    // Its last picture may be shorter than the others.
+    await page.seek(lastInstant + 1);
     await watch(page, (seen) => seen.at(-1)?.madeAt === lastMade);
     const next = await open(page, playlist(laid.border), laid.next);
     expect(next.madeAt).toBe(nextMade);

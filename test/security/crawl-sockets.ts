@@ -59,7 +59,10 @@ export const cursorsOf = async (crawler: Crawler, operations: readonly Operation
 /** How long a message of the other's would have, after one's own came that was sent later. */
 const SETTLED_MS = 300;
 
-const isAlert = (message: Loose): boolean => message.data !== undefined || message.alerts?.length > 0;
+const isAlert = (message: Loose): boolean =>
+  message.data !== undefined || message.alerts?.length > 0 || message.eventDetails1 !== undefined;
+/** Whether one can ask for the alerts of some cameras only. */
+const isNarrowed = ({ parameters }: Operation): boolean => parameters.some(({ name }) => name === "filter" || name === "camera_id");
 
 /** `begin`: when the frames are, later than all before. */
 export const crawlSockets = async (
@@ -81,7 +84,7 @@ export const crawlSockets = async (
             ...open(crawler, operation, base, protocols, camera),
             name: `WS ${base}${operation.path} (${protocols.join() || "plain"}, ${camera ?? "all cameras"})`,
             operation,
-            mayHear: camera !== own(other.tenant, "cam"),
+            mayHear: camera !== own(other.tenant, "cam") || !isNarrowed(operation),
             sent: camera !== undefined && foreignIds.includes(camera) ? [camera] : [],
           }),
         ),
