@@ -47,8 +47,8 @@ const mint = async (scope: string): Promise<string> => {
 
 const last = (seen: readonly Shown[]): Shown => seen.at(-1) as Shown;
 
-// Once more where it fails: without a graphics card a page is now and then not told of the picture that it shows, and waits for it in vain.
-describe.skipIf(!canRun)("A page with hls.js, in Chromium", { timeout: 90_000, retry: 1 }, () => {
+// Again where it fails: without a graphics card a page is now and then not told of the picture that it shows, and waits for it in vain.
+describe.skipIf(!canRun)("A page with hls.js, in Chromium", { timeout: 90_000, retry: 3 }, () => {
   const ends: (() => Promise<unknown>)[] = [];
   const players: Player[] = [];
   let [pages, browser, server]: [Pages?, Browser?, RunningServer?] = [];
