@@ -40,6 +40,8 @@ const NOTHING: readonly Derived[] = [];
 
 /** One fact: what follows from it. The memory is changed. */
 export const derive = (memory: Memory, fact: Fact, watch?: Watch): readonly Derived[] => {
+  // It concerns the past, which is derived beside the memory.
+  if (fact.kind === "recompute") return NOTHING;
   const one = cameraMemory(memory, fact.tenant, fact.camera);
   touch(memory, one);
   if (fact.kind === "definition") return guarded(one, fact, redefine);

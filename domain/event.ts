@@ -57,7 +57,22 @@ export type Heartbeat = Envelope & {
   readonly release: boolean;
 };
 
-export type Fact = Frame | CameraState | Definition | Heartbeat;
+/**
+ * The past of a camera is to be derived again: what was raised and found in [from, to), event time, by all the log holds up to here, frames
+ * that came late among it. `definitions`: those that were in force then, or, in the place of these, those in force here.
+ * `since`: a position of its partition at or before the camera's first fact that matters; 0 where none is known.
+ */
+export type Recompute = Envelope & {
+  readonly kind: "recompute";
+  /** The job's. */
+  readonly id: string;
+  readonly from: Instant;
+  readonly to: Instant;
+  readonly definitions: "then" | "now";
+  readonly since: number;
+};
+
+export type Fact = Frame | CameraState | Definition | Heartbeat | Recompute;
 
 /** Where something was observed. For fov the id is the camera's. `epoch` is raised when the place's history is deleted. */
 export type PlaceRef = { readonly analytic: Analytic; readonly id: string; readonly epoch: number };
@@ -65,7 +80,13 @@ export type PlaceRef = { readonly analytic: Analytic; readonly id: string; reado
 /** An object as it was in one frame: at the confirming frame, or, on leaving, in the last frame it was seen in. */
 export type Sighting = DetectedObject;
 
-/** A confirmed crossing. `at`: the path met the wire; `confirmedAt`: when we knew. */
+/**
+ * What a recomputation says of something found before, or found now: of one crossing, entry or leaving the highest `revision` is the truth, and
+ * `retracted` says that it was none. Absent where nothing was recomputed: revision 0, not retracted.
+ */
+export type Correction = { readonly revision: number; readonly retracted: boolean };
+
+/** A confirmed crossing. `at`: the path met the wire; `confirmedAt`: when we knew. `late`: found only when late frames were taken in. */
 export type Crossing = Envelope & {
   readonly kind: "crossing";
   readonly place: PlaceRef;
@@ -74,6 +95,7 @@ export type Crossing = Envelope & {
   readonly at: Instant;
   readonly confirmedAt: Instant;
   readonly late: boolean;
+  readonly correction?: Correction;
   /** The frames between which the path met the wire lie in [from, to]; `to` is the confirming one. */
   readonly cause: { readonly from: FrameRef; readonly to: FrameRef };
 };
@@ -94,6 +116,7 @@ export type Presence = Envelope & {
   readonly firstSeen: Instant;
   /** Only on `left`. */
   readonly reason: EndReason | undefined;
+  readonly correction?: Correction;
   readonly cause: { readonly from: FrameRef; readonly to: FrameRef };
 };
 

@@ -104,6 +104,14 @@ export interface Logs {
   close(): Promise<void>;
 }
 
+/** Facts kept outside the log, in files by camera and day of arrival. Positions are those they had in the log. */
+export interface Archive {
+  /** The camera's facts in [from, to), each once, in the order of the log. */
+  read(camera: CameraKey, from: Position, to: Position): Feed<Fact>;
+  /** The newest base of the camera at or before the position, of those kept beside its facts. */
+  baseBefore(camera: CameraKey, position: Position): Promise<Base | undefined>;
+}
+
 /** How many events the stream has: 0 for one that does not exist. */
 export type Revision = number;
 export type Expected = Revision | "any";

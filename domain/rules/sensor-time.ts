@@ -72,7 +72,8 @@ export const sensorTime = (key: CameraKey | undefined, reorderMs: number): Machi
   name: "sensor time",
   version: TIME_VERSION,
   keyOf: keyedBy(key),
-  at: (fact) => (fact.kind === "frame" ? fact.timestamp : fact.kind === "definition" ? fact.receivedAt : fact.at),
+  at: (fact) =>
+    fact.kind === "frame" ? fact.timestamp : fact.kind === "definition" || fact.kind === "recompute" ? fact.receivedAt : fact.at,
   initial: startTime,
   step: (time, fact) => hearFact(time, fact, reorderMs),
   save: saveTime,
