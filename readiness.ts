@@ -66,7 +66,7 @@ export const createReadiness = (world: World, having: Having): Ready => {
     const add = (users: readonly Role[], part: Part): void => {
       if (users.length > 0) parts.push({ ...part, roles: users });
     };
-    add(of("ingest", "engine", "projector", "api", "video"), logPart(taking.refused(), log));
+    add(roles, logPart(taking.refused(), log));
     if (decisions !== undefined) add(of("ingest", "api", "video"), storePart(decisions));
     if (driven !== undefined) for (const part of engineParts(world, models, driven, log)) add(of("engine"), part);
     if (models !== undefined) add(of("projector", "api", "video"), warehousePart(models));

@@ -2,6 +2,7 @@
 import { type Decider, isRefusal, type Refusal, refuse } from "./decider.ts";
 import type { Json } from "./envelope.ts";
 import { AdapterError, type Clock, type Decided, type EventStore, type Revision } from "./ports.ts";
+import { createTurns } from "./turns.ts";
 
 /** `revision` is the stream's: how many events `state` has seen. */
 export type Folded<S> = { readonly revision: Revision; readonly state: S };
@@ -32,7 +33,7 @@ export const createStreams = <C, S, E extends { readonly type: string }>(
   decider: Decider<C, S, E>,
 ): Streams<C, S> => {
   const folded = new Map<string, Folded<S>>();
-  const turns = new Map<string, Promise<unknown>>();
+  const turn = createTurns();
 
   const keep = (stream: string, fold: Folded<S>): Folded<S> => {
     folded.delete(stream);
@@ -108,17 +109,8 @@ export const createStreams = <C, S, E extends { readonly type: string }>(
   };
 
   /** One change of a stream after the other in this process; only other processes can still be in the way. */
-  const decide = async (stream: string, command: C, by?: string): Promise<Folded<S> | Refusal> => {
-    const work = () => attempt(stream, command, by);
-    const before = turns.get(stream) ?? Promise.resolve();
-    const mine = before.then(work, work);
-    turns.set(stream, mine);
-    try {
-      return await mine;
-    } finally {
-      if (turns.get(stream) === mine) turns.delete(stream);
-    }
-  };
+  const decide = (stream: string, command: C, by?: string): Promise<Folded<S> | Refusal> =>
+    turn(stream, () => attempt(stream, command, by));
 
   return { load, refresh, decide };
 };

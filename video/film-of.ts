@@ -13,7 +13,7 @@ export type AddressOf = (key: CameraKey) => Promise<{ readonly url: string | und
 /** `failure`: why the address it has cannot be read. */
 type Found = { readonly url: string | undefined; readonly failure?: MediaFailure };
 
-type World = {
+export type FilmWorld = {
   readonly media: Media;
   readonly addressOf: AddressOf;
   readonly recordings: Pick<Recordings, "whenRecorded">;
@@ -29,7 +29,7 @@ const FORGOTTEN: MediaFailure = { reason: "not-found", message: "What was record
 const SEALED: MediaFailure = { reason: "unknown", message: "The camera's address cannot be read: no key opens it" };
 
 const failureOf = ({ code, message }: AdapterError): MediaFailure => ({
-  reason: code === "full" || code === "too-large" ? code : "unknown",
+  reason: code === "full" ? "full" : "unknown",
   message,
 });
 
@@ -37,11 +37,11 @@ const failureOf = ({ code, message }: AdapterError): MediaFailure => ({
 const refusalOf = (error: unknown): NoPlayback => {
   if (!(error instanceof AdapterError)) throw error;
   if (error.code === "bad-query") return refuse("invalid", "", error.message);
-  if (error.code === "full" || error.code === "too-large") return { failure: failureOf(error) };
+  if (error.code === "full") return { failure: failureOf(error) };
   throw error;
 };
 
-export const createFilmOf = ({ media, addressOf, recordings, clock, limits, journal }: World) => {
+export const createFilmOf = ({ media, addressOf, recordings, clock, limits, journal }: FilmWorld) => {
   const lookUp = async (key: CameraKey): Promise<Found | undefined> => {
     try {
       return await addressOf(key);

@@ -8,27 +8,19 @@
 import { isRefusal, refuse } from "../domain/decider.ts";
 import { type CameraKey, type Instant, keyText } from "../domain/envelope.ts";
 import type { Streams } from "../domain/fold.ts";
-import type { Limits } from "../domain/limits.ts";
 import { type MediaFailure, PLAYLIST, type StreamState } from "../domain/media.ts";
 import { type PlaybackCommand, type Playbacks, playbackDecider } from "../domain/playback.ts";
-import { AdapterError, type Clock, type Decided, type Journal, type Media, type Meter, type Stop } from "../domain/ports.ts";
+import { AdapterError, type Decided, type Meter, type Stop } from "../domain/ports.ts";
 import { cameraOfStream, playbackStream, tenantOfPlaybackStream } from "../domain/streams.ts";
+import { createTurns } from "../domain/turns.ts";
 import type { NoPlayback, PlaybackKind, PlaybackWish, Video } from "../domain/video.ts";
 import { within } from "../domain/within.ts";
-import { type AddressOf, createFilmOf } from "./film-of.ts";
+import { createFilmOf, type FilmWorld } from "./film-of.ts";
 import { createHeld, endOf, type Film, type Held, statusOf } from "./held.ts";
 import { createOpenOnes } from "./open-ones.ts";
-import type { Recordings } from "./recordings.ts";
-import { createTurns } from "./turns.ts";
 
-export type PlaybackWorld = {
+export type PlaybackWorld = FilmWorld & {
   readonly streams: Streams<PlaybackCommand, Playbacks>;
-  readonly media: Media;
-  readonly addressOf: AddressOf;
-  readonly recordings: Pick<Recordings, "whenRecorded">;
-  readonly clock: Clock;
-  readonly limits: Limits;
-  readonly journal: Journal;
   readonly meter: Meter;
 };
 

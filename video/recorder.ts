@@ -8,8 +8,8 @@ import { type CameraKey, keyText } from "../domain/envelope.ts";
 import type { StreamState } from "../domain/media.ts";
 import { AdapterError, type Clock, type Decided, type Journal, type Media, type Meter, type Stop } from "../domain/ports.ts";
 import { cameraOfStream } from "../domain/streams.ts";
+import { createTurns } from "../domain/turns.ts";
 import { createRecordingWords } from "./recording-words.ts";
-import { createTurns } from "./turns.ts";
 
 /** What a camera is now. Undefined: there is none. Throws AdapterError, `corrupt` for an address that no key of ours opens. */
 export type RecordedOf = (key: CameraKey) => Promise<{ readonly url: string | undefined; readonly record: boolean } | undefined>;

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import type { CameraKey } from "../../domain/envelope.ts";
 import type { MediaEvent, MediaFailure, StreamState } from "../../domain/media.ts";
 import type { Clock } from "../../domain/ports.ts";
+import { createTurns } from "../../domain/turns.ts";
 import type { Probed } from "../ffmpeg/probe.ts";
 import type { Ffmpeg } from "../ffmpeg.ts";
 import { INIT } from "./film.ts";
@@ -88,7 +89,7 @@ export const openRecordings = async (how: RecordingHow) => {
   await mkdir(how.folder, { recursive: true, mode: 0o700 });
   const recordings = new Map<string, ReturnType<typeof recordingOf>>();
   /** Of each camera one change after the other. */
-  const changes = new Map<string, Promise<void>>();
+  const turn = createTurns();
   let isClosed = false;
 
   const change = async (camera: CameraKey, url: string | undefined): Promise<void> => {
@@ -101,21 +102,11 @@ export const openRecordings = async (how: RecordingHow) => {
     if (url !== undefined && !isClosed) recordings.set(key, recordingOf(camera, url, how));
   };
   return {
-    async record(camera: CameraKey, url: string | undefined): Promise<void> {
-      const key = cameraText(camera);
-      const work = () => change(camera, url);
-      const turn = (changes.get(key) ?? Promise.resolve()).then(work, work);
-      changes.set(key, turn);
-      try {
-        await turn;
-      } finally {
-        if (changes.get(key) === turn) changes.delete(key);
-      }
-    },
+    record: (camera: CameraKey, url: string | undefined): Promise<void> => turn(cameraText(camera), () => change(camera, url)),
     state: (camera: CameraKey): StreamState | undefined => recordings.get(cameraText(camera))?.state(),
     async close(): Promise<void> {
       isClosed = true;
-      await Promise.allSettled(changes.values());
+      await turn.ended();
       await Promise.all([...recordings.values()].map((recording) => recording.stop()));
       recordings.clear();
     },
