@@ -20,11 +20,14 @@ const post = async (path: string, body: unknown): Promise<Loose> => {
 
 /** Frames in which somebody new is seen by each camera, who is told of. */
 let seen = 0;
-/** Frames go on by the second, however fast they are posted: a camera's clock does not stand still. */
-const began = Date.now() - 30_000;
+/** A camera's clock does not stand still: it has gone on by what has passed since its last frames, or these would be late; and by a second more, however fast they are posted. */
+let at = Date.now() - 30_000;
+let lastSeen = Date.now();
 const see = async (): Promise<string> => {
   const id = String(++seen);
-  const at = began + seen * 1000;
+  const now = Date.now();
+  at += now - lastSeen + 1000;
+  lastSeen = now;
   const objects = [{ id, type: "Person", confidence: 0.9, bbox: { leftX: 10, topY: 10, rightX: 50, bottomY: 90 } }];
   const frames = [0, 1, 2].flatMap((i) =>
     CAMERAS.map((sensorId) => ({ sensorId, timestamp: new Date(at + i * 100).toISOString(), id: `${id}-${i}`, objects })),
