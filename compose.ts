@@ -73,7 +73,8 @@ export const compose = async (
   defect.catch(() => undefined);
   const limits = limitsOf(config);
   const sensors = createSensors(limits.sensorsPerTenant);
-  const world: World = { ...ports, config, limits, sensors, logs, isShared: isShared(config), stop: stopping.signal, fail };
+  const archive = config.ARCHIVE === "" ? undefined : adapters.openArchive(config.ARCHIVE, logs.facts.epoch);
+  const world: World = { ...ports, config, limits, sensors, logs, archive, isShared: isShared(config), stop: stopping.signal, fail };
   const ownPorts = () => [...portsOf(config), given.port?.()].filter((port) => port !== undefined);
   const urls: Urls = { vault: openVault(config.SECRET_KEY), network: openCameraNetwork({ allow: config.RTSP_ALLOW, ownPorts }) };
   const open: Open = { running: [] };

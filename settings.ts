@@ -207,6 +207,11 @@ export const settings = {
   },
   MAX_AHEAD: { schema: positive, default: String(limits.aheadMs / 1000), help: "seconds a frame may be ahead of its arrival" },
   FACTS_DAYS: { schema: positive, default: "7", help: "days facts are kept, by arrival" },
+  ARCHIVE: {
+    schema: z.string(),
+    default: "",
+    help: "folder that facts are kept in for good, by camera and day; the log then drops none that is not there; unset, there is none",
+  },
   FACTS_BYTES: { schema: integer(1, Number.MAX_SAFE_INTEGER), default: "50000000000", help: "bytes of facts kept" },
   RTSP_ALLOW: {
     schema: ranges,

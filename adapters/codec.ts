@@ -110,6 +110,17 @@ export const derivedText = (schema: Schema = derivedSchema) => ({
   },
 });
 
+/** One fact as JSON text, for files that others read; the schema version goes beside it. */
+export const factText = (schema: Schema = factSchema) => ({
+  version: schema.version,
+  write: (fact: Fact): string => JSON.stringify(fact),
+  /** Throws AdapterError `unavailable` for a newer schema. */
+  lift: (fact: unknown, version: number): Fact => {
+    checkVersion({ kind: "facts", version }, schema);
+    return lifted<Fact>([fact], { kind: "facts", version }, schema)[0] as Fact;
+  },
+});
+
 /** One JSON value a record, for what is no event: memory, bases, decisions, the log's own state. */
 export const packJson = (kind: Header["kind"], value: unknown): Buffer =>
   sealJson(JSON.stringify(value), { kind, version: 1, count: 1, high: 0, newest: 0 });

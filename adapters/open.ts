@@ -12,6 +12,7 @@ import {
   type Source,
   type Warehouse,
 } from "../domain/ports.ts";
+import { openArchive } from "./archive-files.ts";
 import { lockDirectory } from "./directory-lock.ts";
 import { type FfmpegSettings, openFfmpeg } from "./ffmpeg.ts";
 import { connectKafkaLogs } from "./log-kafka.ts";
@@ -71,6 +72,8 @@ export const openSource = (
   const message = `The topic ${source.topic} has no url, and the log, whose connection it would use, is not on Kafka.`;
   throw new AdapterError("bad-query", message, { retryable: false });
 };
+
+export { openArchive };
 
 /** Throws AdapterError `in-use`, or `unavailable` where nothing can be written. */
 const lockedFolder = (dir: string): (() => void) => {

@@ -104,8 +104,19 @@ export interface Logs {
   close(): Promise<void>;
 }
 
-/** Facts kept outside the log, in files by camera and day of arrival. Positions are those they had in the log. */
+/** Facts kept outside the log, by camera and day of arrival, beyond what the log keeps. Positions are those they have, or had, in the log. */
 export interface Archive {
+  /** Up to where a partition's facts are here; undefined where none are. */
+  upTo(partition: number): Promise<Position | undefined>;
+  /**
+   * Takes in what the log holds of a partition from where it is on, at most up to `to`: whole days (UTC) of arrival that ended before
+   * `arrivedBefore`, each durable by itself, with the bases of its cameras. Ends early when stopped. Says how many facts came.
+   */
+  take(
+    logs: Pick<Logs, "facts" | "baseBefore">,
+    partition: number,
+    how: { readonly to: Position; readonly arrivedBefore: Instant; readonly pause: () => Promise<void>; readonly stop: Stop },
+  ): Promise<number>;
   /** The camera's facts in [from, to), each once, in the order of the log. */
   read(camera: CameraKey, from: Position, to: Position): Feed<Fact>;
   /** The newest base of the camera at or before the position, of those kept beside its facts. */

@@ -1,7 +1,6 @@
 /** Role projector: brings its partitions of both logs into the warehouse, and drops old facts of them. */
-import type { Config } from "../config.ts";
 import { patiently } from "../domain/patience.ts";
-import { AdapterError, type Logs, type Position, type Share, type Stop, type Warehouse } from "../domain/ports.ts";
+import type { Position, Share, Stop, Warehouse } from "../domain/ports.ts";
 import { createStop, whenStopped } from "../domain/stop.ts";
 import { within } from "../domain/within.ts";
 import { amongOthers } from "../projections/claims.ts";
@@ -9,38 +8,12 @@ import { hearOthers } from "../projections/elsewhere.ts";
 import { projections } from "../projections/index.ts";
 import { makeBookkeeping, obstacle, openInTurn, openProjections } from "../projections/open.ts";
 import { project } from "../projections/projector.ts";
-import { DAY_MS } from "../settings.ts";
+import { retention } from "./retention.ts";
 import type { Models } from "./warehouse.ts";
-import type { Ports, World } from "./world.ts";
+import type { World } from "./world.ts";
 
-const RETAIN_EVERY_MS = 60 * 60 * 1000;
-/** Soon after a start too: a server that is started again every half hour must drop old facts all the same. */
-const FIRST_RETAIN_MS = 60 * 1000;
 /** Milliseconds that what is under way is waited for once it is to stop: a log that is away is asked for longer than that. */
 const LAST_MS = 2000;
-
-/** A full disk is when it is needed most, and may be why a drop fails: then it is tried again at the next look. */
-export const retention = async (
-  logs: Logs,
-  passed: (partition: number) => Position,
-  config: Pick<Config, "FACTS_DAYS" | "FACTS_BYTES">,
-  { clock, journal }: Pick<Ports, "clock" | "journal">,
-  stop: Stop,
-): Promise<void> => {
-  for (let waitMs = FIRST_RETAIN_MS; ; waitMs = RETAIN_EVERY_MS) {
-    await clock.sleep(waitMs, stop);
-    if (stop.aborted) return;
-    const keepFrom = Array.from({ length: logs.facts.partitions }, (_, partition) => passed(partition));
-    const policy = { arrivedBefore: clock.now() - config.FACTS_DAYS * DAY_MS, maxBytes: config.FACTS_BYTES, keepFrom };
-    try {
-      const dropped = await logs.retain(policy);
-      if (dropped > 0) journal.info({ records: dropped }, "old facts dropped");
-    } catch (error) {
-      if (!(error instanceof AdapterError && error.retryable)) throw error;
-      journal.error({ err: error }, "old facts could not be dropped; it is tried again");
-    }
-  }
-};
 
 export type Projector = {
   /** The partitions this process brings in now. */
@@ -99,7 +72,7 @@ export const startProjector = (world: World, models: Models, warehouse: Warehous
     });
     const listening = isShared ? hearOthers({ ...patience, warehouse, epoch: facts.epoch, progress: models.progress, writer }) : ended;
     const keepFrom = (partition: number): Position => (shares.has(partition) ? models.progress.passed("facts", partition) : 0);
-    const retaining = retention(logs, keepFrom, world.config, world, stop);
+    const retaining = retention(world, keepFrom);
     const working = Promise.all([listening, retaining]);
     try {
       await Promise.race([ended, working, work.promise]);

@@ -1,7 +1,7 @@
 /** What the roles of one process share. */
 import type { Config } from "../config.ts";
 import type { Limits } from "../domain/limits.ts";
-import type { Clock, Journal, Logs, Meter, Stop } from "../domain/ports.ts";
+import type { Archive, Clock, Journal, Logs, Meter, Stop } from "../domain/ports.ts";
 import type { Sensors } from "../ingest/sensors.ts";
 
 export type Ports = { readonly clock: Clock; readonly journal: Journal; readonly meter: Meter };
@@ -12,6 +12,8 @@ export type World = Ports & {
   /** Those this process has heard of: by frames, and by what is decided. */
   readonly sensors: Sensors;
   readonly logs: Logs;
+  /** Undefined where no folder is set. */
+  readonly archive: Archive | undefined;
   /** Whether other processes may work at the same log. */
   readonly isShared: boolean;
   readonly stop: Stop;

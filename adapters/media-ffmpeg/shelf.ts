@@ -3,12 +3,12 @@
  * how to read those of one run of ffmpeg. All that is to be known of a piece stands in its name, so that a folder can be read for an index.
  * A piece comes here by being renamed: it is there whole, or not at all.
  */
-import { createHash } from "node:crypto";
 import { link, mkdir, readdir, realpath, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { type CameraKey, type Instant, keyText } from "../../domain/envelope.ts";
 import type { RecordedSegment } from "../../domain/media.ts";
 import { AdapterError } from "../../domain/ports.ts";
+import { folderName } from "../folder-name.ts";
 
 export type Shelved = {
   readonly date: string;
@@ -20,9 +20,6 @@ export type Shelved = {
   readonly bytes: number;
 };
 
-/** Longer names no file system takes. */
-const LONGEST = 200;
-const SAFE = /[a-z0-9_-]/;
 const PIECE = /^(\d{13})-(\d{1,7})-([0-9a-f]{8})-(\d{1,12})\.m4s$/;
 const INIT = /^([0-9a-f]{8})\.mp4$/;
 const DATE = /^\d{4}-\d\d-\d\d$/;
@@ -31,14 +28,6 @@ const HOUR = /^(?:[01]\d|2[0-3])$/;
 export const HOUR_MS = 3_600_000;
 /** The longest piece: what began so long before an instant may still hold it. */
 export const LONGEST_MS = 60_000;
-
-/** An id as the name of a folder: no two have the same, in capitals or not, and none means something to a file system. */
-export const folderName = (id: string): string => {
-  const name = [...Buffer.from(id, "utf8")]
-    .map((byte) => (SAFE.test(String.fromCharCode(byte)) ? String.fromCharCode(byte) : `%${byte.toString(16).padStart(2, "0")}`))
-    .join("");
-  return name.length <= LONGEST ? name : `%%${createHash("sha256").update(id).digest("hex")}`;
-};
 
 const pad = (hour: number): string => String(hour).padStart(2, "0");
 const placeOf = (at: Instant): { readonly date: string; readonly hour: number } => {

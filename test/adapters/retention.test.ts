@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { openMemoryLogs } from "../../adapters/log-memory.ts";
 import { betweenLogs } from "../../domain/between.ts";
-import { AdapterError, type Logs } from "../../domain/ports.ts";
-import { retention } from "../../roles/projector.ts";
+import { AdapterError, type Archive, type Logs } from "../../domain/ports.ts";
+import { retention } from "../../roles/retention.ts";
 import { fakeClock } from "../support/fake-clock.ts";
 
 const HOUR_MS = 3_600_000;
@@ -12,7 +12,7 @@ const config = { FACTS_DAYS: 7, FACTS_BYTES: 1000 };
 type Policy = Parameters<Logs["retain"]>[0];
 
 /** Retention over logs whose drops go as told; what was asked of them, and what was said. */
-const begun = (drop: (attempt: number) => number) => {
+const begun = (drop: (attempt: number) => number, archive?: Archive) => {
   const clock = fakeClock(BEGIN);
   const asked: Policy[] = [];
   const said: string[] = [];
@@ -25,8 +25,8 @@ const begun = (drop: (attempt: number) => number) => {
     },
   });
   const stopping = new AbortController();
-  const ports = { clock, journal: { debug: say, info: say, warn: say, error: say, fatal: say } };
-  const done = retention(logs, (partition) => partition * 65_536, config, ports, stopping.signal);
+  const journal = { debug: say, info: say, warn: say, error: say, fatal: say };
+  const done = retention({ logs, archive, config, clock, journal, stop: stopping.signal }, (partition) => partition * 65_536);
   return { clock, asked, said, done, stop: () => stopping.abort() };
 };
 
@@ -64,5 +64,43 @@ describe("retention", () => {
     const ended = expect(done).rejects.toBe(corrupt);
     await clock.pass(HOUR_MS, HOUR_MS);
     await ended;
+  });
+
+  it("archives first, and drops nothing that is not archived", async () => {
+    const upTo = new Map([[1, 5]]);
+    const taken: (readonly [number, number])[] = [];
+    const archive: Archive = {
+      upTo: (partition) => Promise.resolve(upTo.get(partition)),
+      take: (_, partition, { to }) => {
+        taken.push([partition, to]);
+        return Promise.resolve(partition);
+      },
+      read: () => Promise.reject(new Error("nobody reads")) as never,
+      baseBefore: () => Promise.reject(new Error("nobody reads")),
+    };
+    const { clock, asked, said, done, stop } = begun(() => 0, archive);
+    await clock.pass(MINUTE_MS, MINUTE_MS);
+    stop();
+    await done;
+    expect(taken).toEqual([
+      [0, 0],
+      [1, 65_536],
+    ]);
+    expect(asked.map(({ keepFrom }) => keepFrom)).toEqual([[0, 5]]);
+    expect(said).toEqual(["facts archived"]);
+  });
+
+  it("drops nothing while the archive takes nothing, and goes on", async () => {
+    const full = new AdapterError("full", "no room", { retryable: true });
+    const archive = { upTo: () => Promise.resolve(7), take: () => Promise.reject(full) } as unknown as Archive;
+    const { clock, asked, said, done, stop } = begun(() => 0, archive);
+    await clock.pass(MINUTE_MS + HOUR_MS, MINUTE_MS);
+    stop();
+    await done;
+    expect(asked.map(({ keepFrom }) => keepFrom)).toEqual([
+      [0, 0],
+      [0, 0],
+    ]);
+    expect(new Set(said)).toEqual(new Set(["facts could not be archived, and none is dropped; it is tried again"]));
   });
 });

@@ -25,6 +25,7 @@ const exempt: Readonly<Record<string, { readonly why: string; readonly adapter: 
     adapter: "adapters/source-kafka.ts",
     tests: ["test/adapters/source-kafka.test.ts", "test/adapters/source-kafka-outage.test.ts"],
   },
+  Archive: { why: ALONE, adapter: "adapters/archive-files.ts", tests: ["test/adapters/archive-files.test.ts"] },
   Clock: { why: ALONE, adapter: "adapters/clock.ts", tests: ["test/adapters/clock.test.ts"] },
   Meter: { why: ALONE, adapter: "adapters/meter-prometheus.ts", tests: ["test/e2e/main-job.test.ts"] },
   Journal: { why: ALONE, adapter: "adapters/journal-pino.ts", tests: ["test/e2e/trouble.test.ts"] },
