@@ -2,6 +2,7 @@
 import type { Analytic, Direction, RuleType, Severity } from "../domain/camera.ts";
 import type { Alert, Derived } from "../domain/event.ts";
 import { eventTypeOf } from "../domain/event-type.ts";
+import { type Seen, seenBy } from "./as-of.ts";
 import { listLatest, ofNames } from "./latest.ts";
 import { FIRST, KEPT, LAST, monthOf, type Projection, WHENCE } from "./projection.ts";
 import type { AlertCount, Page, Questions, Scope } from "./questions.ts";
@@ -125,12 +126,12 @@ export const COLUMNS = `tenant, camera, id, revision, retracted, ruleId, ruleNam
  * First the names of the rows that come next by their end, from `byEnd` alone; then, of those ids only, the newest revision.
  * Opening a part costs more than reading it, so the search looks back from the newest end a `window` at a time.
  */
-const LATEST = `
-WITH (SELECT max(endTimestamp) FROM alerts WHERE ${OF_CAMERA}) AS newest,
+const latest = ({ derived }: Seen): string => `
+WITH (SELECT max(endTimestamp) FROM alerts WHERE ${OF_CAMERA}${derived}) AS newest,
 (
   SELECT groupArray((start, id, endTimestamp)) FROM (
     SELECT start, id, endTimestamp FROM alerts
-    WHERE ${OF_CAMERA} AND endTimestamp > greatest({from:Int64}, least({at:Int64}, {to:Int64}, newest) - {window:Int64})
+    WHERE ${OF_CAMERA}${derived} AND endTimestamp > greatest({from:Int64}, least({at:Int64}, {to:Int64}, newest) - {window:Int64})
       AND endTimestamp <= {to:Int64} AND endTimestamp <= {at:Int64}
       AND (endTimestamp, id) < ({at:Int64}, {id:String}) AND ${isMaybe("analytic", "analytic")} AND ${OF_EPOCH}
     ORDER BY endTimestamp DESC, id DESC LIMIT {names:UInt32}
@@ -138,7 +139,7 @@ WITH (SELECT max(endTimestamp) FROM alerts WHERE ${OF_CAMERA}) AS newest,
 ) AS names
 SELECT ${COLUMNS}, length(names) AS found, tupleElement(names[-1], 3) AS lastAt, tupleElement(names[-1], 2) AS lastId
 FROM alerts
-WHERE ${OF_CAMERA} AND ${ofNames("tupleElement(names, 1)")}
+WHERE ${OF_CAMERA}${derived} AND ${ofNames("tupleElement(names, 1)")}
   AND (start, id) GLOBAL IN (SELECT tupleElement(name, 1), tupleElement(name, 2) FROM (SELECT arrayJoin(names) AS name))
 ORDER BY start, id, revision DESC, position
 LIMIT 1 BY start, id`;
@@ -149,7 +150,7 @@ export const listAlerts = async (reader: Reader, scope: Scope, asked: Parameters
   const { from = FIRST, to = LAST, limit } = asked;
   const names = limit + 1;
   const page = await listLatest<Named>({ from, to, limit, after: asked.after }, async ({ after, window }) => {
-    const rows = await reader.select<Named>(LATEST, {
+    const rows = await reader.select<Named>(latest(seenBy(scope.asOf)), {
       ...scopeParams(scope),
       ...maybe("analytic", asked.analytic),
       from,
@@ -176,9 +177,9 @@ export const oneAlert = async (reader: Reader, id: string): Promise<Alert | unde
  * The name of a rule is that of its latest alert in the range. The same id and revision is the same alert, whichever row of it is taken.
  * An alert that counts has a row in the range, and all its revisions have one start: so the range bounds the starts to look through.
  */
-const COUNTS = `
+const counts = ({ derived }: Seen): string => `
 WITH (
-  SELECT (min(start), max(start)) FROM alerts WHERE ${OF_CAMERA} AND endTimestamp > {from:Int64} AND endTimestamp <= {to:Int64}
+  SELECT (min(start), max(start)) FROM alerts WHERE ${OF_CAMERA}${derived} AND endTimestamp > {from:Int64} AND endTimestamp <= {to:Int64}
 ) AS starts
 SELECT analytic, ruleType, ruleId, placeId, direction, sum(n) AS n, argMax(ruleName, (latest, ruleName)) AS name
 FROM (
@@ -186,7 +187,7 @@ FROM (
   FROM (
     SELECT id, retracted, endTimestamp, analytic, ruleType, ruleId, placeId, direction, ruleName
     FROM alerts
-    WHERE ${OF_CAMERA} AND start >= tupleElement(starts, 1) AND start <= tupleElement(starts, 2)
+    WHERE ${OF_CAMERA}${derived} AND start >= tupleElement(starts, 1) AND start <= tupleElement(starts, 2)
       AND ${isMaybe("analytic", "analytic")} AND ${OF_EPOCH}
     ORDER BY revision DESC LIMIT 1 BY id
   )
@@ -207,7 +208,7 @@ export const countAlerts = async (
   scope: Scope,
   asked: Parameters<Questions["alertCounts"]>[1],
 ): Promise<readonly AlertCount[]> => {
-  const rows = await reader.select<CountRow>(COUNTS, {
+  const rows = await reader.select<CountRow>(counts(seenBy(scope.asOf)), {
     ...scopeParams(scope),
     ...rangeParams(asked),
     ...maybe("analytic", asked.analytic),

@@ -1,6 +1,7 @@
 /** Crossings: every one is kept. Raw, distinct and net are read from them. */
 import type { Direction } from "../domain/camera.ts";
 import type { Crossing, Derived } from "../domain/event.ts";
+import { type Seen, seenBy } from "./as-of.ts";
 import { KEPT, monthOf, type Projection, WHENCE } from "./projection.ts";
 import type { CountMode, Page, Paged, Questions, Range, Scope, TripwireBucket, TripwireCount } from "./questions.ts";
 import type { Reader } from "./reader.ts";
@@ -76,12 +77,13 @@ const crossingOf = ({ tenant, camera }: Scope, row: CrossingRow): Crossing => ({
   cause: causeOf(row),
 });
 
-const WHICH = `${OF_CAMERA} AND at >= {from:Int64} AND at < {to:Int64} AND ${isMaybe("placeId", "tripwire")} AND ${OF_EPOCH}`;
+const which = ({ derived }: Seen): string =>
+  `${OF_CAMERA}${derived} AND at >= {from:Int64} AND at < {to:Int64} AND ${isMaybe("placeId", "tripwire")} AND ${OF_EPOCH}`;
 
-const LIST = `
+const listing = (seen: Seen): string => `
 SELECT ${KEY}, late, receivedAt, objectType, confidence, leftX, topY, rightX, bottomY, info, ${CAUSE_COLUMNS}
 FROM crossings
-WHERE ${WHICH} AND at <= {at:Int64}
+WHERE ${which(seen)} AND at <= {at:Int64}
   AND (at, objectId, placeId, direction, confirmedAt, placeEpoch)
     < ({at:Int64}, {object:String}, {place:String}, {direction:String}, {confirmed:Int64}, {epoch:Int64})
 ORDER BY at DESC, objectId DESC, placeId DESC, direction DESC, confirmedAt DESC, placeEpoch DESC, position
@@ -94,7 +96,7 @@ export const listCrossings = async (
   asked: Range & Paged & { readonly tripwireId: string | undefined },
 ): Promise<Page<Crossing>> => {
   const [object = "", place = "", direction = "", confirmed = "", epoch = ""] = keyParts(asked.after?.id ?? "", 5);
-  const rows = await reader.select<CrossingRow>(LIST, {
+  const rows = await reader.select<CrossingRow>(listing(seenBy(scope.asOf)), {
     ...scopeParams(scope),
     ...rangeParams(asked),
     ...maybe("tripwire", asked.tripwireId),
@@ -115,11 +117,12 @@ export const listCrossings = async (
 };
 
 /** Each crossing once. */
-const ONCE = `SELECT ${KEY}, argMin(crossings.objectType, position) AS objectType FROM crossings WHERE ${WHICH} GROUP BY ${KEY}`;
+const once = (seen: Seen): string =>
+  `SELECT ${KEY}, argMin(crossings.objectType, position) AS objectType FROM crossings WHERE ${which(seen)} GROUP BY ${KEY}`;
 
 /** `bucket` is the first edge at or below, as the edges are given. */
-const counting = (mode: CountMode, bucket: string): string => {
-  const each = `SELECT ${bucket} AS bucket, placeId, direction, objectId, objectType, ${TYPES_OF("objectType")} AS type FROM (${ONCE})`;
+const counting = (mode: CountMode, bucket: string, seen: Seen): string => {
+  const each = `SELECT ${bucket} AS bucket, placeId, direction, objectId, objectType, ${TYPES_OF("objectType")} AS type FROM (${once(seen)})`;
   if (mode === "raw") {
     return `SELECT bucket, placeId, direction, type, count() AS n FROM (${each}) WHERE ${IS_ASKED_TYPE}
 GROUP BY bucket, placeId, direction, type ORDER BY placeId, bucket, direction, type`;
@@ -149,7 +152,7 @@ export const countCrossings = async (
   scope: Scope,
   asked: Parameters<Questions["tripwireCounts"]>[1],
 ): Promise<readonly TripwireCount[]> => {
-  const rows = await reader.select<CountRow>(counting(asked.mode, "0"), {
+  const rows = await reader.select<CountRow>(counting(asked.mode, "0", seenBy(scope.asOf)), {
     ...scopeParams(scope),
     ...rangeParams(asked),
     ...maybe("tripwire", asked.tripwireId),
@@ -165,7 +168,7 @@ export const crossingHistogram = async (
 ): Promise<readonly TripwireBucket[]> => {
   const { edges } = asked;
   if (edges.length < 2) return [];
-  const rows = await reader.select<CountRow>(counting(asked.mode, "roundDown(at, {edges:Array(Int64)})"), {
+  const rows = await reader.select<CountRow>(counting(asked.mode, "roundDown(at, {edges:Array(Int64)})", seenBy(scope.asOf)), {
     ...scopeParams(scope),
     ...rangeParams({ from: edges[0], to: edges.at(-1) }),
     ...maybe("tripwire", asked.tripwireId),

@@ -2,6 +2,7 @@
 import type { Alert } from "../domain/event.ts";
 import type { Param } from "../domain/ports.ts";
 import { type AlertRow, alertOf, COLUMNS } from "./alerts.ts";
+import { asOfParams, type Seen, seenBy } from "./as-of.ts";
 import { listLatest, ofNames } from "./latest.ts";
 import { FIRST, LAST } from "./projection.ts";
 import type { Page, Questions } from "./questions.ts";
@@ -21,21 +22,19 @@ const MORE = 4;
  * The names of the rows that come next by their end, from the engine's second orders of the table alone (alerts.ts): a page looks back
  * from the newest end a `window` at a time. Places whose history is known to be deleted are passed over.
  */
-const namesOf = (whose: string): string => `
-WITH (SELECT max(endTimestamp) FROM alerts WHERE ${whose}) AS newest
+const namesOf = (whose: string, { derived }: Seen): string => `
+WITH (SELECT max(endTimestamp) FROM alerts WHERE ${whose}${derived}) AS newest
 SELECT camera, start, id, endTimestamp, analytic, placeId, placeEpoch FROM alerts
-WHERE ${whose} AND endTimestamp > greatest({from:Int64}, least({at:Int64}, newest) - {window:Int64})
+WHERE ${whose}${derived} AND endTimestamp > greatest({from:Int64}, least({at:Int64}, newest) - {window:Int64})
   AND endTimestamp <= {at:Int64} AND (endTimestamp, id) < ({at:Int64}, {id:String}) AND ${isMaybe("eventType", "type")}
   AND (empty({deletedPlaces:Array(String)}) OR placeEpoch >= arrayElement({epochs:Array(Int64)}, 1 + indexOf(
     arrayZip({deletedCameras:Array(String)}, {deletedPlaces:Array(String)}), (toString(camera), concat(analytic, '/', placeId)))))
 ORDER BY endTimestamp DESC, id DESC LIMIT {names:UInt32}`;
-const NAMES_OF_TENANT = namesOf(OF_TENANT);
-const NAMES_OF_CAMERA = namesOf(OF_CAMERA);
 
 /** Of those the newest revisions. */
-const NEWEST = `
+const newestOf = ({ derived }: Seen): string => `
 SELECT ${COLUMNS}, eventType FROM alerts
-WHERE ${OF_TENANT} AND camera IN {cameras:Array(String)} AND ${ofNames("{starts:Array(Int64)}")}
+WHERE ${OF_TENANT}${derived} AND camera IN {cameras:Array(String)} AND ${ofNames("{starts:Array(Int64)}")}
   AND (camera, start, id) GLOBAL IN (
     SELECT tupleElement(name, 1), tupleElement(name, 2), tupleElement(name, 3)
     FROM (SELECT arrayJoin(arrayZip({cameras:Array(String)}, {starts:Array(Int64)}, {ids:Array(String)})) AS name)
@@ -68,14 +67,16 @@ const createEpochs = (epochsOf: Asked["epochsOf"]) => {
 };
 
 export const listEvents = async (reader: Reader, asked: Asked): Promise<Page<Alert>> => {
-  const { since, camera, type, limit } = asked;
+  const { since, camera, type, limit, asOf } = asked;
+  const seen = seenBy(asOf);
   const from = since === undefined ? FIRST : since - 1;
   const epochs = createEpochs(asked.epochsOf);
   if (camera !== undefined) await epochs.meet([camera]);
 
   const newest = async (names: readonly Name[]): Promise<readonly AlertRow[]> => {
     if (names.length === 0) return [];
-    const rows = await reader.select<AlertRow & { readonly eventType: string }>(NEWEST, {
+    const rows = await reader.select<AlertRow & { readonly eventType: string }>(newestOf(seen), {
+      ...asOfParams(asOf),
       cameras: names.map((name) => name.camera),
       starts: names.map(({ start }) => start),
       ids: names.map(({ id }) => id),
@@ -85,7 +86,8 @@ export const listEvents = async (reader: Reader, asked: Asked): Promise<Page<Ale
 
   let most = limit + 1;
   const page = await listLatest<AlertRow>({ from, to: LAST, limit, after: asked.after }, async ({ after, window, room }) => {
-    const found = await reader.select<Name>(camera === undefined ? NAMES_OF_TENANT : NAMES_OF_CAMERA, {
+    const found = await reader.select<Name>(namesOf(camera === undefined ? OF_TENANT : OF_CAMERA, seen), {
+      ...asOfParams(asOf),
       ...(camera === undefined ? {} : { camera }),
       ...maybe("type", type),
       ...epochs.params(),

@@ -3,26 +3,28 @@
  * A stay that nobody was told has ended lasts until the camera's known time: the greatest of its coverage, its entries and leavings,
  * and of the frames after these that nobody was told of yet.
  */
-import { EARLIER, stays } from "./presence.ts";
+import { type Seen, seenBy } from "./as-of.ts";
+import { earlier, stays } from "./presence.ts";
 import type { OccupancyBucket, Questions, Scope } from "./questions.ts";
 import type { Reader } from "./reader.ts";
 import { firstFrameFrom, isUntold } from "./recent.ts";
 import { IS_ASKED_TYPE, maybe, OF_CAMERA, rangeParams, scopeParams, TYPES_OF, typeParams } from "./scope.ts";
 
-const TOLD = `(SELECT greatest(
-  (SELECT max(end) FROM coverage WHERE ${OF_CAMERA}),
-  (SELECT max(at) FROM presence WHERE ${OF_CAMERA})))`;
+const toldTo = ({ derived }: Seen): string => `(SELECT greatest(
+  (SELECT max(end) FROM coverage WHERE ${OF_CAMERA}${derived}),
+  (SELECT max(at) FROM presence WHERE ${OF_CAMERA}${derived})))`;
 
-const PRESENT = stays(`start < {to:Int64} AND (start >= {from:Int64} OR start GLOBAL IN (${EARLIER}))`, "presence.objectType");
+const present = (seen: Seen): string =>
+  stays(`start < {to:Int64} AND (start >= {from:Int64} OR start GLOBAL IN (${earlier(seen)}))`, "presence.objectType", seen);
 
 /** Clipped to the buckets; read once, so the edges are added to what was gathered. Between two neighbouring instants the number present does not change, and no edge lies there. */
-const SWEEP = `
-WITH ${TOLD} AS told,
-${firstFrameFrom("told")} AS first_frame,
-greatest(told, (SELECT max(timestamp) FROM frames WHERE ${isUntold("told", "first_frame")})) AS known,
+const sweep = (seen: Seen): string => `
+WITH ${toldTo(seen)} AS told,
+${firstFrameFrom("told", seen)} AS first_frame,
+greatest(told, (SELECT max(timestamp) FROM frames WHERE ${isUntold("told", "first_frame", seen)})) AS known,
 clipped AS (
   SELECT placeId, type, greatest(start, {from:Int64}) AS since, least(coalesce(end, known), {to:Int64}) AS until
-  FROM (SELECT *, tupleElement(object, 1) AS objectType, ${TYPES_OF("objectType")} AS type FROM (${PRESENT}))
+  FROM (SELECT *, tupleElement(object, 1) AS objectType, ${TYPES_OF("objectType")} AS type FROM (${present(seen)}))
   WHERE since < until AND ${IS_ASKED_TYPE}
 ),
 changes AS (
@@ -64,7 +66,7 @@ export const occupancyHistogram = async (
 ): Promise<readonly OccupancyBucket[]> => {
   const { edges } = asked;
   if (edges.length < 2) return [];
-  const rows = await reader.select<Level>(SWEEP, {
+  const rows = await reader.select<Level>(sweep(seenBy(scope.asOf)), {
     ...scopeParams(scope),
     ...rangeParams({ from: edges[0], to: edges.at(-1) }),
     ...maybe("analytic", asked.analytic),

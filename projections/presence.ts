@@ -1,6 +1,7 @@
 /** Entries and leavings; a stay is both. Stays are listed here, occupancy is reckoned from them in occupancy.ts. */
 import type { Analytic } from "../domain/camera.ts";
 import type { Derived, EndReason, Presence } from "../domain/event.ts";
+import { type Seen, seenBy } from "./as-of.ts";
 import { KEPT, monthOf, type Projection, WHENCE } from "./projection.ts";
 import type { Page, Questions, Scope, Stay } from "./questions.ts";
 import type { Reader } from "./reader.ts";
@@ -40,58 +41,61 @@ const rowOf = (p: Presence) => ({
 });
 
 const STAY = "start, objectId, analytic, placeId, placeEpoch";
-const OF_PLACES = `${OF_CAMERA} AND ${isMaybe("analytic", "analytic")} AND ${isMaybe("placeId", "place")} AND ${OF_EPOCH}`;
+const ofPlaces = ({ derived }: Seen): string =>
+  `${OF_CAMERA}${derived} AND ${isMaybe("analytic", "analytic")} AND ${isMaybe("placeId", "place")} AND ${OF_EPOCH}`;
 
 /**
  * One row a stay: `end` is null while nobody was told that it ended. `object` is what is wanted of it: a tuple of its columns,
  * as they were at the confirming frame; where that entry is no longer kept, as they were on leaving.
  */
-export const stays = (which: string, object: string): string => `
+export const stays = (which: string, object: string, seen: Seen): string => `
 SELECT ${STAY}, argMin(tuple(${object}), (change = 'left', position)) AS object,
   argMinIf(tuple(toNullable(presence.at), presence.reason), position, change = 'left') AS leaving,
   tupleElement(leaving, 1) AS end, tupleElement(leaving, 2) AS reason
-FROM presence WHERE ${OF_PLACES} AND ${which}
+FROM presence WHERE ${ofPlaces(seen)} AND ${which}
 GROUP BY ${STAY}`;
 
 /**
  * When stays began that were there before `from` and have not ended by then: found by their leaving, through its index, or by the
  * lack of one, in the order of the key. So a question about a day does not put together all stays before it.
  */
-export const EARLIER = `
-SELECT start FROM presence WHERE ${OF_PLACES} AND start < {from:Int64} AND change = 'left' AND at > {from:Int64}
+export const earlier = (seen: Seen): string => `
+SELECT start FROM presence WHERE ${ofPlaces(seen)} AND start < {from:Int64} AND change = 'left' AND at > {from:Int64}
 UNION ALL
 SELECT start FROM (
-  SELECT ${STAY} FROM presence WHERE ${OF_PLACES} AND start < {from:Int64} GROUP BY ${STAY} HAVING max(change = 'left') = 0
+  SELECT ${STAY} FROM presence WHERE ${ofPlaces(seen)} AND start < {from:Int64} GROUP BY ${STAY} HAVING max(change = 'left') = 0
 )`;
 
 const BEFORE_KEY = `start <= {at:Int64}
   AND (${STAY}) < ({at:Int64}, {object:String}, {afterAnalytic:String}, {afterPlace:String}, {epoch:Int64})`;
 const LATEST_FIRST = "start DESC, objectId DESC, analytic DESC, placeId DESC, placeEpoch DESC";
 
-const listing = (which: string, kept: string): string => `
+const listing = (which: string, kept: string, seen: Seen): string => `
 SELECT ${STAY}, end, reason, tupleElement(object, 1) AS objectType,
   tupleElement(object, 2) AS confidence, tupleElement(object, 3) AS leftX, tupleElement(object, 4) AS topY,
   tupleElement(object, 5) AS rightX, tupleElement(object, 6) AS bottomY, tupleElement(object, 7) AS info
-FROM (${stays(which, "presence.objectType, confidence, leftX, topY, rightX, bottomY, info")})
+FROM (${stays(which, "presence.objectType, confidence, leftX, topY, rightX, bottomY, info", seen)})
 WHERE ${kept} AND ${BEFORE_KEY}
 ORDER BY ${LATEST_FIRST}
 LIMIT {rows:UInt32}`;
 
 /** Those that began in the range, wherever they ended: only as many are put together as are shown. */
 const IN_RANGE = `start >= {from:Int64} AND start < {to:Int64}`;
-const BEGUN_THEN = `
+const begunThen = (seen: Seen): string => `
 WITH (
   SELECT min(start) FROM (
-    SELECT ${STAY} FROM presence WHERE ${OF_PLACES} AND ${IN_RANGE} AND ${BEFORE_KEY}
+    SELECT ${STAY} FROM presence WHERE ${ofPlaces(seen)} AND ${IN_RANGE} AND ${BEFORE_KEY}
     ORDER BY ${LATEST_FIRST} LIMIT 1 BY ${STAY} LIMIT {rows:UInt32}
   )
 ) AS oldest
-${listing(`${IN_RANGE} AND start >= oldest AND start <= {at:Int64}`, "true")}`;
+${listing(`${IN_RANGE} AND start >= oldest AND start <= {at:Int64}`, "true", seen)}`;
 /** They come after those, in the order of the list. */
-const BEGUN_EARLIER = listing(
-  `start < {from:Int64} AND start < {to:Int64} AND start GLOBAL IN (${EARLIER})`,
-  "(end IS NULL OR end > {from:Int64})",
-);
+const begunEarlier = (seen: Seen): string =>
+  listing(
+    `start < {from:Int64} AND start < {to:Int64} AND start GLOBAL IN (${earlier(seen)})`,
+    "(end IS NULL OR end > {from:Int64})",
+    seen,
+  );
 
 type StayRow = SightingRow & {
   readonly start: number;
@@ -123,9 +127,10 @@ export const listStays = async (reader: Reader, scope: Scope, asked: Parameters<
     afterPlace,
     epoch: Number(epoch) || 0,
   };
-  const rows = [...(await reader.select<StayRow>(BEGUN_THEN, { ...params, rows: asked.limit + 1 }))];
+  const seen = seenBy(scope.asOf);
+  const rows = [...(await reader.select<StayRow>(begunThen(seen), { ...params, rows: asked.limit + 1 }))];
   const room = asked.limit + 1 - rows.length;
-  if (room > 0 && asked.from !== undefined) rows.push(...(await reader.select<StayRow>(BEGUN_EARLIER, { ...params, rows: room })));
+  if (room > 0 && asked.from !== undefined) rows.push(...(await reader.select<StayRow>(begunEarlier(seen), { ...params, rows: room })));
   const key = (row: StayRow) => keyOf(row.start, [row.objectId, row.analytic, row.placeId, String(row.placeEpoch)]);
   return pageOf(rows, asked.limit, stayOf, key);
 };

@@ -3,9 +3,24 @@ import type { Analytic, Direction, RuleType } from "../domain/camera.ts";
 import type { Sign } from "../domain/camera-status.ts";
 import type { Instant } from "../domain/envelope.ts";
 import type { Alert, Crossing, Frame, Presence } from "../domain/event.ts";
+import type { Position } from "../domain/ports.ts";
 
-/** Whose rows: a tenant's camera. No question can be built without it. `epochs` are the camera's (domain/camera.ts): older rows of a place are left out. */
-export type Scope = { readonly tenant: string; readonly camera: string; readonly epochs: ReadonlyMap<string, number> };
+/**
+ * What was known: what had followed from facts that arrived then or before, or what stands before a tail of the derived log (one position a
+ * partition) of this epoch. A revision that came later is not seen, what was retracted later is there.
+ */
+export type AsOf = { readonly arrivedBy: Instant } | { readonly before: readonly Position[]; readonly epoch: string };
+
+/**
+ * Whose rows: a tenant's camera. No question can be built without it. `epochs` are the camera's (domain/camera.ts): older rows of a place are left out.
+ * `asOf`: absent for all that is known now; of frames and tracks themselves it chooses nothing.
+ */
+export type Scope = {
+  readonly tenant: string;
+  readonly camera: string;
+  readonly epochs: ReadonlyMap<string, number>;
+  readonly asOf?: AsOf | undefined;
+};
 
 /** Undefined ends are open. */
 export type Range = { readonly from: Instant | undefined; readonly to: Instant | undefined };
@@ -72,6 +87,7 @@ export interface Questions {
       readonly camera: string | undefined;
       readonly type: string | undefined;
       readonly epochsOf: (camera: string) => Promise<ReadonlyMap<string, number>>;
+      readonly asOf?: AsOf | undefined;
     },
   ): Promise<Page<Alert>>;
   alertCounts(

@@ -1,5 +1,6 @@
 /** Parts of questions: whose rows, which range, which types, where the page before ended. */
 import type { Param } from "../domain/ports.ts";
+import { asOfParams } from "./as-of.ts";
 import { FIRST, LAST } from "./projection.ts";
 import type { Page, PageKey, Range, Scope, Types } from "./questions.ts";
 
@@ -13,13 +14,14 @@ export const OF_EPOCH =
   "(empty({places:Array(String)}) OR placeEpoch >= arrayElement({epochs:Array(Int64)}, 1 + indexOf({places:Array(String)}, concat(analytic, '/', placeId))))";
 
 /** The tenant is the reader's to give. */
-export const scopeParams = ({ camera, epochs }: Omit<Scope, "tenant">): Params => ({
+export const scopeParams = ({ camera, epochs, asOf }: Omit<Scope, "tenant">): Params => ({
   camera,
   places: [...epochs.keys()],
   epochs: [0, ...epochs.values()],
+  ...asOfParams(asOf),
 });
 
-export const cameraParams = ({ camera }: Pick<Scope, "camera">): Params => ({ camera });
+export const cameraParams = ({ camera, asOf }: Pick<Scope, "camera" | "asOf">): Params => ({ camera, ...asOfParams(asOf) });
 export const rangeParams = ({ from, to }: Range): Params => ({ from: from ?? FIRST, to: to ?? LAST });
 
 /** An absent filter is "any": the flag says so, the value is then not looked at. */
