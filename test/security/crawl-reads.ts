@@ -38,10 +38,23 @@ export const goodAnswers = async (
   return new Map(await Promise.all(answers));
 };
 
-/** Status and body of each good read; what the server says of a moment (dates, positions) is not in it. */
+const isRecorded = (value: unknown): value is object =>
+  typeof value === "object" && value !== null && "record" in value && value.record === true;
+
+/** Of a camera that is to be recorded, what its film says of it changes by itself: it is tried again and again. */
+const lasting = ({ headers, body }: Answer): string =>
+  headers["content-type"]?.includes("json")
+    ? JSON.stringify(
+        JSON.parse(body.toString(), (_, value: unknown) =>
+          isRecorded(value) ? { ...value, status: undefined, recording: undefined } : value,
+        ),
+      )
+    : body.toString();
+
+/** Status and body of each good read; what the server says of a moment (dates, positions, how a recording goes) is not in it. */
 export const stateOf = async (crawler: Crawler, operations: readonly Operation[], after?: string): Promise<ReadonlyMap<string, string>> => {
   const answers = await goodAnswers(crawler, operations, after);
-  return new Map([...answers].map(([name, pages]) => [name, pages.map(({ status, body }) => `${status} ${body}`).join("\n")]));
+  return new Map([...answers].map(([name, pages]) => [name, pages.map((page) => `${page.status} ${lasting(page)}`).join("\n")]));
 };
 
 /** What is in one and not in the other, named. */

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { connect, type Loose } from "../support/surface.ts";
 import type { Crawler } from "./crawler.ts";
 import type { Operation } from "./documents.ts";
+import { positionOf } from "./furnish.ts";
 import { framesOf, own, ownIds, shared } from "./mirror.ts";
 
 const V1 = "tallywire.v1";
@@ -64,7 +65,7 @@ const isAlert = (message: Loose): boolean =>
 /** Whether one can ask for the alerts of some cameras only. */
 const isNarrowed = ({ parameters }: Operation): boolean => parameters.some(({ name }) => name === "filter" || name === "camera_id");
 
-/** `begin`: when the frames are, later than all before. */
+/** `begin`: when the frames are, later than all before. Gives the positions of these: one's own, and the other's. */
 export const crawlSockets = async (
   crawler: Crawler,
   other: Crawler,
@@ -73,7 +74,7 @@ export const crawlSockets = async (
     begin,
     othersCursors,
   }: { readonly operations: readonly Operation[]; readonly begin: number; readonly othersCursors: readonly string[] },
-): Promise<void> => {
+): Promise<{ readonly own: string | undefined; readonly others: string | undefined }> => {
   const sockets = operations.filter(isSocket);
   const foreignIds = ownIds(other.tenant);
   const peers = sockets.flatMap((operation) =>
@@ -93,14 +94,12 @@ export const crawlSockets = async (
   );
   await Promise.all(peers.map(({ opened }) => opened));
   // The other's first: when one's own have come, the other's would have too.
-  await other.ask("emdx", {
-    ...framesOf(other.tenant, begin),
-    headers: { authorization: `Bearer ${other.token}`, "content-type": "application/json" },
-  });
-  await crawler.ask("emdx", {
-    ...framesOf(crawler.tenant, begin),
-    headers: { authorization: `Bearer ${crawler.token}`, "content-type": "application/json" },
-  });
+  const see = async (as: Crawler): Promise<string | undefined> => {
+    const headers = { authorization: `Bearer ${as.token}`, "content-type": "application/json" };
+    return positionOf(await as.ask("emdx", { ...framesOf(as.tenant, begin), headers }));
+  };
+  const others = await see(other);
+  const mine = await see(crawler);
   for (const peer of peers.filter(({ mayHear }) => mayHear)) await peer.until(() => peer.messages.some(isAlert));
   await sleep(SETTLED_MS);
   for (const { name, operation, messages, mayHear, sent, socket } of peers) {
@@ -110,6 +109,7 @@ export const crawlSockets = async (
   }
   await Promise.all(peers.map(({ closed }) => closed));
   await refuseOthersCursors(crawler, sockets, othersCursors);
+  return { own: mine, others };
 };
 
 /** A cursor of the other tenant is refused as one that nobody was given; so is one's own, without the subprotocol. */

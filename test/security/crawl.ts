@@ -94,7 +94,10 @@ const look = async ({ crawling, other, crawler, trying, begin }: Direction, othe
   const { operations } = trying;
   await crawlReads(crawler, trying);
   await crawlRoot(crawler, operations, other.tenant);
-  await crawlSockets(crawler, other.crawler, { operations, begin, othersCursors });
+  const seen = await crawlSockets(crawler, other.crawler, { operations, begin, othersCursors });
+  // What is compared from now on has these frames in it, and what followed from them.
+  crawling.after = seen.own;
+  other.after = seen.others;
   for (const side of [crawling, other]) await stateOf(side.crawler, operations, side.after);
 };
 

@@ -18,7 +18,7 @@ export const beta: Tenant = { name: "beta", mark: "bluefinch", nobody: "bluefinc
 export const own = ({ mark }: Tenant, field: string): string => `${field}.${mark}`;
 
 export const shared = { camera: "cam-1", tripwire: "line", roi: "room", rule: "counts" } as const;
-const ID_FIELDS = ["cam", "wire", "roi", "rule"] as const;
+const ID_FIELDS = ["cam", "film", "wire", "roi", "rule"] as const;
 const TEXT_FIELDS = [
   "title",
   "user",
@@ -139,10 +139,13 @@ export const framesOf = (tenant: Tenant, begin: number): Call => {
   return body("POST", "/api/v2/frames", frames);
 };
 
-/** All that is written for a tenant, in order; each of it is a good body of its operation. */
+/**
+ * All that is written for a tenant, in order; each of it is a good body of its operation. The camera that is to be recorded has no frames, and
+ * those that have are not recorded: of a camera whose film is lost, whether it is there would change whenever the server looks for its frames.
+ */
 export const mirrored = (tenant: Tenant): readonly Call[] => [
   body("PATCH", "/v2/api/tenant", { camera_limit: 100, features: [own(tenant, "type"), own(tenant, "sort"), own(tenant, "feature")] }),
-  ...camerasOf(tenant).map((id) =>
+  ...[...camerasOf(tenant), own(tenant, "film")].map((id) =>
     body("POST", "/v2/api/cameras", {
       id,
       name: own(tenant, "title"),
@@ -151,8 +154,9 @@ export const mirrored = (tenant: Tenant): readonly Call[] => [
       model: own(tenant, "model"),
     }),
   ),
+  body("PATCH", `/v2/api/cameras/${own(tenant, "film")}`, { name: own(tenant, "title"), record: true }),
   ...camerasOf(tenant).flatMap((id) => [
-    body("PATCH", `/v2/api/cameras/${id}`, { name: own(tenant, "title"), record: true }),
+    body("PATCH", `/v2/api/cameras/${id}`, { name: own(tenant, "title"), record: false }),
     ...configurationOf(tenant, id),
     body("POST", `/api/v2/cameras/${id}/state`, {
       state: "online",
