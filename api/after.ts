@@ -26,7 +26,7 @@ const faults = {
 } as const satisfies Record<Unreadable, string>;
 
 /** What is wrong with a position or a cursor. */
-const cursorFault = (why: Unreadable): string => faults[why];
+export const cursorFault = (why: Unreadable): string => faults[why];
 
 /** Where the page before ended; undefined for the first. Throws Problem 422 for what was not given out for this question. */
 export const readMark = (

@@ -53,6 +53,8 @@ export interface Core {
   settled(reached: Reached, what: "alerts" | "frames"): Promise<boolean>;
   /** Resolves when all that stands before this tail can be asked for. False when `limits.afterMs` passed first. */
   told(tail: Tail): Promise<boolean>;
+  /** When the fact at this position of the camera's partition arrived. `elsewhere`: nothing is said of that partition; `gone`: it is not in the log. */
+  arrivalOf(key: CameraKey, reached: Reached): Promise<Instant | "elsewhere" | "gone">;
   readonly ask: Questions;
   readonly video: Video;
 

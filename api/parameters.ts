@@ -62,9 +62,10 @@ export const ids = (description: string, ...aliases: string[]): Parameter<readon
   read: (values, name, bounds) => (values.length === 0 ? undefined : values.map((value) => id(value, name, bounds))),
 });
 
+/** "+02:00" that was not percent-encoded arrives as a space. */
+export const readInstant = (text: string): Instant | undefined => parseInstant(text.replace(/ (?=\d\d:\d\d$)/, "+"));
 export const instant = (text: string, name: string): Instant => {
-  // "+02:00" that was not percent-encoded arrives as a space.
-  const at = parseInstant(text.replace(/ (?=\d\d:\d\d$)/, "+"));
+  const at = readInstant(text);
   if (at === undefined) throw unprocessable(name, "is not an RFC 3339 timestamp with a zone, such as 2021-09-16T06:06:00.000Z");
   return at;
 };
@@ -106,6 +107,14 @@ const opaque = (text: string): string => text;
 export const cursor = optional({ description: "Where the page before ended.", schema: { type: "string" } }, opaque);
 export const after = optional(
   { description: "A position that a write answered: wait until it is in what is read, 5 s at most.", schema: { type: "string" } },
+  opaque,
+);
+export const asOf = optional(
+  {
+    description:
+      "What was known then: an instant, RFC 3339 with a zone (what had followed from what arrived by then), a cursor of a socket, or a position that a write answered.",
+    schema: { type: "string" },
+  },
   opaque,
 );
 

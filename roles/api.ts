@@ -1,6 +1,7 @@
 /** Role api: questions over the warehouse, the tail of what is derived, and waiting for what was written. */
 import { openTail } from "../analytics/tail.ts";
 import type { Core, Tail } from "../api/core.ts";
+import { createPartitions } from "../domain/partitions.ts";
 import { patiently } from "../domain/patience.ts";
 import { AdapterError, type Position, type Warehouse } from "../domain/ports.ts";
 import { createStop } from "../domain/stop.ts";
@@ -79,8 +80,25 @@ const createTold =
     }
   };
 
+/** A camera is in one partition; what was written elsewhere says nothing of when something arrived there. */
+const createArrivalOf = ({ logs: { facts } }: World): Core["arrivalOf"] => {
+  const partitionOf = createPartitions(facts.partitions);
+  return async ({ tenant, camera }, reached) => {
+    const partition = partitionOf(tenant, camera);
+    const position = reached.get(partition);
+    if (position === undefined) return "elsewhere";
+    const { start, end } = await facts.bounds(partition);
+    if (position < start || position >= end) return "gone";
+    for await (const { events, positions } of facts.read(partition, position, { to: position + 1 })) {
+      const [event] = events;
+      if (event !== undefined) return positions[0] === position ? event.receivedAt : "gone";
+    }
+    return "gone";
+  };
+};
+
 export type Api = {
-  readonly answers: Pick<Core, "settled" | "told" | "tailStart" | "tailEnd" | "tail" | "between">;
+  readonly answers: Pick<Core, "settled" | "told" | "arrivalOf" | "tailStart" | "tailEnd" | "tail" | "between">;
   /** The tail: ends when stopped. */
   readonly done: Promise<void>;
 };
@@ -92,6 +110,7 @@ export const startApi = async (world: World, models: Models): Promise<Api> => {
   const answers: Api["answers"] = {
     settled: createSettled(world, models),
     told: createTold(world, models),
+    arrivalOf: createArrivalOf(world),
     tailStart: async () => (await bounds()).map(({ start }) => start),
     tailEnd: async () => (await bounds()).map(({ end }) => end),
     tail: tail.subscribe,
@@ -106,6 +125,7 @@ export const noApi = (partitions: number): Api["answers"] => {
   return {
     settled: () => Promise.resolve(false),
     told: () => Promise.resolve(false),
+    arrivalOf: () => Promise.resolve("elsewhere"),
     tailStart: () => Promise.resolve(nowhere),
     tailEnd: () => Promise.resolve(nowhere),
     tail: () => ({ at: nowhere, stop: () => undefined }),

@@ -5,6 +5,7 @@ import type { Camera } from "../../domain/camera.ts";
 import type { CameraKey, Instant } from "../../domain/envelope.ts";
 import type { Paged, PageKey, Range, Scope } from "../../projections/questions.ts";
 import { readMark, settle } from "../after.ts";
+import { readAsOf } from "../as-of.ts";
 import type { Env } from "../env.ts";
 import * as parameter from "../parameters.ts";
 import { type Parameters, readParameters, type Values } from "../parameters.ts";
@@ -15,14 +16,16 @@ import type { Emdx } from "./emdx.ts";
 import * as own from "./parameters.ts";
 
 const common = { sensorId: own.sensorId, after: parameter.after };
-type Common = typeof common;
+/** Of what follows from facts; facts themselves are as they are. */
+const knowing = { asOf: parameter.asOf };
+type Common = typeof common & typeof knowing;
 
 /** What a question is asked about. */
 export type About = {
   readonly key: CameraKey;
   readonly camera: Camera;
   readonly scope: Scope;
-  /** Taken when nothing has to be waited for any more. */
+  /** Taken when nothing has to be waited for any more; where it is asked as of an instant before, that. */
   readonly now: Instant;
 };
 
@@ -41,7 +44,7 @@ export type Question<P extends Parameters, A> = {
 };
 
 export const question = <P extends Parameters, A>(emdx: Emdx, asking: Question<P, A>): void => {
-  const parameters = { ...common, ...asking.parameters };
+  const parameters = { ...common, ...(asking.reads === "alerts" && knowing), ...asking.parameters };
   const { core } = emdx.house;
   const declared: Declared = {
     method: "get",
@@ -66,7 +69,9 @@ export const question = <P extends Parameters, A>(emdx: Emdx, asking: Question<P
     const key = { tenant, camera: asked.sensorId };
     await settle(emdx.house, tenant, asked.after, asking.reads);
     const camera = await core.camera(key);
-    const answer = await asking.ask(asked, { key, camera, scope: { ...key, epochs: camera.epochs }, now: core.now() });
+    const then = await readAsOf(emdx.house, tenant, key.camera, asked.asOf);
+    const now = Math.min(core.now(), then?.at ?? Number.POSITIVE_INFINITY);
+    const answer = await asking.ask(asked, { key, camera, scope: { ...key, epochs: camera.epochs, asOf: then?.asOf }, now });
     if (answer.empty && asking.original && emdx.strict) {
       throw new Problem(422, "No behavior found for the requested sensorId and time range");
     }

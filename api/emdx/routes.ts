@@ -40,6 +40,13 @@
  * - A cursor of a version that did not seal them is answered with a gap, a position or page mark of it with 422.
  *   surfaces/socket: "tells a gap for an earlier version's cursor, whatever it says, and then what is live"
  *   surfaces/emdx: "with a position or page mark of an earlier version or of another log are 422, and say so"
+ * - `asOf` on what follows from facts asks what was known then: at an instant (what had followed from what arrived by then), before a
+ *   socket's cursor, or at the position of a write, which is the instant at which that arrived in the sensor's partition: what arrived in
+ *   the same millisecond is known too. A revision that came later is not seen, an alert retracted later is there. What retention or a
+ *   deletion took (`deleteIfPresent`) is not there again. As of a cursor, time and open stays go as far as was told: of frames it says nothing.
+ *   surfaces/as-of: "as the position of a write is the arrival of what was written, in the partition of the sensor"
+ *   surfaces/as-of: "that cannot be told exactly is 422, and says why"
+ *   conformance/as-of: "alerts are those known then: a later revision is not seen, one retracted later is there"
  * - The socket's filter is not optional: without one within 5 s it is closed with 4408.
  *   surfaces/socket: "is closed with 4408 where no filter comes in time"
  * - A plain socket gets revision 0 of an alert only.

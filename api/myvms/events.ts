@@ -1,6 +1,7 @@
 /** GET /api/events: what rules told, over all cameras of the tenant. */
 import { z } from "@hono/zod-openapi";
 import { readMark, settle } from "../after.ts";
+import { readAsOf } from "../as-of.ts";
 import * as parameter from "../parameters.ts";
 import { readParameters } from "../parameters.ts";
 import { type Desk, json, route } from "../route.ts";
@@ -21,6 +22,7 @@ const parameters = {
   limit: parameter.limit(PAGE, "eventRows"),
   cursor: parameter.cursor,
   after: parameter.after,
+  asOf: parameter.asOf,
 };
 
 const events = z
@@ -44,15 +46,17 @@ export const eventRoutes = (desk: Desk): void => {
     async (c, { tenant }) => {
       const asked = readParameters(parameters, new URL(c.req.url).searchParams, core.limits);
       const { camera_id: camera, type, since, limit, cursor } = asked;
-      const question = JSON.stringify([PATH, camera, type, since]);
+      const question = JSON.stringify([PATH, camera, type, since, ...(asked.asOf === undefined ? [] : [asked.asOf])]);
       const after = readMark(house, tenant, question, cursor);
       await settle(house, tenant, asked.after, "alerts");
+      const then = await readAsOf(house, tenant, camera, asked.asOf);
       const page = await core.ask.events(tenant, {
         camera,
         type,
         since,
         limit,
         after,
+        asOf: then?.asOf,
         epochsOf: async (of) => (await core.camera({ tenant, camera: of })).epochs,
       });
       return c.json({

@@ -121,7 +121,7 @@ describe("as of a position", () => {
   /** Asks each drawn question and compares; counts what is another answer than now's. */
   const compare = async (
     name: string,
-    each: (drawn: ReturnType<typeof drawn>, scope: Scope) => readonly [actual: Promise<unknown>, then: unknown, now: unknown],
+    each: (one: ReturnType<typeof drawn>, scope: Scope) => readonly [actual: Promise<unknown>, then: unknown, now: unknown],
   ): Promise<void> => {
     for (const run of RUNS) {
       const one = drawn(run);

@@ -118,6 +118,13 @@ export class FakeCore implements Core {
     return this.settles;
   };
 
+  /** When facts arrived, by their position; the fake's cameras are all in partition 1. */
+  readonly arrivals = new Map<number, number>();
+  arrivalOf: Core["arrivalOf"] = async (_, reached) => {
+    const position = reached.get(1);
+    return position === undefined ? "elsewhere" : (this.arrivals.get(position) ?? "gone");
+  };
+
   /** Commits alerts and tells the tails, as the engine would. */
   raise(...alerts: readonly Alert[]): void {
     const batch = alerts.map((alert): Delivered => {
