@@ -2,6 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { openCameraNetwork } from "./adapters/camera-network.ts";
 import { systemClock } from "./adapters/clock.ts";
+import { systemLoop } from "./adapters/loop.ts";
 import { openMeter } from "./adapters/meter-prometheus.ts";
 import * as adapters from "./adapters/open.ts";
 import { openVault } from "./adapters/vault.ts";
@@ -18,9 +19,11 @@ import { createReadiness } from "./readiness.ts";
 import { noApi, readOthers, startApi } from "./roles/api.ts";
 import { startDecisions } from "./roles/decisions.ts";
 import { type Engine, startEngine } from "./roles/engine.ts";
+import { createHearing } from "./roles/hearing.ts";
 import { type Ingest, startIngest, topicsIn } from "./roles/ingest.ts";
+import { startJobs } from "./roles/jobs.ts";
 import { type Projector, startProjector } from "./roles/projector.ts";
-import { type Heard, startVideo, type VideoSide } from "./roles/video.ts";
+import { startVideo, type VideoSide } from "./roles/video.ts";
 import { createModels, type Models } from "./roles/warehouse.ts";
 import type { Ports, World } from "./roles/world.ts";
 import { type Taking, watchWrites } from "./roles/writes.ts";
@@ -133,11 +136,9 @@ const furnish = async (world: World, open: Open, { openers, topics, taking, urls
 
   const store = needs(config, "STORE") ? await openers.openStore({ url: config.STORE, dataDir, journal }) : undefined;
   open.store = store;
-  const isVideo = roles.includes("video");
-  // What is decided is told from the first decision on, and the video side needs the decisions to begin: of each stream it needs the newest.
-  const early = new Map<string, Heard>();
-  let hear = ({ stream, revision }: Heard): void => void (isVideo && early.set(stream, { stream, revision }));
-  const decisions = store && startDecisions(store, urls, world, (event) => hear(event));
+  // What is decided is told from the first decision on, and who hears of it needs the decisions to begin: of each stream it needs the newest.
+  const hearing = createHearing();
+  const decisions = store && startDecisions(store, urls, world, hearing.tell);
   if (decisions) run(decisions.done);
   const ingest = roles.includes("ingest") ? startIngest(world, topics) : undefined;
   open.ingest = ingest;
@@ -163,19 +164,36 @@ const furnish = async (world: World, open: Open, { openers, topics, taking, urls
       }),
     );
   const ofVideo = { urls, receiver: ingest?.receiver, openFilms: () => openFilms(world, urls, openers) };
-  const video = decisions && models && isVideo ? await startVideo(world, { ...ofVideo, decisions, signs: models.ask.signs }) : undefined;
+  const video =
+    decisions && models && roles.includes("video")
+      ? await startVideo(world, { ...ofVideo, decisions, signs: models.ask.signs })
+      : undefined;
   open.video = video;
   if (video) {
-    for (const heard of early.values()) video.note(heard);
-    early.clear();
-    hear = video.note;
+    hearing.join(video.note);
     run(video.done);
   }
+  const hasJobs = roles.includes("jobs") || roles.includes("api");
+  const jobs = decisions && models && hasJobs ? startJobs(world, { decisions, models, loop: systemLoop }) : undefined;
+  if (jobs) {
+    hearing.join(jobs.note);
+    run(jobs.done);
+  }
+  hearing.begin();
   const api = models && roles.includes("api") ? await startApi(world, models) : undefined;
   if (api) run(api.done);
 
   const shares = roles.includes("projector") ? () => projector?.shares ?? new Set<number>() : undefined;
-  const readiness = createReadiness(world, { roles, taking, store, driven: engine?.driven, shares, models, videoSaid: video?.said });
+  const readiness = createReadiness(world, {
+    roles,
+    taking,
+    store,
+    driven: engine?.driven,
+    shares,
+    models,
+    jobsSaid: jobs?.said,
+    videoSaid: video?.said,
+  });
   run(readiness.run());
   return {
     roles,
@@ -192,6 +210,7 @@ const furnish = async (world: World, open: Open, { openers, topics, taking, urls
     ...(api?.answers ?? noApi(logs.facts.partitions)),
     ask: models?.ask ?? noAnswers,
     video: video?.video ?? noVideo,
+    jobs: jobs?.jobs ?? noJobs,
     epoch: logs.facts.epoch,
     ready: readiness.ready,
   };
@@ -245,6 +264,7 @@ const noVideo: Core["video"] = {
   recording: () => undefined,
   isRecorded: () => false,
 };
+const noJobs: Core["jobs"] = { start: notHere, get: notHere, list: notHere, cancel: notHere, rows: notHere, watch: notHere };
 const noAnswers: Core["ask"] = {
   alerts: notHere,
   alert: notHere,

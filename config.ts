@@ -45,8 +45,8 @@ const fromFile = (path: string | undefined): Record<string, unknown> => {
 /** Which part of the outside each role works with. */
 const usersOf = {
   LOG: roles,
-  STORE: ["ingest", "api", "video"],
-  WAREHOUSE: ["projector", "api", "video"],
+  STORE: ["ingest", "api", "jobs", "video"],
+  WAREHOUSE: ["projector", "api", "jobs", "video"],
 } as const satisfies Record<string, readonly Role[]>;
 
 const EMBEDDED = /^(file|memory|chdb):/;
@@ -54,8 +54,8 @@ const EMBEDDED = /^(file|memory|chdb):/;
 const undivided = (config: Config): readonly string[] =>
   (["LOG", "STORE", "WAREHOUSE"] as const).flatMap((part) => {
     const users: readonly Role[] = usersOf[part];
-    // Nothing that is kept needs the video side.
-    const missing = users.filter((role) => role !== "video" && !config.ROLES.includes(role));
+    // Nothing that is kept needs the video side, and a job that is asked for waits until somebody runs it.
+    const missing = users.filter((role) => role !== "video" && role !== "jobs" && !config.ROLES.includes(role));
     const scheme = EMBEDDED.exec(config[part])?.[0];
     if (scheme === undefined || missing.length === 0 || !users.some((role) => config.ROLES.includes(role))) return [];
     return [

@@ -23,6 +23,7 @@ export type Having = {
   readonly driven: ReadonlyMap<number, Driven> | undefined;
   readonly shares: (() => ReadonlySet<number>) | undefined;
   readonly models: Models | undefined;
+  readonly jobsSaid: (() => string) | undefined;
   readonly videoSaid: (() => string) | undefined;
 };
 
@@ -38,7 +39,7 @@ export type Ready = {
 
 export const createReadiness = (world: World, having: Having): Ready => {
   const { logs, limits, clock, stop } = world;
-  const { roles, taking, store, driven, shares, models, videoSaid } = having;
+  const { roles, taking, store, driven, shares, models, jobsSaid, videoSaid } = having;
 
   const ends = async (): Promise<Ends> => {
     const endOf = async (log: "facts" | "derived", partition: number): Promise<Position> => (await logs[log].bounds(partition)).end;
@@ -67,12 +68,13 @@ export const createReadiness = (world: World, having: Having): Ready => {
       if (users.length > 0) parts.push({ ...part, roles: users });
     };
     add(roles, logPart(taking.refused(), log));
-    if (decisions !== undefined) add(of("ingest", "api", "video"), storePart(decisions));
+    if (decisions !== undefined) add(of("ingest", "api", "jobs", "video"), storePart(decisions));
     if (driven !== undefined) for (const part of engineParts(world, models, driven, log)) add(of("engine"), part);
-    if (models !== undefined) add(of("projector", "api", "video"), warehousePart(models));
+    if (models !== undefined) add(of("projector", "api", "jobs", "video"), warehousePart(models));
     if (told !== undefined && "failed" in told)
       add(of("api"), { kind: "warehouse", part: "progress", ready: false, detail: `how far the engine is cannot be read: ${told.failed}` });
     if (models !== undefined && shares !== undefined) add(of("projector"), projectorPart(world, models, shares(), log));
+    if (jobsSaid !== undefined) add(of("jobs"), { kind: "jobs", part: "jobs", ready: true, detail: jobsSaid() });
     // It stays ready: all else is served without films, and a camera that is away is its own matter.
     if (videoSaid !== undefined) add(of("video"), { kind: "video", part: "video", ready: true, detail: videoSaid() });
     return parts;

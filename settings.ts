@@ -247,6 +247,12 @@ export const settings = {
   },
   INSECURE_BIND: { schema: flag, default: "false", help: "allow another address than loopback while tokens are off" },
   LOG_LEVEL: { schema: z.enum(["debug", "info", "warn", "error", "silent"]), default: "info", help: "least level of the lines written" },
+  JOBS_AT_ONCE: { schema: integer(1, 64), default: "1", help: "jobs this process runs at once (role jobs)" },
+  JOBS_SHARE: {
+    schema: positive.pipe(z.number().max(1)),
+    default: "0.5",
+    help: "how much of its time a process gives to a job while it has other work",
+  },
   CHECKPOINT_SECONDS: { schema: positive, default: "5", help: "seconds between checkpoints of the engine's memory" },
   CHECKPOINT_FRAMES: { schema: integer(1, 100_000_000), default: "50000", help: "frames between checkpoints, should they come first" },
   SKIP_CORRUPT: {

@@ -4,9 +4,11 @@ import type { Refusal } from "../domain/decider.ts";
 import type { Incoming, NotReceived, Reached, Received } from "../domain/door.ts";
 import type { CameraKey, Instant } from "../domain/envelope.ts";
 import type { Alert, CameraState } from "../domain/event.ts";
+import type { Jobs } from "../domain/job.ts";
 import type { Limits } from "../domain/limits.ts";
-import type { Journal, Meter, Position } from "../domain/ports.ts";
+import type { Clock, Journal, Meter, Position } from "../domain/ports.ts";
 import type { AuditPage, Changed, Registry } from "../domain/registry.ts";
+import type { FactReplay } from "../domain/replay.ts";
 import type { Role } from "../domain/roles.ts";
 import type { Video } from "../domain/video.ts";
 import type { Questions } from "../projections/questions.ts";
@@ -20,7 +22,7 @@ export type Delivered = { readonly alert: Alert; readonly partition: number; rea
 
 /** `kind`: what it is of; the part is its name. `roles`: those of this process that work with it. */
 export type Readiness = {
-  readonly kind: "log" | "warehouse" | "camera" | "video";
+  readonly kind: "log" | "warehouse" | "camera" | "jobs" | "video";
   readonly part: string;
   readonly roles: readonly Role[];
   readonly ready: boolean;
@@ -57,6 +59,8 @@ export interface Core {
   arrivalOf(key: CameraKey, reached: Reached): Promise<Instant | "elsewhere" | "gone">;
   readonly ask: Questions;
   readonly video: Video;
+  /** Whatever kind a route is about: backtests, recomputations and the like, of all processes. */
+  readonly jobs: Jobs;
 
   /** The logs' epoch, a secret: cursors are sealed with it, and one of another epoch is a gap. */
   readonly epoch: string;
@@ -66,8 +70,17 @@ export interface Core {
   tailEnd(): Promise<Tail>;
   /** Every alert committed from now on, in batches, in order per partition; `at` is the tail after the batch. Returns the tail it starts from, and an end. */
   tail(onBatch: (batch: readonly Delivered[], at: Tail) => void): { readonly at: Tail; stop(): void };
-  /** Alerts of the derived log in [from, to), in order per partition, for a socket that resumes. */
+  /** Alerts of the derived log in [from, to), in order per partition; batch by batch as it is read, empty ones too. */
   between(from: Tail, to: Tail): AsyncIterable<readonly Delivered[]>;
+
+  /** Where in each partition of the derived log that begins which follows from facts that arrived then or later; its end where there is none. */
+  tailAt(at: Instant): Promise<Tail>;
+  /** Facts of a camera sent again. */
+  readonly facts: FactReplay;
+  /** Resolves after so many milliseconds, or at once when the signal is aborted. */
+  sleep: Clock["sleep"];
+  /** Of one who works for long: awaited after each piece, it leaves the live path its part. */
+  createPause(): () => Promise<void>;
 
   ready(): Promise<readonly Readiness[]>;
   /** The Prometheus exposition text. */

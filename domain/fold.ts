@@ -36,6 +36,9 @@ export const createStreams = <C, S, E extends { readonly type: string }>(
   const turn = createTurns();
 
   const keep = (stream: string, fold: Folded<S>): Folded<S> => {
+    // Read while a decision was made: what came of that is newer.
+    const known = folded.get(stream);
+    if (known !== undefined && known.revision > fold.revision) return known;
     folded.delete(stream);
     folded.set(stream, fold);
     if (folded.size > CAPACITY) for (const oldest of folded.keys()) if (folded.delete(oldest)) break;

@@ -226,6 +226,33 @@ export const limits = {
   cutMs: 30_000,
   /** Bytes of pictures and clips that are kept; those that were not asked for longest go first. */
   cutBytes: 1024 * 1024 * 1024,
+  /** Jobs of a tenant that wait or run. */
+  jobsPerTenant: 100,
+  /** Jobs of a tenant that have ended and are remembered; the oldest go first. */
+  jobsRemembered: 200,
+  /** Bytes a tenant's jobs may take up as JSON, all that is remembered of them; and of one of them its wish, what its run keeps, its result. */
+  jobsBytes: 768 * 1024,
+  jobWishBytes: 128 * 1024,
+  jobKeptBytes: 64 * 1024,
+  jobResultBytes: 64 * 1024,
+  /** Times a job may lose the process that runs it without having come any further: then it fails. */
+  jobStarts: 3,
+  /** Milliseconds a job is tried again for what may pass (a server that is away, a full disk) without having come any further: then it fails. */
+  jobPatienceMs: 3_600_000,
+  /** Milliseconds between two tries, at most. */
+  jobBackoffMs: 60_000,
+  /** Rows of a job's result. */
+  jobRows: 1_000_000,
+  /** Milliseconds they are kept. */
+  jobRowsKeptMs: 30 * 86_400_000,
+  /** Objects and frames that came late and are taken into the past of a partition at once: with more a backtest or a recomputation fails. */
+  lateObjects: 500_000,
+  /** Days of cameras that a verification remembers at once: with more it reads the log more than once. */
+  verifyDays: 100_000,
+  /** Days of cameras that a verification looks at row by row, where they differ; of others it tells the counts. */
+  verifyNarrowed: 500,
+  /** What a verification found that stands in its result; the rest is counted there and stands among its rows. */
+  verifyFindings: 100,
 } as const;
 
 export type Limits = { readonly [L in keyof typeof limits]: number };

@@ -69,6 +69,9 @@ export const metrics = {
   tallywire_slow_sockets_total: { kind: "counter", help: "Sockets closed with 4008.", labels: ["tenant"] },
   tallywire_playbacks: { kind: "gauge", help: "Playbacks that go on, by kind.", labels: ["tenant", "kind"] },
   tallywire_recordings: { kind: "gauge", help: "Cameras that are to be recorded, by how it goes.", labels: ["state"] },
+  tallywire_jobs_total: { kind: "counter", help: "Jobs that have ended, by kind and how.", labels: ["tenant", "kind", "state"] },
+  tallywire_jobs: { kind: "gauge", help: "Jobs that are this process's to run, by state: queued, running.", labels: ["state"] },
+  tallywire_job_seconds: { kind: "histogram", help: "Runs of jobs, from the start to the end.", labels: ["kind"] },
   tallywire_warehouse_restarts_total: { kind: "counter", help: "Times the embedded warehouse's process was started again.", labels: [] },
   tallywire_warehouse_rebuilds_total: { kind: "counter", help: "Times a part of the warehouse was rebuilt from the log.", labels: [] },
 } as const satisfies Record<string, MetricShape>;

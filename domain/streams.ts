@@ -33,3 +33,14 @@ export const tenantOfPlaybackStream = (stream: string): string | undefined => {
   const [, tenant] = PLAYBACK_STREAM.exec(stream) ?? [];
   return tenant === undefined ? undefined : decodeURIComponent(tenant);
 };
+
+/** A stream of its own: what a job has come to is decided far more often than anything about its tenant. */
+export const jobStream = (tenant: string): string => `job-${encodeURIComponent(tenant)}`;
+
+const JOB_STREAM = /^job-([^/]*)$/;
+
+/** Whose jobs the stream holds; `undefined` for a stream that holds none. */
+export const tenantOfJobStream = (stream: string): string | undefined => {
+  const [, tenant] = JOB_STREAM.exec(stream) ?? [];
+  return tenant === undefined ? undefined : decodeURIComponent(tenant);
+};

@@ -1,12 +1,14 @@
 /**
- * Who changed what, and who watched what: every decision of a tenant, in the order in which they were made. What is kept here is where each
+ * Who changed what, who watched what, and who had what done: every decision of a tenant, in the order in which they were made. What is kept here is where each
  * stands, not what it says.
  */
 import type { Json } from "../domain/envelope.ts";
+import type { JobWish } from "../domain/job.ts";
+import type { JobEvent } from "../domain/job-decider.ts";
 import type { PlaybackEvent } from "../domain/playback.ts";
 import type { Decided, EventStore, Revision } from "../domain/ports.ts";
 import type { AuditPage } from "../domain/registry.ts";
-import { cameraOfStream, tenantOfPlaybackStream, tenantOfStream } from "../domain/streams.ts";
+import { cameraOfStream, tenantOfJobStream, tenantOfPlaybackStream, tenantOfStream } from "../domain/streams.ts";
 
 export type Audit = {
   /** Of each decision as the store tells of it; one told of before is passed over. */
@@ -21,6 +23,15 @@ const READ_OVER = 100;
 /** Taking a place among the tenant's cameras is told of by the camera's own stream. */
 const TOLD_ELSEWHERE: ReadonlySet<string> = new Set(["camera-added", "camera-dropped"]);
 
+/** That a job was asked for, and what became of it; how it went meanwhile nobody did. */
+const OF_JOBS: ReadonlySet<string> = new Set<JobEvent["type"]>(["job-requested", "job-cancelled", "job-done", "job-failed"]);
+
+/** The one camera a job is about. */
+const cameraOf = (wish: JobWish): string | undefined => {
+  if (wish.kind === "recompute") return wish.camera;
+  return wish.kind === "backtest" && wish.cameras.length === 1 ? wish.cameras[0]?.camera : undefined;
+};
+
 /** Undefined: nobody asks for it. */
 const aboutWhom = ({ stream, type, data }: Decided): { readonly tenant: string; readonly camera: string | undefined } | undefined => {
   const watching = tenantOfPlaybackStream(stream);
@@ -28,6 +39,11 @@ const aboutWhom = ({ stream, type, data }: Decided): { readonly tenant: string; 
     // What the store holds are the decider's own events, as JSON: it wrote them. That one ended says nothing of who watched.
     const event = data as unknown as PlaybackEvent;
     return event.type === "playback-started" ? { tenant: watching, camera: event.playback.camera } : undefined;
+  }
+  const having = tenantOfJobStream(stream);
+  if (having !== undefined) {
+    const event = data as unknown as JobEvent;
+    return OF_JOBS.has(type) ? { tenant: having, camera: event.type === "job-requested" ? cameraOf(event.wish) : undefined } : undefined;
   }
   const key = cameraOfStream(stream);
   const tenant = key?.tenant ?? tenantOfStream(stream);

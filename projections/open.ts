@@ -28,6 +28,7 @@ import {
 } from "./marks.ts";
 import type { LogKind, Projection } from "./projection.ts";
 import { rebuild, renew } from "./rebuild.ts";
+import { RESULTING } from "./results.ts";
 import { resume, type Source } from "./resume.ts";
 
 /** Milliseconds before the tables are opened again by who was told that another opens them. */
@@ -140,7 +141,8 @@ const beginMarks = async (opening: Opening, kind: LogKind): Promise<void> => {
 };
 
 /** What everyone who shares the work needs to be there, made by whoever comes first. */
-export const makeBookkeeping = (warehouse: Warehouse): Promise<void> => warehouse.define([...BOOKKEEPING, ...CLAIMING, ...WANTING]);
+export const makeBookkeeping = (warehouse: Warehouse): Promise<void> =>
+  warehouse.define([...BOOKKEEPING, ...CLAIMING, ...WANTING, ...RESULTING]);
 
 /** Tables of a newer version than this process knows are not its to touch: it will be replaced. */
 const isOutdated = async ({ warehouse, projections, claims }: Opening): Promise<boolean> => {
@@ -153,7 +155,7 @@ const isOutdated = async ({ warehouse, projections, claims }: Opening): Promise<
 export const openProjections = async (opening: Opening): Promise<void> => {
   const { warehouse, projections, claims } = opening;
   await patiently(opening, { doing: "open" }, async () => {
-    await (claims === undefined ? warehouse.define(BOOKKEEPING) : makeBookkeeping(warehouse));
+    await (claims === undefined ? warehouse.define([...BOOKKEEPING, ...RESULTING]) : makeBookkeeping(warehouse));
     if (await isOutdated(opening)) return;
     await warehouse.define(projections.map(({ name, ddl }) => ddl(name)));
     const damaged = new Set(await warehouse.damaged());

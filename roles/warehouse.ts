@@ -1,10 +1,13 @@
 /** The warehouse as the roles projector and api see it: opened beside the doors, while frames are taken in already. */
 
+import type { CameraKey, Instant } from "../domain/envelope.ts";
 import type { Limits } from "../domain/limits.ts";
 import { AdapterError, type Stop, type Warehouse } from "../domain/ports.ts";
 import { ask } from "../projections/ask.ts";
+import { positionsOf } from "../projections/positions.ts";
 import { Progress } from "../projections/progress.ts";
 import type { Questions } from "../projections/questions.ts";
+import { readerOf } from "../projections/reader.ts";
 import type { Ports } from "./world.ts";
 
 /** What an operator is to do about it. */
@@ -12,6 +15,10 @@ export const DAMAGED = "is damaged: stop the server, delete the warehouse's fold
 
 export type Models = {
   readonly ask: Questions;
+  /** What questions are asked of: waits for the tables, but not for long. */
+  readonly asking: Pick<Warehouse, "select">;
+  /** Positions between which all frames of the camera lie that were taken in [from, to) and are projected; undefined where there are none. */
+  readonly span: (camera: CameraKey, range: { readonly from: Instant; readonly to: Instant }) => ReturnType<typeof positionsOf>;
   readonly progress: Progress;
   /** `untold`: partitions of which the log could not tell how far the engine is, since the record that says it is damaged. */
   readonly state: { warehouse: Warehouse | undefined; opened: boolean; damaged: boolean; readonly untold: Set<number> };
@@ -41,6 +48,8 @@ export const createModels = ({ clock, journal, meter, limits, stop }: Ports & { 
   };
   return {
     ask: ask(answering, { clock, meter }),
+    asking: answering,
+    span: (camera, range) => positionsOf(readerOf(answering, camera.tenant), camera, range),
     progress: new Progress(),
     state,
     open: () => {

@@ -272,11 +272,11 @@ describe("settings of a process with some of the roles", () => {
   };
 
   it("are in the order of the roles, each once, whatever was written", () => {
-    expect(given({}).ROLES).toEqual(["ingest", "engine", "projector", "api", "video"]);
-    expect(given(servers).ROLES).toEqual(["ingest", "engine", "projector", "api"]);
+    expect(given({}).ROLES).toEqual(["ingest", "engine", "projector", "api", "jobs", "video"]);
+    expect(given(servers).ROLES).toEqual(["ingest", "engine", "projector", "api", "jobs"]);
     expect(given({ ...servers, TALLYWIRE_ROLES: "api, ingest,api" }).ROLES).toEqual(["ingest", "api"]);
-    expect(() => given({ TALLYWIRE_ROLES: "ingest,everything" })).toThrow("must be of ingest, engine, projector, api, video");
-    expect(() => given({ TALLYWIRE_ROLES: "" })).toThrow("must be of ingest, engine, projector, api, video");
+    expect(() => given({ TALLYWIRE_ROLES: "ingest,everything" })).toThrow("must be of ingest, engine, projector, api, jobs, video");
+    expect(() => given({ TALLYWIRE_ROLES: "" })).toThrow("must be of ingest, engine, projector, api, jobs, video");
   });
 
   it.each([

@@ -12,6 +12,7 @@ const MAY_IMPORT: Record<Room, readonly Room[]> = {
   adapters: ["domain"],
   ingest: ["domain"],
   video: ["domain"],
+  jobs: ["domain"],
   api: ["domain", "projections"],
 };
 /** Math that gives the same bits in every engine. */

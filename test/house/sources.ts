@@ -12,7 +12,7 @@ export const tracked = (): string[] =>
 
 export const read = (path: string): string => readFileSync(root + path, "utf8");
 
-const ROOMS = ["domain", "analytics", "projections", "adapters", "ingest", "video", "api"] as const;
+const ROOMS = ["domain", "analytics", "projections", "adapters", "ingest", "video", "jobs", "api"] as const;
 export type Room = (typeof ROOMS)[number];
 
 export const roomOf = (path: string): Room | undefined => ROOMS.find((room) => path.startsWith(`${room}/`));

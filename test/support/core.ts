@@ -20,6 +20,7 @@ import { createCameras } from "../../ingest/decide.ts";
 import { createRegistry } from "../../ingest/registry.ts";
 import { createSensors } from "../../ingest/sensors.ts";
 import type { Questions } from "../../projections/questions.ts";
+import { FakeJobs } from "./fake-jobs.ts";
 import { FakeVideo } from "./fake-video.ts";
 
 export const PARTITIONS = 2;
@@ -156,6 +157,7 @@ export class FakeCore implements Core {
   });
   readonly audit = this.#log.page;
   readonly video = new FakeVideo();
+  readonly jobs = new FakeJobs();
 
   tailStart = async () => this.start;
   tailEnd = async () => this.end;

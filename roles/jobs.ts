@@ -1,0 +1,64 @@
+/** Role jobs: runs what takes its time. Processes that answer (role api) take wishes in and tell of them; wherever they stand, one stream a tenant has them all. */
+import { randomUUID } from "node:crypto";
+import { createPause, type Loop } from "../domain/budget.ts";
+import { createStreams } from "../domain/fold.ts";
+import type { JobKind, Jobs } from "../domain/job.ts";
+import { jobDecider } from "../domain/job-decider.ts";
+import { AdapterError, type Warehouse } from "../domain/ports.ts";
+import { createJobs } from "../jobs/jobs.ts";
+import type { Results } from "../jobs/results.ts";
+import { startRunner, type Works } from "../jobs/runner.ts";
+import type { Heard } from "../jobs/standing.ts";
+import { createWatchers } from "../jobs/watchers.ts";
+import { readResults, writeResults } from "../projections/results.ts";
+import type { Decisions } from "./decisions.ts";
+import { archiveWork } from "./jobs/archive.ts";
+import type { Models } from "./warehouse.ts";
+import type { World } from "./world.ts";
+
+export type JobsSide = {
+  readonly jobs: Jobs;
+  /** Of each decision of the store, or of the newest of each stream. */
+  readonly note: (heard: Heard) => void;
+  /** Ends when stopped; rejects with a defect. */
+  readonly done: Promise<unknown>;
+  /** What is run here, in words that name nobody; undefined without the role. */
+  readonly said: (() => string) | undefined;
+};
+
+type Having = { readonly decisions: Decisions; readonly models: Models; readonly loop: Loop };
+
+const worksOf = ({ logs, archive, clock }: World): Works => ({
+  archive: archiveWork({ archive, logs, clock }),
+});
+
+/** While its tables are not there, it cannot be written to. */
+const writable = ({ state }: Models): Warehouse => {
+  if (state.warehouse === undefined || !state.opened)
+    throw new AdapterError("unavailable", "The warehouse is starting.", { retryable: true });
+  return state.warehouse;
+};
+
+export const startJobs = (world: World, { decisions, models, loop }: Having): JobsSide => {
+  const { config, clock, stop, logs } = world;
+  const results: Results = {
+    write: async (of, number, rows) => writeResults(writable(models), { ...of, at: clock.now() }, number, rows),
+    read: (of, from, to) => readResults(models.asking, of, from, to),
+  };
+  const streams = createStreams(decisions.folding, jobDecider);
+  const watchers = createWatchers();
+  const works = worksOf(world);
+  const parts = { ...world, streams, results, watchers };
+  const runner = config.ROLES.includes("jobs")
+    ? startRunner({
+        ...parts,
+        works,
+        createPause: () => createPause(loop, config.JOBS_SHARE),
+        partitions: logs.facts.partitions,
+        owner: randomUUID(),
+        atOnce: config.JOBS_AT_ONCE,
+      })
+    : undefined;
+  const open = createJobs({ ...parts, kinds: new Set(Object.keys(works) as JobKind[]), ids: randomUUID, runner });
+  return { jobs: open.jobs, note: open.note, said: runner?.said, done: Promise.all([open.run(stop), runner?.done]) };
+};
