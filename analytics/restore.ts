@@ -1,6 +1,7 @@
-import { type CameraKey, type Instant, keyText } from "../domain/envelope.ts";
+import type { CameraKey, Instant } from "../domain/envelope.ts";
 import type { Fact } from "../domain/event.ts";
 import type { Logs, Owned, Position } from "../domain/ports.ts";
+import { basesOf, beginsOf, factsFrom, fromBase } from "./begins.ts";
 import { type Memory, restoreMemory } from "./memory.ts";
 
 type Step = (facts: readonly Fact[]) => void;
@@ -28,19 +29,11 @@ const deriveAgain = async (
   now: Instant,
 ): Promise<void> => {
   const { start } = await logs.facts.bounds(partition);
-  const begins = new Map<string, Position>();
-  for (const camera of cameras) {
-    let base = await logs.baseBefore(camera, now);
-    // One written since the checkpoint is too new, and one of a form not known is of no use; an older one may be neither.
-    while (base !== undefined && !(base.position >= start && base.position <= to && restoreMemory(memory, [base]).length === 0))
-      base = await logs.baseBefore(camera, base.at - 1);
-    begins.set(keyText(camera.tenant, camera.camera), base?.position ?? start);
+  const begins: (CameraKey & { readonly begin: Position })[] = [];
+  for (const { tenant, camera } of cameras) {
+    const begin = await fromBase(memory, [basesOf(logs, { tenant, camera }, now)], { from: start, to });
+    begins.push({ tenant, camera, begin: begin ?? start });
   }
-  const from = [...begins.values()].reduce((least, begin) => Math.min(least, begin), to);
-  for await (const { events, positions } of logs.facts.read(partition, from, { to }))
-    step(
-      events.filter(
-        ({ tenant, camera }, i) => (positions[i] as Position) >= (begins.get(keyText(tenant, camera)) ?? Number.POSITIVE_INFINITY),
-      ),
-    );
+  const from = begins.reduce((least, { begin }) => Math.min(least, begin), to);
+  for await (const { events } of factsFrom(logs.facts, partition, beginsOf(begins), { from, to })) step(events);
 };

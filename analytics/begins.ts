@@ -1,0 +1,59 @@
+/** Where the past of a camera can begin to be derived again: at a base, or at the oldest fact there is. */
+import type { CameraKey, Instant } from "../domain/envelope.ts";
+import type { Fact } from "../domain/event.ts";
+import type { Base, Log, Logs, Position } from "../domain/ports.ts";
+import { type Memory, restoreMemory } from "./memory.ts";
+
+/** Cameras and where each begins. Two steps rather than a joined key: no text is made for each fact. */
+export type Begins = ReadonlyMap<string, ReadonlyMap<string, Position>>;
+
+export const beginsOf = (begins: readonly (CameraKey & { readonly begin: Position })[]): Begins => {
+  const all = new Map<string, Map<string, Position>>();
+  for (const { tenant, camera, begin } of begins) all.set(tenant, (all.get(tenant) ?? new Map<string, Position>()).set(camera, begin));
+  return all;
+};
+
+/** Bases of one camera, the newest first: the one before the one given, the newest of all for undefined. */
+export type Bases = (after: Base | undefined) => Promise<Base | undefined>;
+
+/** Those the log keeps, without any that were written after an instant of arrival. */
+export const basesOf =
+  (logs: Pick<Logs, "baseBefore">, camera: CameraKey, before: Instant): Bases =>
+  (after) =>
+    logs.baseBefore(camera, after === undefined ? before : after.at - 1);
+
+/**
+ * Takes the newest base of use in [from, to] into the memory, wherever it is kept: one written later is too new, one of a form not known
+ * is of no use, and an older one may be neither. Gives its position; undefined where there is none.
+ */
+export const fromBase = async (
+  memory: Memory,
+  kept: readonly Bases[],
+  { from, to }: { readonly from: Position; readonly to: Position },
+): Promise<Position | undefined> => {
+  const heads = await Promise.all(kept.map((bases) => bases(undefined)));
+  for (;;) {
+    let newest = -1;
+    for (const [i, head] of heads.entries()) if (head !== undefined && head.position > (heads[newest]?.position ?? -1)) newest = i;
+    const base = heads[newest];
+    if (base === undefined) return undefined;
+    if (base.position >= from && base.position <= to && restoreMemory(memory, [base]).length === 0) return base.position;
+    heads[newest] = await kept[newest]?.(base);
+  }
+};
+
+/** What a partition holds of these cameras, each from where it begins, up to `to`. Batches without any of them are given too: they are work done. */
+export async function* factsFrom(
+  facts: Pick<Log<Fact>, "read">,
+  partition: number,
+  begins: Begins,
+  { from, to }: { readonly from: Position; readonly to: Position },
+): AsyncGenerator<{ readonly events: readonly Fact[]; readonly first: Position | undefined; readonly next: Position }> {
+  for await (const { events, positions, next } of facts.read(partition, from, { to })) {
+    const ours = events.filter(({ tenant, camera }, i) => {
+      const begin = begins.get(tenant)?.get(camera);
+      return begin !== undefined && (positions[i] as Position) >= begin;
+    });
+    yield { events: ours, first: positions[0], next };
+  }
+}
