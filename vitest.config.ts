@@ -16,6 +16,8 @@ export default defineConfig({
     pool: "forks",
     testTimeout: 30_000,
     hookTimeout: 60_000,
+    // What is waited for comes; a second is not always enough for it.
+    expect: { poll: { timeout: 15_000 } },
     reporters: process.env.CI === "true" ? ["default", "json"] : ["default"],
     outputFile: { json: ".types/test-report.json" },
     projects: [

@@ -119,9 +119,7 @@ describe("Events", () => {
     await Promise.all(sockets.map(({ open }) => open));
     const [listed] = await eventsAfter(await see("stray", "license_plate"), "&type=license_plate");
     const [mine, theirs] = sockets;
-    for (const until = Date.now() + 5000; mine?.told.length === 0 && Date.now() < until; )
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    expect(mine?.told).toEqual([{ v: 2, data: listed }]);
+    await expect.poll(() => mine?.told).toEqual([{ v: 2, data: listed }]);
     expect(theirs?.told).toEqual([]);
     for (const { socket } of sockets) socket.terminate();
   });
@@ -215,7 +213,7 @@ describe("A camera", () => {
       env: { ...env, TALLYWIRE_SECRET_KEY: `a newer key of thirty-two bytes or more,${env.TALLYWIRE_SECRET_KEY}` },
     });
     const older = async () => /^tallywire_sealed_with_older_keys (\d+)$/m.exec(await (await fetch(`${server.url}/metrics`)).text())?.[1];
-    await expect.poll(older, { timeout: 5000 }).toBe("1");
+    await expect.poll(older).toBe("1");
     await must("PATCH", "/v2/api/cameras/dock", { rtsp_url: "rtsp://admin:***@192.168.7.8/stream" });
     expect(await older()).toBe("1");
     await must("PATCH", "/v2/api/cameras/dock", address);

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, describe, expect, it, vi } from "vitest";
+import { afterEach, describe, expect, it } from "vitest";
 import { openCameraNetwork } from "../../adapters/camera-network.ts";
 import { systemClock } from "../../adapters/clock.ts";
 import { openMemoryLogs } from "../../adapters/log-memory.ts";
@@ -219,11 +219,11 @@ describe("Two at once", () => {
     const slow = house(store, logs, vault, async () => {
       if (!first) return;
       first = false;
-      await vi.waitFor(async () => expect(await ids(quick)).toEqual(["1 front"]));
+      await expect.poll(() => ids(quick)).toEqual(["1 front"]);
       await done(quick.registry.remove(key, me));
     });
     expect(await slow.registry.create(key, {}, me)).toMatchObject({ refused: "conflict", detail: "the camera was removed meanwhile" });
-    for (const one of [quick, slow]) expect(await vi.waitFor(() => ids(one))).toEqual([]);
+    for (const one of [quick, slow]) await expect.poll(() => ids(one)).toEqual([]);
     await done(slow.registry.create(key, {}, me));
     expect(await ids(slow)).toEqual(["2 front"]);
   });

@@ -1,6 +1,7 @@
 /** How often, how many and for how long: over real connections, with fake tokens. */
 import { connect as dial } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
+import { promisify } from "node:util";
 import { afterEach, describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
 import type { AppOptions } from "../../api/app.ts";
@@ -197,11 +198,10 @@ describe("tokens that are no good", () => {
     expect(await rates.look("10.0.0.3", async () => good("other"))).toEqual(good("other"));
     expect(ends).toHaveLength(1);
     ends[0]?.();
-    await sleep(10);
+    await expect.poll(() => ends.length).toBe(2);
     ends[1]?.();
     expect(await passing).toEqual(good("theirs"));
-    await sleep(10);
-    expect(ends).toHaveLength(3);
+    await expect.poll(() => ends.length).toBe(3);
     ends[2]?.();
     expect(await Promise.all(guesses)).toEqual([429, 429, 429, 429, 429]);
     expect(await rates.look("10.0.0.1", async () => good("mine"))).toEqual(good("mine"));
@@ -287,15 +287,16 @@ describe("sockets", () => {
       // A connection that is not accepted may be reset as well.
       socket.on("error", () => undefined);
       const closed = new Promise<"closed">((resolve) => socket.once("close", () => resolve("closed")));
-      return { socket, isClosed: () => Promise.race([closed, sleep(300, "open" as const)]) };
+      return { socket, closed, isClosed: () => Promise.race([closed, sleep(300, "open" as const)]) };
     };
+    const accepted = promisify((told: (error: Error | null, count: number) => void) => served.server.getConnections(told));
     const [first, second] = [dialled(), dialled()];
-    await sleep(100);
-    expect(await dialled().isClosed()).toBe("closed");
+    await expect.poll(() => accepted()).toBe(2);
+    await dialled().closed;
     expect(core.counted).toContain("tallywire_dropped_connections_total");
     expect([await first.isClosed(), await second.isClosed()]).toEqual(["open", "open"]);
     first.socket.destroy();
-    await sleep(100);
+    await expect.poll(() => accepted()).toBe(1);
     const third = dialled();
     expect(await third.isClosed()).toBe("open");
     for (const { socket } of [second, third]) socket.destroy();
@@ -320,9 +321,8 @@ describe("a socket's token", () => {
     const [gone, good] = [await openSocket(tokens.give("gone")), await openSocket(tokens.give("good"))];
     tokens.away = true;
     tokens.changeKeys("gone");
-    await sleep(200);
+    await expect.poll(() => core.lines.length).toBeGreaterThan(1);
     expect([gone.socket.readyState, good.socket.readyState]).toEqual([WebSocket.OPEN, WebSocket.OPEN]);
-    expect(core.lines.length).toBeGreaterThan(1);
     tokens.away = false;
     expect((await gone.closed).code).toBe(4401);
     expect(good.socket.readyState).toBe(WebSocket.OPEN);

@@ -1,5 +1,5 @@
 import { request } from "node:http";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
 import type { Tokens } from "../../api/caller.ts";
 import { FakeCore } from "../support/core.ts";
@@ -341,9 +341,9 @@ describe("metrics", () => {
     expect(core.figures.get("tallywire_sockets default")).toBe(2);
     core.raise(anAlert(), anAlert());
     for (const peer of peers) await peer.until(() => idsOf(peer.messages).length === 2);
-    await vi.waitFor(() => expect(core.figures.get("tallywire_deliveries_total default")).toBe(4));
+    await expect.poll(() => core.figures.get("tallywire_deliveries_total default")).toBe(4);
     for (const peer of peers) peer.socket.close();
-    await vi.waitFor(() => expect(core.figures.get("tallywire_sockets default")).toBe(0));
+    await expect.poll(() => core.figures.get("tallywire_sockets default")).toBe(0);
   });
 });
 
