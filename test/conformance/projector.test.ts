@@ -10,11 +10,11 @@ const stored = async () => {
   return { dir, remove, open: async (note = noted()) => (await embedded(dir, note)).warehouse };
 };
 
-describe("the projector into the embedded warehouse", { timeout: 120_000 }, () => {
+describe("the projector into the embedded warehouse", { timeout: 300_000 }, () => {
   projectorSuite(stored);
 });
 
-describe("the projector into an embedded warehouse in trouble", { timeout: 120_000 }, () => {
+describe("the projector into an embedded warehouse in trouble", { timeout: 300_000 }, () => {
   const { begin, visit, expected, rowsOf } = visits(stored);
 
   it("loses nothing and repeats nothing while the engine is killed again and again", async () => {

@@ -114,7 +114,7 @@ export const questionsSuite = (opens: () => Promise<Opened>, often = 40): void =
   };
   const runs = Array.from({ length: often }, (_, i) => i + 1);
 
-  it("for alerts, page by page, with revisions, retractions and deleted histories", { timeout: 120_000 }, async () => {
+  it("for alerts, page by page, with revisions, retractions and deleted histories", { timeout: 300_000 }, async () => {
     for (const run of runs) {
       const { d, scope, wide } = drawn(run);
       const analytic = d.one([undefined, "fov", "roi", "tripwire"] as const);
@@ -140,7 +140,7 @@ export const questionsSuite = (opens: () => Promise<Opened>, often = 40): void =
   });
 
   it("for a tenant's events over all its cameras, page by page, each camera with its own deleted histories", {
-    timeout: 120_000,
+    timeout: 300_000,
   }, async () => {
     for (const run of runs) {
       const { d, scope, wide } = drawn(run);

@@ -37,7 +37,7 @@ const inDatabase = (suffix: string): string => {
   return url.href;
 };
 
-const SLOW = { timeout: 120_000 };
+const SLOW = { timeout: 300_000 };
 
 describe.each(["", "?cluster=alone"])("the real engine behind an HTTP front of ours%s", (query) => {
   let server: RunningDialect;
