@@ -10,7 +10,6 @@
  */
 import { type Decider, type Refusal, refuse } from "./decider.ts";
 import type { Instant, Json } from "./envelope.ts";
-import { utf8 } from "./ids.ts";
 import type { Job, JobWish } from "./job.ts";
 import { limits } from "./limits.ts";
 import { same } from "./same.ts";
@@ -48,7 +47,7 @@ export type JobEvent =
   | { readonly type: "job-failed"; readonly id: string; readonly reason: string; readonly at: Instant }
   | { readonly type: "job-cancelled"; readonly id: string; readonly at: Instant }
   /** What all before it come to: they need not be read. */
-  | { readonly type: "jobs-summed"; readonly jobs: readonly Omit<HeldJob, "bytes">[] };
+  | { readonly type: "jobs-summed"; readonly jobs: readonly Unweighed[] };
 
 export type HeldJob = {
   readonly job: Job;
@@ -60,9 +59,11 @@ export type HeldJob = {
   readonly run: number;
   /** Times it was started since it last kept something new, but for those that let it go. */
   readonly starts: number;
-  /** Of its wish, its result and what was kept, as JSON. */
+  /** Of its wish, and of its result and what was kept with it, as JSON. */
+  readonly wishBytes: number;
   readonly bytes: number;
 };
+type Unweighed = Omit<HeldJob, "wishBytes" | "bytes">;
 
 /** In the order of asking. */
 export type TenantJobs = { readonly jobs: ReadonlyMap<string, HeldJob> };
@@ -72,7 +73,17 @@ type Decision = readonly JobEvent[] | Refusal;
 export const isOver = ({ state }: Pick<Job, "state">): boolean => state === "done" || state === "failed" || state === "cancelled";
 
 /** Bytes as JSON. */
-export const bytesOf = (value: Json | JobWish | undefined): number => (value === undefined ? 0 : utf8(JSON.stringify(value)).length);
+export const bytesOf = (value: Json | JobWish | undefined): number => (value === undefined ? 0 : utf8Length(JSON.stringify(value)));
+
+/** Halves of a pair are two bytes each; a lone one, which JSON writes as six letters, does not occur. */
+const utf8Length = (text: string): number => {
+  let bytes = 0;
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    bytes += unit < 0x80 ? 1 : unit < 0x800 || (unit & 0xf800) === 0xd800 ? 2 : 3;
+  }
+  return bytes;
+};
 
 /** Whether the job is that run's. */
 export const isRunning = (held: HeldJob | undefined, run: number): held is HeldJob => held?.job.state === "running" && held.run === run;
@@ -95,7 +106,7 @@ export const jobDecider: Decider<JobCommand, TenantJobs, JobEvent> = {
   sum: {
     type: "jobs-summed",
     every: 1000,
-    of: ({ jobs }) => ({ type: "jobs-summed", jobs: [...jobs.values()].map(({ bytes: _, ...held }) => held) }),
+    of: ({ jobs }) => ({ type: "jobs-summed", jobs: [...jobs.values()].map(({ wishBytes: _, bytes: __, ...held }) => held) }),
   },
   evolve: (state, event) => {
     if (event.type === "jobs-summed") return { jobs: new Map(event.jobs.map((held) => [held.job.id, weighed(held)])) };
@@ -132,7 +143,7 @@ const ask = ({ id, wish, by, at }: Extract<JobCommand, { type: "ask" }>, jobs: T
   if (bytes > limits.jobWishBytes)
     return refuse("too-many", "", `it takes ${bytes} bytes to say, and a job may take ${limits.jobWishBytes}`);
   // The other half is for what they keep.
-  if (open.reduce((sum, one) => sum + bytesOf(one.job.wish), bytes) > limits.jobsBytes / 2)
+  if (open.reduce((sum, { wishBytes }) => sum + wishBytes, bytes) > limits.jobsBytes / 2)
     return refuse("too-many", "", "the jobs that wait or run are too large for one more of this size");
   return [{ type: "job-requested", id, wish, at, ...(by === undefined ? {} : { by }) }];
 };
@@ -196,10 +207,10 @@ const evolved = (held: HeldJob, event: Exclude<JobEvent, { type: "jobs-summed" |
   }
 };
 
-const weighed = (held: Omit<HeldJob, "bytes">): HeldJob => ({
-  ...held,
-  bytes: bytesOf(held.job.wish) + bytesOf(held.job.result) + bytesOf(held.kept),
-});
+const weighed = (held: Unweighed & { readonly wishBytes?: number }): HeldJob => {
+  const wishBytes = held.wishBytes ?? bytesOf(held.job.wish);
+  return { ...held, wishBytes, bytes: wishBytes + bytesOf(held.job.result) + bytesOf(held.kept) };
+};
 
 /** Of those that have ended the oldest go, where they are too many or too large together; never the one that has just ended. */
 const forget = (jobs: Map<string, HeldJob>, ended: string): void => {
