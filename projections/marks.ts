@@ -19,6 +19,8 @@ export type Mark = {
 
 export const MARKS = "marks";
 export const VERSIONS = "versions";
+/** What is built beside what (rebuild-books.ts). */
+export const REBUILDS = "rebuilds";
 /** In the place of a version: no table of ours, or one that is being filled. */
 export const BEING_BUILT = 0;
 /** The tables of the books, each by its name. */
@@ -27,6 +29,9 @@ export const BOOKS = {
   begin Int64, end Int64, turn Int64, tables Array(String), counts Array(Int64)) ENGINE = ReplacingMergeTree(turn) ORDER BY (log, partition) ${KEPT}`,
   [VERSIONS]: (table: string) =>
     `CREATE TABLE IF NOT EXISTS ${table} (name String, version Int64, turn Int64) ENGINE = ReplacingMergeTree(turn) ORDER BY name ${KEPT}`,
+  [REBUILDS]: (table: string) => `CREATE TABLE IF NOT EXISTS ${table} (name String, turn Int64, by String, stage LowCardinality(String),
+  version Int64, epoch String, table String, old String, keeps Bool, starts Array(Int64), arrival Int64, carried Int64, carrying Int64,
+  begins Array(Int64), ends Array(Int64), rows Int64) ENGINE = ReplacingMergeTree(turn) ORDER BY name ${KEPT}`,
 };
 export const BOOKKEEPING: readonly string[] = Object.entries(BOOKS).map(([name, ddl]) => ddl(name));
 

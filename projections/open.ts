@@ -2,6 +2,10 @@
  * Makes the tables and compares them with the log before anything is projected. What another version made, what lost rows or a part,
  * what runs ahead of the log or belongs to another epoch is built anew. One process at a time; questions are answered from the old tables meanwhile.
  *
+ * Where one process does all the work (`borders`) and the other tables of a log are right, a table is not built here: it is taken out,
+ * and whoever opened builds it beside the old one (rebuild-beside.ts) while all else goes on. A table of another version may lack what
+ * questions ask for, and one that lost rows answers wrong: so nobody is answered from it until it is whole.
+ *
  * Where several processes share the work, the one with partition 0 opens; the others see by the versions and by the mark of their
  * partition that the tables stand (`obstacle`). Who builds tables says so in the versions, then takes every partition's turn, then reads
  * how far each is: whoever still writes finds out at his next batch, and what he had announced is in the new table already.
@@ -10,6 +14,7 @@ import type { Derived, Fact } from "../domain/event.ts";
 import { type Patience, patiently } from "../domain/patience.ts";
 import { AdapterError, type Log, type Meter, type Warehouse } from "../domain/ports.ts";
 import { tablesOf } from "./batch.ts";
+import type { Borders } from "./borders.ts";
 import { CLAIMING, type Claims, type Turn } from "./claims.ts";
 import { WANTING } from "./elsewhere.ts";
 import {
@@ -28,6 +33,7 @@ import {
 } from "./marks.ts";
 import type { LogKind, Projection } from "./projection.ts";
 import { rebuild, renew } from "./rebuild.ts";
+import { settle, setVersion } from "./rebuild-exchange.ts";
 import { RESULTING } from "./results.ts";
 import { resume, type Source } from "./resume.ts";
 
@@ -42,9 +48,14 @@ export type Opening = Patience & {
   readonly meter: Meter;
   /** Where several processes share the work. */
   readonly claims?: Claims;
+  /** Where one does all of it, and may go on while some tables are built. */
+  readonly borders?: Borders;
 };
 
-type Reason = "version" | "damaged" | "epoch" | "ahead" | "unmarked" | "rows";
+/** A table that is to be built beside the old one. `keeps`: the old one stays, since nothing is wrong with it. */
+export type Outdated = { readonly projection: Projection; readonly keeps: boolean };
+
+type Reason = "version" | "new" | "damaged" | "epoch" | "ahead" | "unmarked" | "rows";
 type Found = { readonly marks: readonly (Mark | undefined)[]; readonly reasons: ReadonlyMap<string, Reason> };
 
 const isEmpty = async (warehouse: Warehouse, table: string): Promise<boolean> =>
@@ -63,13 +74,18 @@ const look = async (opening: Opening, kind: LogKind, damaged: ReadonlySet<string
     for (const name of names) if (!reasons.has(name)) reasons.set(name, reason);
   };
   const all = tables.map(({ name }) => name);
+  const isOfVersion = ({ name, version }: Projection): boolean => versions.get(name)?.version === version;
   const marks = await readMarks(opening, kind);
   for (const [partition, mark] of marks.entries()) {
     if (mark === undefined) continue;
     if (mark.epoch !== log.epoch) because("epoch", all);
     else if (mark.end > (await log.bounds(partition)).end) because("ahead", all);
     // Where others share the work, the rows of a partition are moving and are looked at by who has it.
-    else if (claims === undefined) because("rows", [...(await resume({ kind, log, partition, projections, warehouse })).off.keys()]);
+    // Into a table of another version nothing of ours fits.
+    else if (claims === undefined) {
+      const known = projections.filter(isOfVersion);
+      because("rows", [...(await resume({ kind, log, partition, projections: known, warehouse })).off.keys()]);
+    }
   }
   const isFresh = marks.every((mark) => mark === undefined);
   // Nothing was ever projected: the projectors begin at the log's start. Rows without marks have lost their marks.
@@ -83,18 +99,31 @@ const look = async (opening: Opening, kind: LogKind, damaged: ReadonlySet<string
     const made = versions.get(name)?.version;
     if (made === version) continue;
     if (isFresh && made === undefined && reasons.size === 0) await writeVersion(warehouse, name, version, 1);
-    else because("version", [name]);
+    else because(made === undefined ? "new" : "version", [name]);
   }
   return { marks, reasons };
 };
 
-const heal = async (opening: Opening, kind: LogKind, { reasons }: Found): Promise<void> => {
+const isWhole = ({ reasons }: Found): boolean =>
+  [...reasons.values()].some((reason) => reason === "epoch" || reason === "ahead" || reason === "unmarked");
+
+/** Built by whoever opened, beside the old ones. */
+const takeOut = async ({ warehouse, projections, journal, borders }: Opening, { reasons }: Found): Promise<readonly Outdated[]> => {
+  const outdated = projections.filter(({ name }) => reasons.has(name));
+  for (const { name } of outdated) {
+    journal.warn({ table: name, reason: reasons.get(name) }, "a table of the warehouse is built anew from the log; questions to it wait");
+    await setVersion(warehouse, name, BEING_BUILT);
+    borders?.takeOut(name);
+  }
+  return outdated.map((projection) => ({ projection, keeps: reasons.get(projection.name) === "version" }));
+};
+
+const heal = async (opening: Opening, kind: LogKind, found: Found): Promise<void> => {
+  const { reasons } = found;
   const { warehouse, projections, journal, meter, claims, stop } = opening;
   const log = opening[kind];
   const tables = tablesOf(projections, kind).filter(({ name }) => reasons.has(name));
-  const setVersion = async (name: string, version: number): Promise<void> =>
-    writeVersion(warehouse, name, version, ((await readVersions(warehouse)).get(name)?.turn ?? 0) + 1);
-  for (const { name } of tables) await setVersion(name, BEING_BUILT);
+  for (const { name } of tables) await setVersion(warehouse, name, BEING_BUILT);
   const turns: Turn[] = [];
   if (claims !== undefined) for (let p = 0; p < log.partitions; p++) turns.push(await claims.take(kind, p));
   const isMine = async (): Promise<boolean> => !stop.aborted && !(await Promise.all(turns.map(({ isOver }) => isOver()))).includes(true);
@@ -102,8 +131,8 @@ const heal = async (opening: Opening, kind: LogKind, { reasons }: Found): Promis
   const marks = await readMarks(opening, kind);
   const bounds = await Promise.all(marks.map((_, partition) => log.bounds(partition)));
   // Where every table is built anew it is filled to the log's end; where some are, to where the others stand.
-  const isWhole = [...reasons.values()].some((reason) => reason === "epoch" || reason === "ahead" || reason === "unmarked");
-  const ends = bounds.map(({ start, end }, partition) => (isWhole ? end : Math.max(start, marks[partition]?.end ?? start)));
+  const isAll = isWhole(found);
+  const ends = bounds.map(({ start, end }, partition) => (isAll ? end : Math.max(start, marks[partition]?.end ?? start)));
   for (const projection of tables) {
     journal.warn({ table: projection.name, reason: reasons.get(projection.name) }, "a table of the warehouse is built anew from the log");
     meter.count("tallywire_warehouse_rebuilds_total");
@@ -113,7 +142,7 @@ const heal = async (opening: Opening, kind: LogKind, { reasons }: Found): Promis
   for (const [partition, end] of ends.entries()) {
     const mark = marks[partition];
     // A batch that is being written into tables that stay is counted as it will be; who takes the partition finishes it.
-    const isUnderWay = claims !== undefined && !isWhole && mark !== undefined;
+    const isUnderWay = claims !== undefined && !isAll && mark !== undefined;
     const counted = tablesOf(projections, kind).filter((p) => p.kind === "rows" && (!isUnderWay || reasons.has(p.name)));
     const counts = await Promise.all(counted.map(async ({ name }) => [name, await countRows(warehouse, name, partition)] as const));
     const repeats = Object.entries(isUnderWay ? mark.repeats : {}).filter(([name]) => !reasons.has(name));
@@ -126,7 +155,7 @@ const heal = async (opening: Opening, kind: LogKind, { reasons }: Found): Promis
       repeats: Object.fromEntries(repeats),
     });
   }
-  for (const { name, version } of tables) await setVersion(name, version);
+  for (const { name, version } of tables) await setVersion(warehouse, name, version);
 };
 
 /** Nothing was brought in yet of these: others may begin where the log does. */
@@ -151,21 +180,26 @@ const isOutdated = async ({ warehouse, projections, claims }: Opening): Promise<
   return projections.some(({ name, version }) => (versions.get(name)?.version ?? 0) > version);
 };
 
-/** Throws AdapterError `fenced` where another opens by now. */
-export const openProjections = async (opening: Opening): Promise<void> => {
-  const { warehouse, projections, claims } = opening;
-  await patiently(opening, { doing: "open" }, async () => {
-    await (claims === undefined ? warehouse.define([...BOOKKEEPING, ...RESULTING]) : makeBookkeeping(warehouse));
-    if (await isOutdated(opening)) return;
+/** Says which tables are to be built beside the old ones, where that may be. Throws AdapterError `fenced` where another opens by now. */
+export const openProjections = async (opening: Opening): Promise<readonly Outdated[]> => {
+  const { warehouse, projections, claims, borders } = opening;
+  return patiently(opening, { doing: "open" }, async () => {
+    const outdated: Outdated[] = [];
+    await (claims === undefined ? warehouse.define(BOOKKEEPING) : makeBookkeeping(warehouse));
+    if (await isOutdated(opening)) return [];
     await warehouse.define(projections.map(({ name, ddl }) => ddl(name)));
+    if (claims === undefined) for (const projection of projections) await settle(warehouse, projection);
     const damaged = new Set(await warehouse.damaged());
     for (const kind of ["facts", "derived"] as const) {
       const found = await look(opening, kind, damaged);
-      if (found.reasons.size > 0) await heal(opening, kind, found);
+      const isBeside = borders !== undefined && claims === undefined && !isWhole(found);
+      if (isBeside) outdated.push(...(await takeOut(opening, found)));
+      else if (found.reasons.size > 0) await heal(opening, kind, found);
       if (claims !== undefined) await beginMarks(opening, kind);
     }
     // The books are right again; their torn parts would ask for the same at every opening.
     for (const [name, ddl] of Object.entries(BOOKS)) if (damaged.has(name)) await renew(warehouse, name, ddl);
+    return outdated;
   });
 };
 
@@ -174,7 +208,8 @@ export const openInTurn = async (opening: Opening): Promise<void> => {
   const { stop, clock } = opening;
   while (!stop.aborted) {
     try {
-      return await openProjections(opening);
+      await openProjections(opening);
+      return;
     } catch (error) {
       if (stop.aborted) return;
       if (!(error instanceof AdapterError && error.code === "fenced")) throw error;

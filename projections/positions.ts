@@ -29,6 +29,9 @@ export const positions: Projection<"facts"> = {
           },
         ]
       : [],
+  before: (table, partition, position) =>
+    `SELECT tenant, camera, hour, partition, least, least(greatest, ${position - 1}) FROM ${table}
+WHERE partition = ${partition} AND least < ${position}`,
 };
 
 const SPAN = `

@@ -19,6 +19,11 @@ export type Projection<K extends LogKind = LogKind> = K extends LogKind
       readonly kind: "rows" | "summary";
       readonly ddl: (table: string) => string;
       readonly rows: (event: Source[K], position: Position, partition: number) => readonly Row[];
+      /**
+       * Of a summary that tells of what the log no longer holds: the SELECT that gives, from a table of this kind, what it says of a
+       * partition before a position. Twice is as good as once.
+       */
+      readonly before?: (table: string, partition: number, position: Position) => string;
     }
   : never;
 

@@ -1,9 +1,10 @@
 /** Brings one partition of one log into the warehouse: feed, mark, batch, and on. */
 
 import { type Patience, patiently } from "../domain/patience.ts";
-import { AdapterError } from "../domain/ports.ts";
+import { AdapterError, type Position } from "../domain/ports.ts";
 import { createStop, whenStopped } from "../domain/stop.ts";
 import { type Gathered, tablesOf } from "./batch.ts";
+import { Borders } from "./borders.ts";
 import type { Claims, Turn } from "./claims.ts";
 import { type Counts, type Mark, turnAfter, writeMark } from "./marks.ts";
 import type { Progress } from "./progress.ts";
@@ -16,7 +17,13 @@ export type Others = {
   /** Why nothing may be brought into this partition's tables yet; undefined when it may. */
   readonly obstacle: (source: Source) => Promise<string | undefined>;
 };
-export type Projecting = Source & Patience & { readonly progress: Progress; readonly others?: Others };
+export type Projecting = Source &
+  Patience & {
+    readonly progress: Progress;
+    readonly others?: Others;
+    /** Where tables may be built anew meanwhile. */
+    readonly borders?: Borders;
+  };
 
 /** Milliseconds between looks at whether the tables stand. */
 const LOOK_MS = 250;
@@ -86,39 +93,46 @@ const bring = async (source: Projecting, turn: Turn): Promise<boolean> => {
 };
 
 const follow = async (source: Projecting, { term, isOver }: Turn): Promise<boolean> => {
-  const { kind, log, partition, warehouse, progress, stop, clock, journal, others } = source;
+  const { kind, log, partition, warehouse, progress, stop, clock, journal, others, borders = new Borders() } = source;
   const isShared = others !== undefined;
   const fields = { log: kind, partition };
   const again = <T>(work: () => Promise<T>): Promise<T> => patiently(source, fields, work);
+  /** What is brought in: not into tables that are being built. */
+  const whole = (): Projecting => ({ ...source, projections: source.projections.filter(({ name }) => !borders.isOut(name)) });
   const since = clock.now();
   const { start } = await log.bounds(partition);
-  const taken = await again(() => resume(source, isShared));
-  let last = taken.mark?.epoch === log.epoch ? taken.mark : undefined;
-  const mark = async (next: Omit<Mark, "epoch" | "turn">): Promise<void> => {
+  const mark = async (last: Mark | undefined, next: Omit<Mark, "epoch" | "turn">): Promise<Mark> => {
     const written: Mark = { ...next, epoch: log.epoch, turn: turnAfter(last, term) };
     await again(() => writeMark(warehouse, kind, partition, written));
-    last = written;
+    return written;
   };
-  if (last !== undefined) {
-    let attempt = 0;
-    const { mark: found, off } = { mark: last, off: taken.off };
-    const good = await again(() => makeGood(source, { mark: found, off }, `${found.turn}/${term}/${attempt++}`));
-    if (off.size > 0) journal.warn({ ...fields, off: [...off], refilled: good.refilled }, "rows did not add up; they do again");
-    if (isShared || off.size > 0) await mark({ begin: found.end, end: found.end, counts: good.counts, repeats: good.repeats });
-  }
-  const from = Math.max(start, last?.end ?? start);
-  progress.advance(kind, partition, from);
-  const feed = pump(source, from);
-  for (let work = await feed.next(); work !== undefined && !stop.aborted; work = await feed.next()) {
-    const batch = work;
+  const takeUp = async (): Promise<Position> => {
+    const taken = await again(() => resume(whole(), isShared));
+    let last = taken.mark?.epoch === log.epoch ? taken.mark : undefined;
+    if (last !== undefined) {
+      let attempt = 0;
+      const { mark: found, off } = { mark: last, off: taken.off };
+      const good = await again(() => makeGood(whole(), { mark: found, off }, `${found.turn}/${term}/${attempt++}`));
+      if (off.size > 0) journal.warn({ ...fields, off: [...off], refilled: good.refilled }, "rows did not add up; they do again");
+      if (isShared || off.size > 0)
+        last = await mark(last, { begin: found.end, end: found.end, counts: good.counts, repeats: good.repeats });
+    }
+    const from = Math.max(start, last?.end ?? start);
+    borders.stand(kind, partition, { mark: last, end: from });
+    return from;
+  };
+  /** From one border to the next. True where it is another's turn. */
+  const bringOne = async (batch: Gathered): Promise<boolean> => {
     const { begin, end } = batch;
-    const counts = countsAfter(source, last?.counts ?? {}, batch);
+    let last = borders.at(kind, partition)?.mark;
+    const into = whole();
+    const counts = countsAfter(into, last?.counts ?? {}, batch);
     const repeats = last?.repeats ?? {};
     if (batch.rows.size > 0) {
-      await mark({ begin, end, counts, repeats });
+      last = await mark(last, { begin, end, counts, repeats });
       if (isShared && (await again(isOver))) return true;
       try {
-        await again(() => insertAll(source, batch, () => true));
+        await again(() => insertAll(into, batch, () => true));
       } catch (error) {
         // Tables of another version by now: whoever made them has taken the turn.
         if (isShared && !(error instanceof AdapterError && error.retryable) && (await again(isOver))) return true;
@@ -126,11 +140,24 @@ const follow = async (source: Projecting, { term, isOver }: Turn): Promise<boole
       }
     }
     // For who asks in other processes.
-    if (isShared) await mark({ begin: end, end, counts, repeats });
+    if (isShared) last = await mark(last, { begin: end, end, counts, repeats });
     if (isShared && batch.rows.size === 0 && (await again(isOver))) return true;
+    borders.stand(kind, partition, { mark: last, end });
     progress.advance(kind, partition, end);
-    if (isShared && clock.now() - since >= RECOUNT_MS) return false;
+    return false;
+  };
+  try {
+    const from = await borders.batch(kind, partition, takeUp);
+    progress.advance(kind, partition, from);
+    const feed = pump(source, from);
+    for (let work = await feed.next(); work !== undefined && !stop.aborted; work = await feed.next()) {
+      const batch = work;
+      if (await borders.batch(kind, partition, () => bringOne(batch))) return true;
+      if (isShared && clock.now() - since >= RECOUNT_MS) return false;
+    }
+    await feed.done;
+    return false;
+  } finally {
+    borders.stand(kind, partition, undefined);
   }
-  await feed.done;
-  return false;
 };

@@ -17,7 +17,8 @@ type Rebuilding = {
 /** Epochs are named by our own adapters; quoted all the same. */
 export const quoted = (text: string): string => `'${text.replace(/[\\']/g, "\\$&")}'`;
 
-const columnsOf = async (warehouse: Warehouse, table: string): Promise<readonly string[]> => {
+/** Of a table that there is not: none. */
+export const columnsOf = async (warehouse: Warehouse, table: string): Promise<readonly string[]> => {
   const rows = await warehouse.select<{ name: string }>(
     "SELECT name FROM system.columns WHERE database = currentDatabase() AND table = {table:String} ORDER BY position",
     { table },
@@ -26,7 +27,7 @@ const columnsOf = async (warehouse: Warehouse, table: string): Promise<readonly 
 };
 
 /** When the oldest event kept arrived: positions of another epoch say nothing, arrivals do. */
-const oldestArrival = async (log: Log<Fact> | Log<Derived>): Promise<number> => {
+export const oldestArrival = async (log: Log<Fact> | Log<Derived>): Promise<number> => {
   let oldest = Number.MAX_SAFE_INTEGER;
   for (let partition = 0; partition < log.partitions; partition++) {
     for await (const { events } of log.read(partition, "start")) {
@@ -38,16 +39,24 @@ const oldestArrival = async (log: Log<Fact> | Log<Derived>): Promise<number> => 
   return oldest;
 };
 
-const carryOver = async ({ projection, log, warehouse }: Rebuilding, next: string, starts: readonly Position[]): Promise<void> => {
-  const old = new Set(await columnsOf(warehouse, projection.name));
-  const columns = (await columnsOf(warehouse, next)).filter((name) => old.has(name)).join(", ");
+/** Where the log begins, and when its oldest event had arrived. */
+type Begin = { readonly epoch: string; readonly starts: readonly Position[]; readonly arrival: number };
+
+/** Rows of which the log no longer has the events. */
+export const goneFrom = ({ epoch, starts, arrival }: Begin): string => {
   const before = starts.map((start, partition) => `(partition = ${partition} AND position < ${start})`).join(" OR ");
-  const epoch = quoted(log.epoch);
-  const arrival = await oldestArrival(log);
-  await warehouse.define([
-    `INSERT INTO ${next} (${columns}) SELECT ${columns} FROM ${projection.name}
-WHERE (epoch = ${epoch} AND (${before})) OR (epoch != ${epoch} AND receivedAt < ${arrival})`,
-  ]);
+  return `((epoch = ${quoted(epoch)} AND (${before})) OR (epoch != ${quoted(epoch)} AND receivedAt < ${arrival}))`;
+};
+
+/**
+ * Rows of one table into another, by the columns both have. The same rows may be copied again after they were deleted: so the engine is
+ * not to know them again.
+ */
+export const copying = async (warehouse: Warehouse, from: string, to: string, which: string): Promise<string> => {
+  const old = new Set(await columnsOf(warehouse, from));
+  const columns = (await columnsOf(warehouse, to)).filter((name) => old.has(name)).join(", ");
+  return `INSERT INTO ${to} (${columns}) SELECT ${columns} FROM ${from}
+WHERE ${which} SETTINGS insert_deduplicate = 0, throw_on_max_partitions_per_insert_block = 0`;
 };
 
 /** What lies between two positions of a partition into a table, under tokens that begin with `name`. */
@@ -97,7 +106,10 @@ export const rebuild = async (rebuilding: Rebuilding): Promise<void> => {
   const next = `${projection.name}__next`;
   const starts = await Promise.all(Array.from({ length: log.partitions }, async (_, p) => (await log.bounds(p)).start));
   await warehouse.define([`DROP TABLE IF EXISTS ${next} SYNC`, projection.ddl(next)]);
-  if (projection.kind === "rows") await carryOver(rebuilding, next, starts);
+  if (projection.kind === "rows") {
+    const gone = goneFrom({ epoch: log.epoch, starts, arrival: await oldestArrival(log) });
+    await warehouse.define([await copying(warehouse, projection.name, next, gone)]);
+  }
   for (const [partition, to] of ends.entries())
     await fillPartition(rebuilding, next, partition, { from: starts[partition] as Position, to }, "fill");
   if (!(await isMine())) throw new AdapterError("fenced", "Another builds the tables by now.", { retryable: false });
