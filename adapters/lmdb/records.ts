@@ -1,6 +1,7 @@
 /** The records of one partition of one log in LMDB: numbered without holes, each a block of events with a checksum. */
 import type { Instant } from "../../domain/envelope.ts";
 import { AdapterError, type Batch, EVENTS_PER_RECORD, type Position } from "../../domain/ports.ts";
+import { RecordLost } from "../../domain/record-lost.ts";
 import { type Codec, packJson, unpackJson } from "../codec.ts";
 import { type BatchLimits, Growth, type Partition } from "../feed.ts";
 import type { Packed } from "../gather.ts";
@@ -104,7 +105,7 @@ export class Records<E extends { readonly receivedAt: Instant }> implements Part
     if (bytes !== undefined) return bytes;
     // Between a drop's commit and its telling, `first` in memory is the older one.
     if (record < this.#stored().first) return undefined;
-    throw corrupt(this.#environment.file, this.nameOf(record), new Error("it is missing"));
+    throw corrupt(this.#environment.file, this.nameOf(record), new RecordLost());
   }
 
   nameOf(record: number): string {
