@@ -14,8 +14,8 @@ export default defineConfig({
   test: {
     globalSetup: ["test/servers/run.ts"],
     pool: "forks",
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
     // What is waited for comes; a second is not always enough for it.
     expect: { poll: { timeout: 15_000 } },
     reporters: process.env.CI === "true" ? ["default", "json"] : ["default"],

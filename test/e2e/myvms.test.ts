@@ -1,29 +1,14 @@
 /** The myvms surface of a whole server, tokens on: cameras, what rules tell of them, and who changed what. */
-import { execFile } from "node:child_process";
 import { mkdtemp, readdir, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
 import { type RunningServer, startServer } from "../../examples/server.ts";
 import { CANARY } from "../support/canary.ts";
+import { guardedEnv, mint } from "../support/minted.ts";
 import { declared, json, type Loose } from "../support/surface.ts";
 
-const env = {
-  TALLYWIRE_TOKENS: "on",
-  TALLYWIRE_JWT_SECRET: "a secret of thirty-two bytes or more",
-  TALLYWIRE_JWT_ISSUER: "https://id.example",
-  TALLYWIRE_JWT_AUDIENCE: "tallywire",
-  TALLYWIRE_SECRET_KEY: "a key of thirty-two bytes and no less",
-};
-/** As anyone would mint one. */
-const mint = async (tenant: string, scope: string, ...more: string[]): Promise<string> => {
-  const { stdout } = await promisify(execFile)(process.execPath, ["main.ts", "token", "--tenant", tenant, "--scope", scope, ...more], {
-    env: { ...process.env, ...env },
-  });
-  return stdout.trim();
-};
 const EVERY = "cameras:read cameras:write events:read frames:write ops";
 
 let data: string;
@@ -72,7 +57,7 @@ const eventsAfter = async (position: string, query = ""): Promise<Loose[]> =>
 
 beforeAll(async () => {
   data = await mkdtemp(join(tmpdir(), "tallywire-myvms-"));
-  server = await startServer({ data, env });
+  server = await startServer({ data, env: guardedEnv });
   document = await json(await fetch(`${server.url}/openapi/myvms.json`));
   token = await mint("acme", EVERY, "--subject", "tests");
   for (const sensorId of ["front", "stray"])
@@ -192,7 +177,7 @@ describe("A camera", () => {
     await must("POST", "/v2/api/cameras", { id: "gate", rtsp_url: `rtsp://admin:${CANARY}@192.168.7.7/stream` });
     const before = (await must("GET", "/v2/api/cameras")).body;
     await server.stop();
-    server = await startServer({ data, env });
+    server = await startServer({ data, env: guardedEnv });
     while (!(await fetch(`${server.url}/v2/health/ready`)).ok) await new Promise((resolve) => setTimeout(resolve, 50));
     const status = (cameras: Loose[]) => cameras.map(({ status: _, ...rest }) => rest);
     expect(status((await must("GET", "/v2/api/cameras")).body)).toEqual(status(before));
@@ -210,7 +195,7 @@ describe("A camera", () => {
     await server.stop();
     server = await startServer({
       data,
-      env: { ...env, TALLYWIRE_SECRET_KEY: `a newer key of thirty-two bytes or more,${env.TALLYWIRE_SECRET_KEY}` },
+      env: { ...guardedEnv, TALLYWIRE_SECRET_KEY: `a newer key of thirty-two bytes or more,${guardedEnv.TALLYWIRE_SECRET_KEY}` },
     });
     const older = async () => /^tallywire_sealed_with_older_keys (\d+)$/m.exec(await (await fetch(`${server.url}/metrics`)).text())?.[1];
     await expect.poll(older).toBe("1");

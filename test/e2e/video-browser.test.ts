@@ -1,9 +1,7 @@
 /** Films of a whole server, tokens on, in a real browser: a page of another origin plays them with hls.js. */
-import { execFile } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import type { Browser } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import type { Instant } from "../../domain/envelope.ts";
@@ -12,6 +10,7 @@ import { startChromium } from "../servers/chromium.ts";
 import { canStartCamera, canStartChromium } from "../servers/for-tests.ts";
 import { startCamera } from "../servers/rtsp-camera.ts";
 import { type Laid, layOverHour } from "../support/laid-over-hour.ts";
+import { guardedEnv, mint } from "../support/minted.ts";
 import { openPlayer, type Pages, type Player, type Shown, servePages } from "../support/player.ts";
 import { json, type Loose } from "../support/surface.ts";
 
@@ -19,11 +18,7 @@ const SUITE = "films in a browser";
 const canRun = (await canStartCamera(SUITE)) && (await canStartChromium(SUITE));
 
 const env = {
-  TALLYWIRE_TOKENS: "on",
-  TALLYWIRE_JWT_SECRET: "a secret of thirty-two bytes or more",
-  TALLYWIRE_JWT_ISSUER: "https://id.example",
-  TALLYWIRE_JWT_AUDIENCE: "tallywire",
-  TALLYWIRE_SECRET_KEY: "a key of thirty-two bytes and no less",
+  ...guardedEnv,
   TALLYWIRE_RTSP_ALLOW: "127.0.0.0/8",
   TALLYWIRE_RECORD_FREE_BYTES: "0",
 };
@@ -39,13 +34,6 @@ const HOUR_MS = 3_600_000;
 /** Two turns of a screen: a picture that stands for less than that need not be shown. */
 const BRIEF_MS = 35;
 const PATIENCE = { timeout: 30_000, interval: 100 };
-
-const mint = async (scope: string): Promise<string> => {
-  const { stdout } = await promisify(execFile)(process.execPath, ["main.ts", "token", "--tenant", key.tenant, "--scope", scope], {
-    env: { ...process.env, ...env },
-  });
-  return stdout.trim();
-};
 
 const last = (seen: readonly Shown[]): Shown => seen.at(-1) as Shown;
 
@@ -68,7 +56,7 @@ describe.skipIf(!canRun)("A page with hls.js, in Chromium", { timeout: 90_000, r
     ends.push(pages.close);
     browser = await startChromium();
     ends.push(() => (browser as Browser).close());
-    [laid, token] = await Promise.all([layOverHour(join(data, "media"), key, camera.url), mint("cameras:write playback:read")]);
+    [laid, token] = await Promise.all([layOverHour(join(data, "media"), key, camera.url), mint(key.tenant, "cameras:write playback:read")]);
     server = await startServer({ data, env: { ...env, TALLYWIRE_CORS_ORIGINS: pages.origin } });
     ends.push(server.stop);
     const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };

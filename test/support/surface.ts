@@ -114,3 +114,12 @@ export const anAlert = (own: Partial<Alert> = {}): Alert => {
     ...own,
   };
 };
+
+/** Raises large alerts until a socket is closed because its peer is too slow. */
+export const flood = async (core: FakeCore): Promise<void> => {
+  const description = "x".repeat(32 * 1024);
+  for (let i = 0; i < 500 && !core.counted.includes("tallywire_slow_sockets_total"); i++) {
+    core.raise(...Array.from({ length: 20 }, () => anAlert({ description })));
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+};

@@ -5,7 +5,7 @@ import { event, plainMessage, v1Message } from "../../api/myvms/event-schema.ts"
 import type { Alert, Sighting } from "../../domain/event.ts";
 import { traceId } from "../../domain/ids.ts";
 import { FakeCore } from "../support/core.ts";
-import { anAlert, connect, type Loose, type Served, serveCore } from "../support/surface.ts";
+import { anAlert, connect, flood, type Loose, type Served, serveCore } from "../support/surface.ts";
 
 const path = "/v2/ws/events";
 let core: FakeCore;
@@ -226,11 +226,7 @@ describe("the socket of events", () => {
     await start({ socketBufferBytes: 64 * 1024 });
     const peer = await v1();
     peer.socket.pause();
-    const description = "x".repeat(32 * 1024);
-    for (let i = 0; i < 500 && !core.counted.includes("tallywire_slow_sockets_total"); i++) {
-      core.raise(...Array.from({ length: 20 }, () => anAlert({ description })));
-      await new Promise((resolve) => setImmediate(resolve));
-    }
+    await flood(core);
     peer.socket.resume();
     const { code, reason } = await peer.closed;
     expect([code, reason]).toEqual([4008, peer.messages.at(-1).cursor]);

@@ -6,7 +6,7 @@ import type { Alert } from "../../domain/event.ts";
 import { AdapterError } from "../../domain/ports.ts";
 import { FakeCore } from "../support/core.ts";
 import { FakeTokens } from "../support/fake-tokens.ts";
-import { anAlert, connect, type Loose, type Served, serveCore } from "../support/surface.ts";
+import { anAlert, connect, flood, type Loose, type Served, serveCore } from "../support/surface.ts";
 
 const OPENED = { status: 1, code: 101, description: "Web Socket Protocol Handshake", message: "Connection Successful!", result: [] };
 const CLOSED = { ...OPENED, message: "Connection Closed!" };
@@ -249,11 +249,7 @@ describe("before the server closes", () => {
     await restart({ socketBufferBytes: 64 * 1024 });
     const peer = await v1();
     peer.socket.pause();
-    const description = "x".repeat(32 * 1024);
-    for (let i = 0; i < 500 && !core.counted.includes("tallywire_slow_sockets_total"); i++) {
-      core.raise(...Array.from({ length: 20 }, () => anAlert({ description })));
-      await new Promise((resolve) => setImmediate(resolve));
-    }
+    await flood(core);
     peer.socket.resume();
     const { code, reason } = await peer.closed;
     expect([code, reason]).toEqual([4008, alertsOf(peer).at(-1).cursor]);
