@@ -13,7 +13,8 @@ export type Upcaster = (event: never) => unknown;
 export type Schema = { readonly version: number; readonly upcasters: ReadonlyMap<number, Upcaster> };
 
 const factSchema: Schema = { version: 1, upcasters: new Map() };
-export const derivedSchema: Schema = { version: 1, upcasters: new Map() };
+/** 2: corrections of crossings and stays, and what came of recomputations. What is older has none. */
+export const derivedSchema: Schema = { version: 2, upcasters: new Map<number, Upcaster>([[1, (event) => event]]) };
 
 export type Stamp = Pick<Header, "count" | "newest" | "high" | "squeezed">;
 
@@ -95,7 +96,7 @@ export const derivedCodec = (schema: Schema = derivedSchema): Codec<Derived> => 
   },
 });
 
-const DERIVED_KINDS: ReadonlySet<unknown> = new Set<Derived["kind"]>(["alert", "crossing", "presence", "coverage"]);
+const DERIVED_KINDS: ReadonlySet<unknown> = new Set<Derived["kind"]>(["alert", "crossing", "presence", "coverage", "recomputed"]);
 
 /** One derived event as JSON text without a header of ours, for others to read; the schema version goes beside it. */
 export const derivedText = (schema: Schema = derivedSchema) => ({

@@ -9,6 +9,7 @@ import { byText, type PlaceMachine } from "../domain/rules/place.ts";
 import { presence, presenceInView } from "../domain/rules/presence.ts";
 import type { RuleMachine } from "../domain/rules/rule.ts";
 import { type Moment, type SensorTime, startTime } from "../domain/rules/sensor-time.ts";
+import type { PendingRecompute } from "./pending.ts";
 
 /** A rule's machine at work. `due` is kept beside the state: it is asked at every frame and changes only when the rule hears something. */
 export type RuleRun = {
@@ -33,7 +34,11 @@ export type PlaceRun = {
 
 /** All that is remembered of one camera. Mutable: the engine's own. */
 export type CameraMemory = CameraKey & {
+  /** What the log has said so far was decided. */
+  decided: Camera;
+  /** What is in force: what was decided, or, in a look at the past, what is to stand in its place. */
   definition: Camera;
+  inForce: (decided: Camera) => Camera;
   time: SensorTime;
   readonly coverage: Machine<Moment, Watching, Coverage>;
   watching: Watching;
@@ -45,16 +50,21 @@ export type CameraMemory = CameraKey & {
   nextDue: Instant;
   /** What a step threw: nothing moves here until the camera is redefined. */
   stopped: string | undefined;
+  /** Recomputations that were asked for and are not done, in the order of the log. */
+  recomputes: readonly PendingRecompute[];
   touched: boolean;
 };
 
 const COVERAGE = coverage();
 
 export const createCameraMemory = (tenant: string, camera: string): CameraMemory => {
+  const decided = initialCamera();
   const one: CameraMemory = {
     tenant,
     camera,
-    definition: initialCamera(),
+    decided,
+    definition: decided,
+    inForce: (camera) => camera,
     time: startTime(),
     coverage: COVERAGE,
     watching: COVERAGE.initial(),
@@ -62,10 +72,19 @@ export const createCameraMemory = (tenant: string, camera: string): CameraMemory
     rules: [],
     nextDue: Number.POSITIVE_INFINITY,
     stopped: undefined,
+    recomputes: [],
     touched: false,
   };
   fitToDefinition(one);
   return one;
+};
+
+/** Something else than what was decided is in force from here on: what it has in common keeps its state, the rest starts afresh. */
+export const putInForce = (one: CameraMemory, inForce: (decided: Camera) => Camera): void => {
+  one.inForce = inForce;
+  one.definition = inForce(one.decided);
+  one.stopped = undefined;
+  fitToDefinition(one);
 };
 
 /** What was put aside because its definition changed; and the rules that began, each at its place, by ruleId. */

@@ -1,9 +1,10 @@
 import { Subject } from "rxjs";
 import type { RuleType } from "../domain/camera.ts";
 import { keyText } from "../domain/envelope.ts";
-import type { Derived, Fact } from "../domain/event.ts";
+import type { Derived, Fact, Recompute } from "../domain/event.ts";
 import {
   AdapterError,
+  type Archive,
   type Batch,
   type Clock,
   type Feed,
@@ -18,11 +19,15 @@ import { createBaseWriter } from "./bases.ts";
 import { engine, type Watch } from "./engine.ts";
 import { createHeartbeats } from "./heartbeats.ts";
 import { createMemory, type Memory, saveTouched, stoppedCameras } from "./memory.ts";
+import { createRecomputing, type Recomputing } from "./recomputing.ts";
 import { restore } from "./restore.ts";
 
 export type DriveOptions = { readonly checkpointMs: number; readonly checkpointFrames: number };
+/** `archive` and `pause` are for recomputations; without a `pause` of their own they rest after each slice of work. */
 export type DriveParts = {
   readonly logs: Logs;
+  readonly archive?: Archive | undefined;
+  readonly pause?: (() => Promise<void>) | undefined;
   readonly clock: Clock;
   readonly meter: Meter;
   readonly journal: Journal;
@@ -34,6 +39,8 @@ export type Driven = { position: Position; caughtUp: boolean; stopped: readonly 
 
 /** Milliseconds between looks at what waits for time to pass: heartbeats, checkpoints of an idle partition, bases. */
 const TICK_MS = 250;
+/** Milliseconds a recomputation rests after a slice of work. */
+const REST_MS = 10;
 
 type Run = {
   readonly parts: DriveParts;
@@ -46,7 +53,8 @@ type Run = {
 /**
  * One owned partition over the ports: restores the memory, steps again from the checkpoint to the committed position with the
  * output discarded, then follows the facts. Derived events and the position are committed together, always; the memory with
- * them when a checkpoint is due. Returns when the partition is lost; throws what the ports throw.
+ * them when a checkpoint is due, and at once where a recomputation is asked for or done: that is derived beside it (recomputing.ts), and
+ * what it has to tell is committed here. Returns when the partition is lost; throws what the ports throw.
  */
 export const drive = async (parts: DriveParts, options: DriveOptions, owned: Owned, driven: Driven): Promise<void> => {
   const run: Run = { parts, options, owned, driven, memory: createMemory() };
@@ -73,6 +81,8 @@ const follow = async (run: Run, step: (events: readonly Fact[]) => readonly Deri
   const heartbeats = createHeartbeats(memory);
   const ending = createStop();
   void owned.lost.then(ending.stop);
+  const { archive, journal, pause = () => clock.sleep(REST_MS, ending.signal) } = parts;
+  const recomputing = createRecomputing({ logs, archive, clock, journal, pause, stop: ending.signal }, memory, owned.partition);
   const backlog = (await logs.facts.bounds(owned.partition)).end;
   driven.caughtUp = driven.position >= backlog;
   let framesSince = 0;
@@ -92,6 +102,7 @@ const follow = async (run: Run, step: (events: readonly Fact[]) => readonly Deri
   const checkpointDue = (): boolean =>
     framesSince >= options.checkpointFrames || (framesSince > 0 && clock.now() - savedAt >= options.checkpointMs);
 
+  await recompute(recomputing, () => commit([], driven.position, true));
   const { next: happened, pull } = firstOf(logs.facts.read(owned.partition, driven.position, { follow: true, signal: ending.signal }), () =>
     clock.sleep(TICK_MS, ending.signal),
   );
@@ -99,6 +110,11 @@ const follow = async (run: Run, step: (events: readonly Fact[]) => readonly Deri
     for (;;) {
       const batch = await happened();
       if (batch === "ended" || (batch === "ticked" && ending.signal.aborted)) break;
+      const recomputed = recomputing.take();
+      if (recomputed !== undefined) {
+        await commit(recomputed, driven.position, true);
+        recomputing.begin();
+      }
       if (batch === "ticked") {
         if (checkpointDue()) await commit([], driven.position, true);
         // Before the backlog is done, what seems silent may have spoken long since.
@@ -106,17 +122,51 @@ const follow = async (run: Run, step: (events: readonly Fact[]) => readonly Deri
         if (beats.length > 0) await logs.facts.append(beats);
         await writeBases(driven.position, clock.now());
       } else {
-        const work = step(batch.events);
-        framesSince += batch.events.length;
-        await commit(work, batch.next, checkpointDue());
+        for (const { events, next, asked } of cut(batch)) {
+          const work = step(events);
+          framesSince += events.length;
+          if (asked !== undefined) recomputing.meet(asked.fact, asked.position);
+          await commit(work, next, asked !== undefined || checkpointDue());
+          if (asked !== undefined) await recompute(recomputing, () => commit([], next, true));
+        }
         pull();
       }
     }
   } finally {
     // Where a port threw, a feed that went on waiting would be left behind at every new try.
     ending.stop();
+    await recomputing.ended();
   }
   if (framesSince > 0) await lastCheckpoint(commit, run);
+};
+
+/** What the derived log has by now belongs to those asked for: durable before anything else is told. */
+const recompute = async (recomputing: Recomputing, checkpoint: () => Promise<void>): Promise<void> => {
+  if (await recomputing.settle()) await checkpoint();
+  recomputing.begin();
+};
+
+type Part = {
+  readonly events: readonly Fact[];
+  readonly next: Position;
+  /** The last of these. */
+  readonly asked?: { readonly fact: Recompute; readonly position: Position };
+};
+
+/** A batch in parts: one ends with each recomputation that is asked for. */
+const cut = ({ events, positions, next }: Batch<Fact>): readonly Part[] => {
+  const parts: Part[] = [];
+  let from = 0;
+  for (let i = 0; i < events.length; i++) {
+    const fact = events[i] as Fact;
+    if (fact.kind !== "recompute") continue;
+    const position = positions[i] as Position;
+    const isLast = i === events.length - 1;
+    parts.push({ events: events.slice(from, i + 1), next: isLast ? next : position + 1, asked: { fact, position } });
+    from = i + 1;
+  }
+  if (from === 0) return [{ events, next }];
+  return from === events.length ? parts : [...parts, { events: events.slice(from), next }];
 };
 
 /**
@@ -186,7 +236,7 @@ const tell = (meter: Meter, work: readonly Derived[]): void => {
   const crossings = new Map<string, number>();
   for (const event of work) {
     const { tenant } = event;
-    if (event.kind === "crossing") crossings.set(tenant, (crossings.get(tenant) ?? 0) + 1);
+    if (event.kind === "crossing" && event.correction === undefined) crossings.set(tenant, (crossings.get(tenant) ?? 0) + 1);
     if (event.kind !== "alert" || event.revision > 0) continue;
     const key = keyText(tenant, event.ruleType);
     const known = alerts.get(key);

@@ -44,6 +44,12 @@ export const derive = (memory: Memory, fact: Fact, watch?: Watch): readonly Deri
   if (fact.kind === "recompute") return NOTHING;
   const one = cameraMemory(memory, fact.tenant, fact.camera);
   touch(memory, one);
+  return deriveOf(one, fact, watch);
+};
+
+/** The same for a fact of this very camera, beside any memory of a partition. */
+export const deriveOf = (one: CameraMemory, fact: Fact, watch?: Watch): readonly Derived[] => {
+  if (fact.kind === "recompute") return NOTHING;
   if (fact.kind === "definition") return guarded(one, fact, redefine);
   if (one.stopped !== undefined) return NOTHING;
   try {
@@ -183,15 +189,16 @@ const ringAll = (one: CameraMemory, until: Instant, by: Moment, out: Derived[]):
 
 /** A definition takes effect where it stands in the log. A revision the camera has is a repeat. */
 const redefine = (one: CameraMemory, fact: Definition, out: Derived[]): void => {
-  if (fact.revision <= one.definition.revision) return;
-  if (fact.revision !== one.definition.revision + 1) {
-    throw new Error(`definition ${fact.revision} follows revision ${one.definition.revision}: one is missing`);
+  if (fact.revision <= one.decided.revision) return;
+  if (fact.revision !== one.decided.revision + 1) {
+    throw new Error(`definition ${fact.revision} follows revision ${one.decided.revision}: one is missing`);
   }
   // New settings do not reach back: frames still held were sent under the old ones.
   if (fact.decision.type === "sensor-set") {
     for (const frame of release(one.time, Number.POSITIVE_INFINITY, fact.receivedAt)) live(one, frame, out);
   }
-  one.definition = evolveCamera(one.definition, fact.decision);
+  one.decided = evolveCamera(one.decided, fact.decision);
+  one.definition = one.inForce(one.decided);
   one.stopped = undefined;
   const { places, rules, begun } = fitToDefinition(one);
   const at = one.time.told;

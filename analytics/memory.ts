@@ -5,6 +5,7 @@ import { loaded } from "../domain/machine.ts";
 import type { Saved } from "../domain/ports.ts";
 import { loadTime, saveTime, TIME_VERSION } from "../domain/rules/sensor-time.ts";
 import { type CameraMemory, createCameraMemory, fitToDefinition, reckonDue } from "./camera-memory.ts";
+import { loadPending, savePending } from "./pending.ts";
 
 /** Raised when the saved form changes: the memory is then derived again from a base or from the log's start. */
 const VERSION = 1;
@@ -40,10 +41,10 @@ const all = function* ({ tenants }: Memory): Generator<CameraMemory> {
 
 export const camerasIn = (memory: Memory): readonly CameraKey[] => Array.from(all(memory), ({ tenant, camera }) => ({ tenant, camera }));
 
-/** Undefined for a camera never heard of. */
+/** For a base, which stands for what was, not for what is to be done. Undefined for a camera never heard of. */
 export const saveCameraMemory = (memory: Memory, tenant: string, camera: string): Json | undefined => {
   const one = memory.tenants.get(tenant)?.get(camera);
-  return one && save(one);
+  return one && save({ ...one, recomputes: [] });
 };
 
 /** The cameras touched since it was last called, saved; from here on they count as untouched. */
@@ -64,6 +65,7 @@ const save = (one: CameraMemory): Json => ({
   coverage: [one.coverage.version, one.coverage.save(one.watching)],
   places: one.places.map(({ analytic, id, machine, state }) => [analytic, id, machine.version, machine.save(state)]),
   rules: one.rules.map(({ ruleId, machine, state }) => [ruleId, machine.version, machine.save(state)]),
+  ...(one.recomputes.length === 0 ? {} : { recomputes: one.recomputes.map(savePending) }),
 });
 
 /**
@@ -90,6 +92,7 @@ type Form = {
   readonly coverage: [number, Json];
   readonly places: [string, string, number, Json][];
   readonly rules: [string, number, Json][];
+  readonly recomputes?: Json[];
 };
 
 /** Bases are kept for long, and a checkpoint may be a newer program's: what is in one is looked at before it is believed. */
@@ -107,7 +110,7 @@ const read = (tenant: string, camera: string, form: Form): CameraMemory | undefi
   const time = loadTime(form.time[1]);
   const watching = one.coverage.load(form.coverage[1], form.coverage[0]);
   if (definition === undefined || time === undefined || watching === undefined) return undefined;
-  Object.assign(one, { definition, time, watching });
+  Object.assign(one, { decided: definition, definition, time, watching, recomputes: (form.recomputes ?? []).map(loadPending) });
   if (form.stopped !== null) {
     one.places = [];
     one.rules = [];

@@ -86,7 +86,7 @@ export type Sighting = DetectedObject;
  */
 export type Correction = { readonly revision: number; readonly retracted: boolean };
 
-/** A confirmed crossing. `at`: the path met the wire; `confirmedAt`: when we knew. `late`: found only when late frames were taken in. */
+/** A confirmed crossing. `at`: the path met the wire; `confirmedAt`: when we knew. `late`: found by a recomputation only. */
 export type Crossing = Envelope & {
   readonly kind: "crossing";
   readonly place: PlaceRef;
@@ -95,7 +95,7 @@ export type Crossing = Envelope & {
   readonly at: Instant;
   readonly confirmedAt: Instant;
   readonly late: boolean;
-  readonly correction?: Correction;
+  readonly correction?: Correction | undefined;
   /** The frames between which the path met the wire lie in [from, to]; `to` is the confirming one. */
   readonly cause: { readonly from: FrameRef; readonly to: FrameRef };
 };
@@ -116,7 +116,7 @@ export type Presence = Envelope & {
   readonly firstSeen: Instant;
   /** Only on `left`. */
   readonly reason: EndReason | undefined;
-  readonly correction?: Correction;
+  readonly correction?: Correction | undefined;
   readonly cause: { readonly from: FrameRef; readonly to: FrameRef };
 };
 
@@ -148,5 +148,26 @@ export type Alert = Envelope & {
   readonly cause: { readonly from: FrameRef; readonly to: FrameRef };
 };
 
-export type Derived = Alert | Crossing | Presence | Coverage;
+/** Of one kind: found only now, corrected, and taken back. */
+export type Corrected = { readonly raised: number; readonly revised: number; readonly retracted: number };
+
+/**
+ * What came of a recomputation, told once and before what it tells: the next `events` of this camera in the derived log are its, and what
+ * `alerts`, `crossings` and `stays` count. [from, to): what was derived again; less than was asked for where facts are gone.
+ */
+export type Recomputed = Envelope & {
+  readonly kind: "recomputed";
+  /** The Recompute's. */
+  readonly id: string;
+  readonly from: Instant;
+  readonly to: Instant;
+  readonly events: number;
+  readonly alerts: Corrected;
+  readonly crossings: Corrected;
+  readonly stays: Corrected;
+  /** Why nothing was derived again: all stays as it was. */
+  readonly fault: string | undefined;
+};
+
+export type Derived = Alert | Crossing | Presence | Coverage | Recomputed;
 export type Event = Fact | Derived;

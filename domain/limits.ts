@@ -113,6 +113,13 @@ export const limits = {
   notificationAlerts: 20,
   /** Alerts replayed to a resuming socket before it is told of a gap. */
   resumeAlerts: 100_000,
+  /** Replays at once that a client asked for (a resume is none), of one tenant and of all. */
+  replaysPerTenant: 16,
+  replays: 64,
+  /** Milliseconds a replay at a pace waits at most from one alert or frame to the next: a longer gap is shortened. */
+  replayGapMs: 60_000,
+  /** Milliseconds a client may take nothing of a stream before it is broken off. */
+  replayStallMs: 300_000,
   /** Bytes of a token: a longer one is refused unread. */
   tokenBytes: 8192,
   /** Seconds by which the clock of whoever issues tokens may differ from ours. */
@@ -241,6 +248,16 @@ export const limits = {
   jobPatienceMs: 3_600_000,
   /** Milliseconds between two tries, at most. */
   jobBackoffMs: 60_000,
+  /** Sensors of one backtest. */
+  backtestSensors: 1000,
+  /** Milliseconds of event time that a backtest or a recomputation looks at. */
+  jobRangeMs: 366 * 86_400_000,
+  /** What somebody wrote down, to be found again by one backtest. */
+  backtestLabels: 1000,
+  /** Seconds by which a label and a crossing may be apart. */
+  labelSeconds: 60,
+  /** Rows of a result that are looked through for one page: one of few that are wanted may be short. */
+  jobScanRows: 20_000,
   /** Rows of a job's result. */
   jobRows: 1_000_000,
   /** Milliseconds they are kept. */
@@ -253,6 +270,10 @@ export const limits = {
   verifyNarrowed: 500,
   /** What a verification found that stands in its result; the rest is counted there and stands among its rows. */
   verifyFindings: 100,
+  /** Days a recomputation may be asked for, of event time. */
+  recomputeDays: 31,
+  /** Alerts, crossings, entries and leavings of that time, as they were told or as they are found again: so many are compared at most. */
+  recomputeEvents: 200_000,
 } as const;
 
 export type Limits = { readonly [L in keyof typeof limits]: number };

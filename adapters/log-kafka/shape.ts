@@ -2,7 +2,18 @@
  * What a derived event must have so that nobody who reads it stumbles: others can write to the topic, and JSON has no shape of its own.
  * Every event read goes through here, so it is written out: a table of names and checks takes five times as long.
  */
-import type { Alert, Crossing, Derived, FrameRef, PlaceRef, Presence, Sighting } from "../../domain/event.ts";
+import type {
+  Alert,
+  Corrected,
+  Correction,
+  Crossing,
+  Derived,
+  FrameRef,
+  PlaceRef,
+  Presence,
+  Recomputed,
+  Sighting,
+} from "../../domain/event.ts";
 import { Damaged } from "../seal.ts";
 
 const text = (value: unknown): boolean => typeof value === "string";
@@ -17,6 +28,9 @@ const isPlace = (place: Unsure<PlaceRef>): boolean => text(place?.analytic) && t
 const isFrame = (frame: Unsure<FrameRef>): boolean =>
   whole(frame?.timestamp) && text(frame?.id) && (frame?.modelVersion === undefined || text(frame.modelVersion));
 const isCause = (cause: Unsure<Alert["cause"]>): boolean => isFrame(cause?.from) && isFrame(cause?.to);
+/** One that is there says something: what is as it was found has none. */
+const isCorrection = (correction: Unsure<Correction>): boolean =>
+  correction === undefined || (whole(correction?.revision) && flag(correction?.retracted));
 const isBox = (box: Unsure<Sighting["bbox"]>): boolean =>
   number(box?.leftX) && number(box?.topY) && number(box?.rightX) && number(box?.bottomY);
 const isPair = (pair: unknown): boolean => Array.isArray(pair) && pair.length === 2 && text(pair[0]) && text(pair[1]);
@@ -54,6 +68,7 @@ const isCrossing = (crossing: Crossing): boolean =>
   whole(crossing.at) &&
   whole(crossing.confirmedAt) &&
   flag(crossing.late) &&
+  isCorrection(crossing.correction) &&
   isCause(crossing.cause);
 
 const isPresence = (presence: Presence): boolean =>
@@ -64,7 +79,18 @@ const isPresence = (presence: Presence): boolean =>
   whole(presence.start) &&
   whole(presence.firstSeen) &&
   (presence.reason === undefined || text(presence.reason)) &&
+  isCorrection(presence.correction) &&
   isCause(presence.cause);
+
+const isCorrected = (sum: Unsure<Corrected>): boolean => whole(sum?.raised) && whole(sum?.revised) && whole(sum?.retracted);
+
+const isRecomputed = ({ id, from, to, events, alerts, crossings, stays, fault }: Recomputed): boolean =>
+  text(id) &&
+  whole(from) &&
+  whole(to) &&
+  whole(events) &&
+  [alerts, crossings, stays].every(isCorrected) &&
+  (fault === undefined || text(fault));
 
 const isOfItsKind = (event: Derived): boolean => {
   switch (event.kind) {
@@ -76,6 +102,8 @@ const isOfItsKind = (event: Derived): boolean => {
       return isPresence(event);
     case "coverage":
       return whole(event.start) && whole(event.end) && flag(event.open);
+    case "recomputed":
+      return isRecomputed(event);
   }
 };
 

@@ -2,6 +2,7 @@
 import { createHash, randomBytes, randomUUID } from "node:crypto";
 import kafkajs from "kafkajs";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { derivedSchema } from "../../adapters/codec.ts";
 import type { KafkaClient, KafkaRecord } from "../../adapters/kafka/client.ts";
 import { connectKafka } from "../../adapters/kafka/connect.ts";
 import { Chunks, inChunks } from "../../adapters/log-kafka/chunks.ts";
@@ -9,7 +10,19 @@ import { connectKafkaLogs } from "../../adapters/log-kafka.ts";
 import { Damaged } from "../../adapters/seal.ts";
 import type { Derived } from "../../domain/event.ts";
 import { type Base, EVENTS_PER_RECORD, type Logs } from "../../domain/ports.ts";
-import { alert, batchesOf, cameraIn, coverage, crossing, eventsOf, frame, presence, TENANT } from "../conformance/events.ts";
+import {
+  alert,
+  batchesOf,
+  cameraIn,
+  corrected,
+  coverage,
+  crossing,
+  eventsOf,
+  frame,
+  presence,
+  recomputed,
+  TENANT,
+} from "../conformance/events.ts";
 import { kafkaForTests } from "../servers/for-tests.ts";
 import { openKafkajs, readAll } from "../support/kafka.ts";
 import { noted } from "../support/warehouse.ts";
@@ -146,7 +159,7 @@ describe.skipIf(kafka === undefined)("the topics of the log in Kafka", () => {
             readonly receivedAt: number;
           };
           expect(key?.toString()).toBe(`${TENANT}\0${event.camera}`);
-          expect(headers).toEqual({ schema: Buffer.from("1"), kind: Buffer.from(event.kind) });
+          expect(headers).toEqual({ schema: Buffer.from(String(derivedSchema.version)), kind: Buffer.from(event.kind) });
           expect(timestamp).toBe(event.receivedAt);
           found.push(event);
         }
@@ -220,7 +233,7 @@ describe.skipIf(kafka === undefined)("the topics of the log in Kafka", () => {
         const record = { partition: 0, key: Buffer.from(key), value, timestamp: 5, headers: { schema, kind } };
         return client.send([{ topic: topic("derived"), records: [record] }]);
       };
-      const events: readonly Derived[] = [alert(A), crossing(A), presence(A), coverage(A, 1)];
+      const events: readonly Derived[] = [alert(A), crossing(A), corrected(presence(A), true), coverage(A, 1), recomputed(A, "gone")];
 
       test("is found when anything is missing from an event or is none, whatever its kind, and passed over once it is named", async () => {
         const { derived } = await open();
@@ -229,7 +242,7 @@ describe.skipIf(kafka === undefined)("the topics of the log in Kafka", () => {
         for (const event of events)
           for (const name of Object.keys(event).filter((one) => one !== "kind")) {
             const { [name]: _, ...others } = event as Fields;
-            if (!["direction", "reason", "objects"].includes(name) || event.kind === "crossing") hollow.push(others);
+            if (!["direction", "reason", "objects", "correction", "fault"].includes(name) || event.kind === "crossing") hollow.push(others);
             hollow.push({ ...event, [name]: name === "objects" ? [null] : [] });
           }
         for (const event of hollow) await put(event);
@@ -261,10 +274,10 @@ describe.skipIf(kafka === undefined)("the topics of the log in Kafka", () => {
 
       test("is named when a newer program wrote it, whatever is in it", async () => {
         const { derived } = await open();
-        await put({ kind: "new" }, { schema: "2" });
+        await put({ kind: "new" }, { schema: String(derivedSchema.version + 1) });
         const reading = batchesOf(derived.read(0, "start"));
         await expect(reading).rejects.toMatchObject({ code: "unavailable", retryable: false });
-        await expect(reading).rejects.toThrow(/^derived\/0\/0: A record was written in schema 2 of derived/);
+        await expect(reading).rejects.toThrow(/^derived\/0\/0: A record was written in schema 3 of derived/);
       });
     });
 

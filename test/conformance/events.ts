@@ -1,5 +1,5 @@
 /** Small events for the suites of the logs and stores. */
-import type { Alert, Coverage, Crossing, Definition, Fact, Frame, Presence } from "../../domain/event.ts";
+import type { Alert, Coverage, Crossing, Definition, Fact, Frame, Presence, Recomputed } from "../../domain/event.ts";
 import { partitionOf } from "../../domain/ids.ts";
 import type { Batch, Feed } from "../../domain/ports.ts";
 
@@ -70,6 +70,8 @@ export const everyFact = (camera: string): readonly Fact[] => {
       ],
     }),
     { ...envelope, kind: "heartbeat", at: 7, frame: { timestamp: 6, id: ODD }, release: false },
+    { ...envelope, kind: "recompute", id: "00000000-0000-4000-8000-000000000009", from: 3, to: 9, definitions: "then", since: 65_541 },
+    { ...envelope, kind: "recompute", id: ODD, from: 0, to: 1, definitions: "now", since: 0 },
   ];
 };
 
@@ -92,6 +94,19 @@ export const crossing = (camera: string): Crossing => {
   const { tenant, receivedAt, place, object, cause } = presence(camera);
   return { kind: "crossing", tenant, camera, receivedAt, place, object, direction: "entry", at: 7, confirmedAt: 8, late: false, cause };
 };
+
+/** What a recomputation tells of one that was there, and what it tells before. */
+export const corrected = <E extends Crossing | Presence>(event: E, retracted: boolean): E => ({
+  ...event,
+  correction: { revision: 2, retracted },
+});
+export const recomputed = (camera: string, fault?: string): Recomputed => ({
+  ...{ kind: "recomputed", tenant: TENANT, camera, receivedAt: 1_700_000_000_000, id: "00000000-0000-4000-8000-000000000009" },
+  ...{ from: 3, to: 9, events: 4, fault },
+  alerts: { raised: 1, revised: 0, retracted: 1 },
+  crossings: { raised: 0, revised: 1, retracted: 0 },
+  stays: { raised: 0, revised: 1, retracted: 0 },
+});
 
 export const alert = (camera: string): Alert => {
   const { tenant, receivedAt, place, object, cause } = presence(camera);

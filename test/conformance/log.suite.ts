@@ -3,7 +3,7 @@ import { afterEach, describe, expect, test } from "vitest";
 import type { Json } from "../../domain/envelope.ts";
 import type { Fact } from "../../domain/event.ts";
 import { type Base, type Batch, EVENTS_PER_RECORD, type Logs, type Owned, type Release } from "../../domain/ports.ts";
-import { batchesOf, cameraIn, coverage, eventsOf, everyFact, frame, presence, TENANT } from "./events.ts";
+import { batchesOf, cameraIn, corrected, coverage, crossing, eventsOf, everyFact, frame, presence, recomputed, TENANT } from "./events.ts";
 
 export type LogsUnderTest = {
   /** Opens the same log again each time; small batches so that their bounds show. */
@@ -77,8 +77,16 @@ export const logSuite = (name: string, make: () => Promise<LogsUnderTest>, exemp
 
       test("keeps derived events as they were", async () => {
         const { derived } = await open();
-        await derived.append([presence(A), coverage(A, 1)]);
-        expect(await eventsOf(derived.read(0, "start"))).toEqual([presence(A), coverage(A, 1)]);
+        const told = [
+          presence(A),
+          coverage(A, 1),
+          recomputed(A),
+          corrected(presence(A), false),
+          corrected(crossing(A), true),
+          recomputed(A, "gone"),
+        ];
+        await derived.append(told);
+        expect(await eventsOf(derived.read(0, "start"))).toEqual(told);
       });
 
       test("of nothing gives nothing and moves no end", async () => {

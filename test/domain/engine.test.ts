@@ -82,6 +82,7 @@ const brief = (event: Derived): string => {
   if (event.kind === "alert")
     return `alert ${event.ruleId}.${event.revision} ${event.count} ${event.start}-${event.end} v${event.ruleVersion}`;
   if (event.kind === "coverage") return `coverage ${event.start}-${event.end}`;
+  if (event.kind === "recomputed") throw new Error("the engine recomputes nothing");
   const { analytic } = event.place;
   if (event.kind === "crossing") return `${analytic} ${event.object.id} ${event.direction} ${event.at}`;
   return `${analytic} ${event.object.id} ${event.change} ${event.at}${event.reason === undefined ? "" : ` ${event.reason}`}`;

@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
 import { derivedSchema } from "../../adapters/codec.ts";
 import type { Derived } from "../../domain/event.ts";
-import { presence } from "../conformance/events.ts";
+import { corrected, crossing, presence, recomputed } from "../conformance/events.ts";
 import { read } from "../house/sources.ts";
 import { stepped, thorough } from "../laws/laws.ts";
 import { factsOf, worlds } from "../support/world.ts";
@@ -37,14 +37,14 @@ const fieldsOf = (name: string, source = read("domain/event.ts")): Map<string, {
   const code = source.slice(from, end - 1).replace(/\/\*[\s\S]*?\*\//g, "");
   // Braces of a field's own type are no fields of this one.
   const flat = code.replace(/\{[^{}]*\}/g, "object");
-  const own = [...flat.matchAll(/readonly (\w+): ([^;]+?)(?:;|\s*$)/g)].map(
+  const own = [...flat.matchAll(/readonly (\w+)\??: ([^;]+?)(?:;|\s*$)/g)].map(
     ([, field, type]) => [field as string, { optional: /\bundefined\b/.test(type as string), type: type as string }] as const,
   );
   const envelope = intersected.includes("Envelope") ? (["tenant", "camera", "receivedAt"] as const) : [];
   return new Map([...envelope.map((field) => [field, { optional: false, type: "" }] as const), ...own]);
 };
 
-/** Every event of the recorded histories and of simulated worlds, and two that they lack. */
+/** Every event of the recorded histories and of simulated worlds, and those that they lack: of a recomputation among them. */
 let corpus: readonly unknown[];
 beforeAll(async () => {
   const recorded: unknown[] = [];
@@ -52,14 +52,17 @@ beforeAll(async () => {
     for (const line of (await readFile(derivedFile(name), "utf8")).split("\n")) if (line !== "") recorded.push(JSON.parse(line));
   const { numRuns, seed } = thorough();
   const simulated = fc.sample(worlds, { numRuns, seed }).flatMap((world) => stepped(factsOf(world)).map(asRecord));
-  corpus = [...recorded, ...simulated, asRecord(presence("cam-1"))];
+  const lacked = [presence("cam-1"), corrected(presence("cam-1"), true), corrected(crossing("cam-1"), false)];
+  corpus = [...recorded, ...simulated, ...[...lacked, recomputed("cam-1"), recomputed("cam-1", "no facts")].map(asRecord)];
 });
 
 describe("the schema of the derived topic", () => {
   it("holds for every event of the recorded histories and of simulated worlds", () => {
     const wrong = judge();
     expect(corpus.length).toBeGreaterThan(2000);
-    expect(new Set(corpus.map((event) => (event as Derived).kind))).toEqual(new Set(["alert", "crossing", "presence", "coverage"]));
+    expect(new Set(corpus.map((event) => (event as Derived).kind))).toEqual(
+      new Set(["alert", "crossing", "presence", "coverage", "recomputed"]),
+    );
     expect(
       corpus
         .map(wrong)
@@ -82,7 +85,7 @@ describe("the schema of the derived topic", () => {
     expect(silent).toEqual([]);
   }, 120_000);
 
-  it.each(["Alert", "Crossing", "Presence", "Coverage", "PlaceRef", "Box", "FrameRef"])(
+  it.each(["Alert", "Crossing", "Presence", "Coverage", "Recomputed", "Corrected", "Correction", "PlaceRef", "Box", "FrameRef"])(
     "has the fields of %s, and the same may be left out",
     (name) => {
       const { properties, required, additionalProperties } = schema().$defs[name] as Shape & Schema;

@@ -8,7 +8,7 @@ import { ALERTS, live, MISHAPS, MODEL, PLACES, patience, silent, type Tally, tel
 
 const originOf = (event: Derived): string => {
   if (event.kind === "alert") return `rule ${event.ruleId}`;
-  return event.kind === "coverage" ? "coverage" : `${event.place.analytic} ${event.place.id}`;
+  return event.kind === "coverage" || event.kind === "recomputed" ? event.kind : `${event.place.analytic} ${event.place.id}`;
 };
 
 /** Events by where they belong, in order: what is found at a place, what a rule says, coverage. Sentences are left out. */
