@@ -135,12 +135,27 @@ const engineParts = (
   ];
 };
 
-const warehousePart = ({ state: { warehouse, opened, damaged } }: Models): Part => ({
+/** Questions to other tables are answered, and what is taken in comes into them. */
+const beingBuilt = (building: Models["state"]["building"], out: readonly string[]): string =>
+  out
+    .map((table) => {
+      const { done, of } = building.get(table) ?? { done: 0, of: 0 };
+      return `${table} is being built anew, ${of === 0 ? 0 : Math.floor((done / of) * 100)} %`;
+    })
+    .join("; ");
+
+const warehousePart = ({ state: { warehouse, opened, damaged, building }, borders }: Models): Part => ({
   kind: "warehouse",
   part: "warehouse",
   ready: opened,
   // It stays ready: frames are taken in, alerts are raised, and most questions are answered.
-  detail: opened ? (damaged ? DAMAGED : "") : warehouse === undefined ? "is starting" : "is being compared with the log",
+  detail: opened
+    ? damaged
+      ? DAMAGED
+      : beingBuilt(building, borders.out())
+    : warehouse === undefined
+      ? "is starting"
+      : "is being compared with the log",
 });
 
 const projectorPart = ({ logs, meter }: World, { progress, state }: Models, shares: ReadonlySet<number>, log: Look<Ends>): Part => {

@@ -38,16 +38,18 @@ const untilStanding = async (half: Beside): Promise<void> => {
   }
 };
 
-/** What an earlier call could not end, since the warehouse did not answer any more. */
-const finishBefore = (beside: Beside): Promise<void> => {
+/** What an earlier call could not end, since the warehouse did not answer any more. Says who wanted that. */
+const finishBefore = (beside: Beside): Promise<string | undefined> => {
   const { borders, projection, log, warehouse } = beside;
   return borders.still(projection.log, log.partitions, async () => {
-    await again(beside, () => settle(warehouse, projection));
+    const by = await again(beside, () => settle(warehouse, projection));
+    if (by === undefined) return by;
     for (const partition of partitionsOf(beside)) {
       const stand = borders.at(projection.log, partition);
       const mark = await again(beside, () => readMark(warehouse, projection.log, partition));
       if (stand !== undefined && mark !== undefined) borders.stand(projection.log, partition, { ...stand, mark });
     }
+    return by;
   });
 };
 
@@ -72,14 +74,17 @@ const catchUp = async (half: Half): Promise<void> => {
   }
 };
 
+const rowsOf = async (half: Beside, table: string): Promise<number | undefined> =>
+  half.projection.kind === "rows" ? again(half, () => countAll(half.warehouse, table)) : undefined;
+
 /** Undefined where the rows do not add up. */
 const takePlace = (half: Half): Promise<Rebuilt | undefined> => {
   const { borders, projection, log, warehouse, next } = half;
-  const { name, kind, version } = projection;
+  const { name, version } = projection;
   const inHaste: Half = { ...half, pause: () => Promise.resolve() };
   return borders.still(projection.log, log.partitions, async () => {
     await fillAll(inHaste);
-    const rows = kind === "rows" ? await again(half, () => countAll(warehouse, next)) : undefined;
+    const rows = await rowsOf(half, next);
     if (rows !== undefined && rows !== inHaste.at.rows) {
       half.journal.warn({ table: name, rows, expected: inHaste.at.rows }, "the rows of a new table do not add up");
       return undefined;
@@ -112,7 +117,7 @@ export const rebuildBeside = async (beside: Beside): Promise<Rebuilt> => {
   meter.count("tallywire_warehouse_rebuilds_total");
   for (let tries = 1; tries <= TRIES; tries++) {
     await untilStanding(beside);
-    await finishBefore(beside);
+    if ((await finishBefore(beside)) === beside.by) return { rows: await rowsOf(beside, projection.name) };
     const half = await takeUp(beside);
     if (half.at.stage === "carry") await carry(half);
     await catchUp(half);

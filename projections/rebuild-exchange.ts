@@ -5,7 +5,7 @@
 import type { Warehouse } from "../domain/ports.ts";
 import { countRows, type Mark, readMark, readVersions, turnAfter, writeMark, writeVersion } from "./marks.ts";
 import type { Projection } from "./projection.ts";
-import { type Building, readBuilding, writeBuilding } from "./rebuild-books.ts";
+import { type Building, isUnderWay, readBuilding, writeBuilding } from "./rebuild-books.ts";
 import { nextOf, oldOf, ownName } from "./rebuild-half.ts";
 
 /** In a cluster making a table once more is what tells the one in front of its columns; elsewhere it changes nothing. */
@@ -38,12 +38,12 @@ export const putAway = async (warehouse: Warehouse, { name, ddl }: Projection, {
 
 /**
  * What was cut off between the exchange and its end, finished: to be called while nothing is brought in. An exchange that has not
- * happened is left to whoever goes on with the building.
+ * happened is left to whoever goes on with the building. Says who wanted what was finished.
  */
-export const settle = async (warehouse: Warehouse, projection: Projection): Promise<void> => {
+export const settle = async (warehouse: Warehouse, projection: Projection): Promise<string | undefined> => {
   const { name, log } = projection;
   let found = await readBuilding(warehouse, name);
-  if (found === undefined) return;
+  if (found === undefined) return undefined;
   const told = async (stage: Building["stage"]): Promise<void> => {
     found = { ...(found as Building), stage, turn: (found as Building).turn + 1 };
     await writeBuilding(warehouse, name, found);
@@ -60,12 +60,15 @@ export const settle = async (warehouse: Warehouse, projection: Projection): Prom
   if (found.stage === "swapped") {
     await putAway(warehouse, projection, found);
     await told("done");
+    return found.by;
   }
+  return undefined;
 };
 
-/** Drops what a building left that was given up. */
+/** Drops a table that is half built. One that has taken the old one's place stays: `settle` is for that. */
 export const giveUp = async (warehouse: Warehouse, name: string): Promise<void> => {
   const found = await readBuilding(warehouse, name);
-  if (found !== undefined) await writeBuilding(warehouse, name, { ...found, stage: "none", turn: found.turn + 1 });
+  if (found?.stage === "swapped" || (found?.stage === "exchange" && (await ownName(warehouse, name)) === found.table)) return;
+  if (found !== undefined && isUnderWay(found)) await writeBuilding(warehouse, name, { ...found, stage: "none", turn: found.turn + 1 });
   await warehouse.define([`DROP TABLE IF EXISTS ${nextOf(name)} SYNC`]);
 };

@@ -6,14 +6,18 @@ import { within } from "../domain/within.ts";
 import { amongOthers } from "../projections/claims.ts";
 import { hearOthers } from "../projections/elsewhere.ts";
 import { projections } from "../projections/index.ts";
-import { makeBookkeeping, obstacle, openInTurn, openProjections } from "../projections/open.ts";
+import { makeBookkeeping, type Outdated, obstacle, openInTurn, openProjections } from "../projections/open.ts";
 import { project } from "../projections/projector.ts";
+import { rebuildBeside } from "../projections/rebuild-beside.ts";
 import { retention } from "./retention.ts";
 import type { Models } from "./warehouse.ts";
 import type { World } from "./world.ts";
 
 /** Milliseconds that what is under way is waited for once it is to stop: a log that is away is asked for longer than that. */
 const LAST_MS = 2000;
+/** Milliseconds after which the building of a table rests for as long as it has worked, and the longest rest. */
+const WORK_MS = 4;
+const REST_MS = 250;
 
 export type Projector = {
   /** The partitions this process brings in now. */
@@ -32,12 +36,23 @@ export const startProjector = (world: World, models: Models, warehouse: Warehous
   const running = new Map<number, Promise<void>>();
 
   const opening = { ...patience, facts, derived, warehouse, projections, meter };
+  const { borders } = models;
   const bring = async ({ partition }: Share, ending: Stop): Promise<void> => {
     const claims = amongOthers({ warehouse, writer, clock, chance: Math.random, stop: ending });
     if (isShared && partition === 0) await openInTurn({ ...opening, claims, stop: ending });
-    const others = isShared ? { others: { claims, obstacle } } : {};
+    const others = isShared ? { others: { claims, obstacle } } : { borders };
     const parts = { ...patience, stop: ending, partition, projections, warehouse, progress: models.progress, ...others };
     await Promise.all([project({ ...parts, kind: "facts", log: facts }), project({ ...parts, kind: "derived", log: derived })]);
+  };
+
+  /** What was of another version, or had lost rows, when it was opened. One after the other: so the first is whole the sooner. */
+  const rebuild = async (outdated: readonly Outdated[]): Promise<void> => {
+    for (const { projection, keeps } of outdated) {
+      const log = projection.log === "facts" ? facts : derived;
+      const parts = { ...patience, projection, log, warehouse, borders, meter, by: "start", keeps, pause: resting(world) };
+      await rebuildBeside({ ...parts, progress: (done, of) => models.state.building.set(projection.name, { done, of }) });
+      models.state.building.delete(projection.name);
+    }
   };
 
   const share = async (given: Share): Promise<void> => {
@@ -64,20 +79,25 @@ export const startProjector = (world: World, models: Models, warehouse: Warehous
 
   const run = async (): Promise<void> => {
     if (isShared) await patiently(patience, { doing: "open" }, () => makeBookkeeping(warehouse));
-    else await openProjections(opening);
+    const outdated = isShared ? [] : await openProjections({ ...opening, borders });
     if (!isShared) models.open();
     const release = await logs.share("projector", share);
     const ended = new Promise<void>((resolve) => {
       whenStopped(stop, resolve);
     });
     const listening = isShared ? hearOthers({ ...patience, warehouse, epoch: facts.epoch, progress: models.progress, writer }) : ended;
-    const keepFrom = (partition: number): Position => (shares.has(partition) ? models.progress.passed("facts", partition) : 0);
+    const keepFrom = (partition: number): Position =>
+      shares.has(partition) ? Math.min(models.progress.passed("facts", partition), borders.needed("facts", partition)) : 0;
     const retaining = retention(world, keepFrom);
+    const building = rebuild(outdated).catch((error: unknown) => {
+      if (!stop.aborted) throw error;
+    });
+    building.catch(work.reject);
     const working = Promise.all([listening, retaining]);
     try {
       await Promise.race([ended, working, work.promise]);
     } finally {
-      await Promise.all([release(), within<unknown>({ clock }, LAST_MS, Promise.allSettled([working]), () => undefined)]);
+      await Promise.all([release(), within<unknown>({ clock }, LAST_MS, Promise.allSettled([working, building]), () => undefined)]);
     }
   };
   return {
@@ -85,5 +105,16 @@ export const startProjector = (world: World, models: Models, warehouse: Warehous
     done: run().catch((error: unknown) => {
       if (!stop.aborted) throw error;
     }),
+  };
+};
+
+/** Half of the time is everyone else's. */
+const resting = ({ clock, stop }: Pick<World, "clock" | "stop">): (() => Promise<void>) => {
+  let since = clock.now();
+  return async () => {
+    const worked = clock.now() - since;
+    if (worked >= 0 && worked < WORK_MS) return;
+    await clock.sleep(Math.min(Math.max(worked, 0), REST_MS), stop);
+    since = clock.now();
   };
 };

@@ -4,6 +4,7 @@ import type { CameraKey, Instant } from "../domain/envelope.ts";
 import type { Limits } from "../domain/limits.ts";
 import { AdapterError, type Stop, type Warehouse } from "../domain/ports.ts";
 import { ask } from "../projections/ask.ts";
+import { Borders } from "../projections/borders.ts";
 import { positionsOf } from "../projections/positions.ts";
 import { Progress } from "../projections/progress.ts";
 import type { Questions } from "../projections/questions.ts";
@@ -20,14 +21,26 @@ export type Models = {
   /** Positions between which all frames of the camera lie that were taken in [from, to) and are projected; undefined where there are none. */
   readonly span: (camera: CameraKey, range: { readonly from: Instant; readonly to: Instant }) => ReturnType<typeof positionsOf>;
   readonly progress: Progress;
-  /** `untold`: partitions of which the log could not tell how far the engine is, since the record that says it is damaged. */
-  readonly state: { warehouse: Warehouse | undefined; opened: boolean; damaged: boolean; readonly untold: Set<number> };
+  /** Of the projectors of this process, where it has all of them. */
+  readonly borders: Borders;
+  /** `building`: how far the tables are that are not whole. `untold`: partitions of which the log could not tell how far the engine is, since the record that says it is damaged. */
+  readonly state: {
+    warehouse: Warehouse | undefined;
+    opened: boolean;
+    damaged: boolean;
+    readonly building: Map<string, { readonly done: number; readonly of: number }>;
+    readonly untold: Set<number>;
+  };
   /** The tables stand: questions are answered. */
   readonly open: () => void;
 };
 
+/** The tables a question reads: each stands after a FROM (projections/reader.ts holds questions to that). */
+const tablesIn = (sql: string): readonly string[] => [...new Set([...sql.matchAll(/\bFROM\s+(\w+)/g)].map(([, table]) => table as string))];
+
 export const createModels = ({ clock, journal, meter, limits, stop }: Ports & { readonly limits: Limits; readonly stop: Stop }): Models => {
-  const state: Models["state"] = { warehouse: undefined, opened: false, damaged: false, untold: new Set() };
+  const state: Models["state"] = { warehouse: undefined, opened: false, damaged: false, building: new Map(), untold: new Set() };
+  const borders = new Borders();
   /** A byte that rotted in a part is met by who asks for it, and by nobody else. */
   const damaged = (error: unknown): never => {
     if (error instanceof AdapterError && error.code === "corrupt" && !state.damaged) {
@@ -43,6 +56,11 @@ export const createModels = ({ clock, journal, meter, limits, stop }: Ports & { 
       if (!state.opened) await Promise.race([opening, clock.sleep(limits.afterMs, stop)]);
       if (state.warehouse === undefined || !state.opened)
         throw new AdapterError("unavailable", "The warehouse is starting.", { retryable: true });
+      const missing = tablesIn(sql).filter((table) => borders.isOut(table));
+      if (missing.length > 0)
+        await Promise.race([Promise.all(missing.map((table) => borders.whole(table))), clock.sleep(limits.afterMs, stop)]);
+      const still = missing.find((table) => borders.isOut(table));
+      if (still !== undefined) throw new AdapterError("unavailable", `The table ${still} is being built anew.`, { retryable: true });
       return state.warehouse.select<never>(sql, params).catch(damaged);
     },
   };
@@ -51,6 +69,7 @@ export const createModels = ({ clock, journal, meter, limits, stop }: Ports & { 
     asking: answering,
     span: (camera, range) => positionsOf(readerOf(answering, camera.tenant), camera, range),
     progress: new Progress(),
+    borders,
     state,
     open: () => {
       state.opened = true;
