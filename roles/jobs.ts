@@ -13,6 +13,7 @@ import { createWatchers } from "../jobs/watchers.ts";
 import { readResults, writeResults } from "../projections/results.ts";
 import type { Decisions } from "./decisions.ts";
 import { archiveWork } from "./jobs/archive.ts";
+import { reachedBy, verifyWork } from "./jobs/verify.ts";
 import type { Models } from "./warehouse.ts";
 import type { World } from "./world.ts";
 
@@ -28,9 +29,14 @@ export type JobsSide = {
 
 type Having = { readonly decisions: Decisions; readonly models: Models; readonly loop: Loop };
 
-const worksOf = ({ logs, archive, clock }: World): Works => ({
-  archive: archiveWork({ archive, logs, clock }),
-});
+const worksOf = (world: World, models: Models): Works => {
+  const { logs, archive, clock, journal, limits, isShared } = world;
+  const warehouse = () => writable(models);
+  return {
+    archive: archiveWork({ archive, logs, clock }),
+    verify: verifyWork({ logs, warehouse, reached: reachedBy({ isShared, progress: models.progress }), clock, journal, limits }),
+  };
+};
 
 /** While its tables are not there, it cannot be written to. */
 const writable = ({ state }: Models): Warehouse => {
@@ -47,7 +53,7 @@ export const startJobs = (world: World, { decisions, models, loop }: Having): Jo
   };
   const streams = createStreams(decisions.folding, jobDecider);
   const watchers = createWatchers();
-  const works = worksOf(world);
+  const works = worksOf(world, models);
   const parts = { ...world, streams, results, watchers };
   const runner = config.ROLES.includes("jobs")
     ? startRunner({

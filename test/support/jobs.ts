@@ -61,7 +61,7 @@ export const handShares = (partitions: number) => {
 };
 
 /** A fake of the table of rows. */
-export const heldResults = () => {
+const heldResults = () => {
   const rows = new Map<string, Map<number, Json>>();
   const results: Results = {
     write: async ({ tenant, job }, number, added) => {
