@@ -6,13 +6,20 @@ export type Client = {
   all(path: string, query: string, name: string): Promise<Body[]>;
 };
 
+/** What was written is readable soon; until then it is to be asked for again, so often. */
+const MOST_EARLY = 10;
+const isEarly = (status: number, text: string): boolean => status === 503 && text.includes("not readable yet. Ask again.");
+
 /** Throws on any status that is not 2xx, with the answer's text. */
 export const client = (url: string): Client => {
   const request = async (method: string, target: string, body?: unknown): Promise<Response> => {
     const headers = { "content-type": "application/json", "user-type": "Admin" };
-    const answer = await fetch(target, { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) });
-    if (answer.ok) return answer;
-    throw new Error(`${method} ${target}: ${answer.status} ${await answer.text()}`);
+    for (let early = 1; ; early++) {
+      const answer = await fetch(target, { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) });
+      if (answer.ok) return answer;
+      const text = await answer.text();
+      if (early === MOST_EARLY || !isEarly(answer.status, text)) throw new Error(`${method} ${target}: ${answer.status} ${text}`);
+    }
   };
   const call = async (method: string, path: string, body?: unknown): Promise<Body> =>
     (await (await request(method, `${url}/api/v2${path}`, body)).json()) as Body;

@@ -25,7 +25,7 @@ const start = async (data: string, env: Record<string, string> = {}): Promise<Ru
   servers.push(server);
   return server;
 };
-const eventually = async <T>(look: () => Promise<T>, is: (found: T) => boolean, ms = 15_000): Promise<T> => {
+const eventually = async <T>(look: () => Promise<T>, is: (found: T) => boolean, ms = 25_000): Promise<T> => {
   for (const begin = performance.now(); ; ) {
     const found = await look();
     if (is(found) || performance.now() - begin > ms) return found;
@@ -153,11 +153,10 @@ describe("the main job, in a process of its own", () => {
         position = String(sent.position);
       }
     })();
-    await sleep(500);
+    await expect.poll(() => acknowledged).toBeGreaterThan(10);
     expect(await server.stop()).toBe(0);
     going = false;
     await sending;
-    expect(acknowledged).toBeGreaterThan(10);
     server = await start(data);
     const frames = await client(server.url).all(
       "/frames",

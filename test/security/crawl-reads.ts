@@ -1,7 +1,7 @@
 /** Every GET of the documents, with every value in every place. */
 import { type Crawler, likeness } from "./crawler.ts";
 import type { Operation } from "./documents.ts";
-import type { Answer } from "./guarded-server.ts";
+import { type Answer, isJson } from "./guarded-server.ts";
 import { own, shared } from "./mirror.ts";
 import { presetOf, type Value, valuesFor } from "./pool.ts";
 import { requestOf, type Values } from "./requests.ts";
@@ -42,14 +42,14 @@ const isRecorded = (value: unknown): value is object =>
   typeof value === "object" && value !== null && "record" in value && value.record === true;
 
 /** Of a camera that is to be recorded, what its film says of it changes by itself: it is tried again and again. */
-const lasting = ({ headers, body }: Answer): string =>
-  headers["content-type"]?.includes("json")
+const lasting = (answer: Answer): string =>
+  isJson(answer)
     ? JSON.stringify(
-        JSON.parse(body.toString(), (_, value: unknown) =>
+        JSON.parse(answer.body.toString(), (_, value: unknown) =>
           isRecorded(value) ? { ...value, status: undefined, recording: undefined } : value,
         ),
       )
-    : body.toString();
+    : answer.body.toString();
 
 /** Status and body of each good read; what the server says of a moment (dates, positions, how a recording goes) is not in it. */
 export const stateOf = async (crawler: Crawler, operations: readonly Operation[], after?: string): Promise<ReadonlyMap<string, string>> => {

@@ -1,7 +1,7 @@
 /** Asks as one tenant, and looks in every answer for what is another's. */
 import { scopes } from "../../api/caller.ts";
 import type { Operation } from "./documents.ts";
-import { type Answer, type Call, type Guarded, tokenOf } from "./guarded-server.ts";
+import { type Answer, type Call, type Guarded, isJson, tokenOf } from "./guarded-server.ts";
 import { own, type Tenant } from "./mirror.ts";
 import { sightsIn, textOf, type Wanted, without, withoutWords } from "./sightings.ts";
 
@@ -18,6 +18,10 @@ export type Found = {
 
 export const nothingFound = (): Found => ({ requests: new Map(), messages: new Map(), statuses: new Map(), seen: [], faults: [] });
 const add = <K>(counts: Map<K, number>, key: K): void => void counts.set(key, (counts.get(key) ?? 0) + 1);
+
+/** What was written is readable soon; until then it is to be asked for again, so often. */
+const MOST_EARLY = 10;
+const isEarly = ({ status, body }: Answer): boolean => status === 503 && body.includes("not readable yet. Ask again.");
 
 /** Data is small: a list with more pages would be one without end. */
 const MOST_PAGES = 50;
@@ -42,7 +46,8 @@ export class Crawler {
 
   /** `surface`: whose document the request is from. `sent`: what of the other tenant stands in it. */
   async ask(surface: string, call: Call, sent: readonly string[] = []): Promise<Answer> {
-    const answer = await this.server.call(call);
+    let answer = await this.server.call(call);
+    for (let early = 1; isEarly(answer) && early < MOST_EARLY; early++) answer = await this.server.call(call);
     add(this.found.requests, surface);
     add(this.found.statuses, answer.status);
     if (call.method !== "GET" && answer.status < 300) for (const value of sent) this.#written.add(value);
@@ -77,10 +82,10 @@ export class Crawler {
 }
 
 /** By `Link: rel=next`, or by `next` in the body. */
-const nextOf = (target: string, { headers, body }: Answer): string | undefined => {
-  const link = /<([^>]+)>;\s*rel="?next"?/.exec(headers.link ?? "")?.[1];
-  if (link !== undefined || !headers["content-type"]?.includes("json")) return link;
-  const { next } = JSON.parse(body.toString()) as { readonly next?: string | null };
+const nextOf = (target: string, answer: Answer): string | undefined => {
+  const link = /<([^>]+)>;\s*rel="?next"?/.exec(answer.headers.link ?? "")?.[1];
+  if (link !== undefined || !isJson(answer)) return link;
+  const { next } = JSON.parse(answer.body.toString()) as { readonly next?: string | null };
   if (typeof next !== "string") return undefined;
   const url = new URL(target, "http://server");
   url.searchParams.set("cursor", next);

@@ -1,15 +1,15 @@
 /** Gives a tenant its data, through the doors. */
 import type { Crawler } from "./crawler.ts";
 import type { Operation } from "./documents.ts";
-import type { Answer } from "./guarded-server.ts";
+import { type Answer, isJson } from "./guarded-server.ts";
 import { mirrored } from "./mirror.ts";
 import { operationAt } from "./requests.ts";
 
 /** The position that a write told, if it did. */
-export const positionOf = ({ headers, body }: Answer): string | undefined => {
-  if (headers["tallywire-position"] !== undefined) return headers["tallywire-position"];
-  if (!headers["content-type"]?.includes("json")) return undefined;
-  const told = JSON.parse(body.toString()) as { readonly position?: unknown } | null;
+export const positionOf = (answer: Answer): string | undefined => {
+  if (answer.headers["tallywire-position"] !== undefined) return answer.headers["tallywire-position"];
+  if (!isJson(answer)) return undefined;
+  const told = JSON.parse(answer.body.toString()) as { readonly position?: unknown } | null;
   return typeof told?.position === "string" ? told.position : undefined;
 };
 

@@ -13,6 +13,9 @@ export type Call = {
 };
 export type Answer = { readonly status: number; readonly headers: Readonly<Record<string, string>>; readonly body: Buffer };
 
+/** One text of JSON: not lines of it. */
+export const isJson = ({ headers }: Answer): boolean => /^application\/([\w.-]+\+)?json\b/.test(headers["content-type"] ?? "");
+
 export type Guarded = {
   readonly url: string;
   readonly server: RunningServer;
