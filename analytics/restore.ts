@@ -2,7 +2,8 @@ import type { CameraKey, Instant } from "../domain/envelope.ts";
 import type { Fact } from "../domain/event.ts";
 import type { Logs, Owned, Position } from "../domain/ports.ts";
 import { basesOf, beginsOf, factsFrom, fromBase } from "./begins.ts";
-import { type Memory, restoreMemory } from "./memory.ts";
+import { cameraMemory, type Memory, restoreMemory } from "./memory.ts";
+import { pendingIn } from "./pending.ts";
 
 type Step = (facts: readonly Fact[]) => void;
 
@@ -14,7 +15,14 @@ type Step = (facts: readonly Fact[]) => void;
 export const restore = async (logs: Logs, owned: Owned, memory: Memory, step: Step, now: Instant): Promise<Position> => {
   const { memory: saved, at, next } = await owned.restore();
   const unknown = restoreMemory(memory, saved);
-  if (unknown.length > 0) await deriveAgain(logs, owned.partition, memory, unknown, at, step, now);
+  if (unknown.length > 0) {
+    await deriveAgain(logs, owned.partition, memory, unknown, at, step, now);
+    // What was asked for stands before the base, too, and is in no base.
+    for (const { tenant, camera, memory: form } of saved) {
+      const recomputes = pendingIn(form);
+      if (recomputes.length > 0) cameraMemory(memory, tenant, camera).recomputes = recomputes;
+    }
+  }
   if (at < next) for await (const { events } of logs.facts.read(owned.partition, at, { to: next })) step(events);
   return next;
 };

@@ -16,8 +16,13 @@ export type Watched = { readonly logs: Logs; readonly commits: Commit[]; readonl
 const quiet: Journal = { debug() {}, info() {}, warn() {}, error() {}, fatal() {} };
 const unmetered: Meter = { count() {}, set() {}, observe() {} };
 
-/** The logs as they are, and what was committed and put there. `before` a commit something may go wrong. */
-export const watched = (logs: Logs, clock: FakeClock, before: (work: Commit) => void = () => {}): Watched => {
+/** The logs as they are, and what was committed and put there. `before` a commit something may go wrong, and `after` it. */
+export const watched = (
+  logs: Logs,
+  clock: FakeClock,
+  before: (work: Commit) => void = () => {},
+  after: (work: Commit) => void = () => {},
+): Watched => {
   const commits: Commit[] = [];
   const bases: Base[] = [];
   const { during } = clock;
@@ -37,6 +42,7 @@ export const watched = (logs: Logs, clock: FakeClock, before: (work: Commit) => 
             before(work);
             await during(owned.commit(work));
             commits.push(work);
+            after(work);
           },
         }),
       ),
@@ -64,11 +70,12 @@ export const driving = async (
   { logs }: Watched,
   clock: FakeClock,
   options = { checkpointMs: 5000, checkpointFrames: 50_000 },
+  pause?: () => Promise<void>,
 ): Promise<Driving> => {
   const driven: Driven = { position: 0, caughtUp: false, stopped: [] };
   let failure: unknown;
   const release = await logs.claim((owned) =>
-    drive(partsOf(logs, clock), options, owned, driven).catch((error: unknown) => {
+    drive({ ...partsOf(logs, clock), pause }, options, owned, driven).catch((error: unknown) => {
       failure = error;
     }),
   );

@@ -1,0 +1,242 @@
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { derive } from "../../analytics/engine.ts";
+import { createMemory } from "../../analytics/memory.ts";
+import type { Derived, Fact } from "../../domain/event.ts";
+import { AdapterError, type Logs } from "../../domain/ports.ts";
+import { allOf, driving, kinds, watched } from "../support/driven.ts";
+import { fakeClock } from "../support/fake-clock.ts";
+import {
+  BEGIN,
+  bare,
+  briefs,
+  decisions,
+  define,
+  framesOf,
+  lately,
+  outcomesOf,
+  recompute,
+  standing,
+  until,
+  type Walk,
+} from "../support/passers-by.ts";
+
+const walks: readonly Walk[] = [
+  ["p1", 1000],
+  ["p2", 3000],
+  ["p3", 5000],
+  ["p4", 7000],
+];
+const END = 12_000;
+const { door, away, further, pairs, singles, busy } = decisions;
+const inOrder = framesOf(walks, 0, END);
+const NOTHING = { raised: 0, revised: 0, retracted: 0 };
+
+const following = (facts: readonly Fact[]): readonly Derived[] => {
+  const memory = createMemory();
+  return facts.flatMap((fact) => derive(memory, fact));
+};
+
+describe.each(kinds)("a recomputation over logs %s", (_, open) => {
+  let logs: Logs;
+  let remove: () => Promise<void>;
+  beforeEach(async () => {
+    ({ logs, remove } = await open());
+  });
+  afterEach(() => remove());
+  const clock = fakeClock(BEGIN + 86_400_000);
+
+  /** Drives these facts, then what is asked for. */
+  const told = async (facts: readonly Fact[], ...asked: readonly Fact[]): Promise<readonly Derived[]> => {
+    await logs.facts.append([...facts, ...asked]);
+    const { release, failed } = await driving(watched(logs, clock), clock);
+    const derived = await until(logs, clock, asked.filter(({ kind }) => kind === "recompute").length);
+    await release();
+    expect(failed()).toBeUndefined();
+    return derived;
+  };
+
+  it("takes late frames in: the same alert is revised, what nobody knew of is raised, a crossing among it late", async () => {
+    const definitions = define(1, door, pairs);
+    const derived = await told([...definitions, ...lately(inOrder, [2000, 4000])], recompute("a"));
+    expect(briefs(derived, "crossing")).toEqual(["crossing p1 entry", "crossing p3 entry", "crossing p4 entry", "crossing p2 entry late"]);
+    expect(briefs(derived, "alert")).toEqual(["alert pairs v2 p1,p3 r0", "alert pairs v2 p1,p2 r1", "alert pairs v2 p3,p4 r0"]);
+    const [outcome] = outcomesOf(derived);
+    expect(outcome).toMatchObject({
+      ...{ id: "a", from: BEGIN, to: BEGIN + 3_600_000 },
+      ...{ alerts: { raised: 1, revised: 1, retracted: 0 }, crossings: { raised: 1, revised: 0, retracted: 0 } },
+      stays: { raised: 1, revised: 0, retracted: 0 },
+      events: 5,
+    });
+    expect(outcome?.fault).toBeUndefined();
+    expect(new Set(derived.slice(derived.indexOf(outcome as Derived)).map(({ receivedAt }) => receivedAt)).size).toBe(1);
+    // What stands is what would have been told had they come in time.
+    expect(bare(standing(derived))).toEqual(bare(standing(following([...definitions, ...inOrder]))));
+  });
+
+  it("retracts what would not have been raised had the late frames come in time", async () => {
+    const all = framesOf([["p0", -800], ...walks], -2000, END);
+    const derived = await told([...define(1, door, pairs), ...lately(all, [-1400, 0])], recompute("a", { from: BEGIN - 2000 }));
+    expect(briefs(derived, "alert")).toEqual([
+      "alert pairs v2 p1,p2 r0",
+      "alert pairs v2 p3,p4 r0",
+      "alert pairs v2 p0,p1 r0",
+      "alert pairs v2 p1,p2 r1 retracted",
+      "alert pairs v2 p2,p3 r0",
+      "alert pairs v2 p3,p4 r1 retracted",
+    ]);
+  });
+
+  it("puts what is in force now in the place of what was: the old version's alerts go, the new one's come", async () => {
+    const facts = [...define(1, door, pairs), ...inOrder, ...define(3, singles)];
+    const derived = await told(facts, recompute("a", { definitions: "now" }));
+    expect(briefs(derived, "alert")).toEqual([
+      ...["alert pairs v2 p1,p2 r0", "alert pairs v2 p3,p4 r0"],
+      ...["alert pairs v3 p1 r0", "alert pairs v2 p1,p2 r1 retracted", "alert pairs v3 p2 r0"],
+      ...["alert pairs v3 p3 r0", "alert pairs v2 p3,p4 r1 retracted", "alert pairs v3 p4 r0"],
+    ]);
+    expect(briefs(derived, "crossing")).toHaveLength(4);
+    expect(outcomesOf(derived)[0]).toMatchObject({ alerts: { raised: 4, revised: 0, retracted: 2 }, crossings: NOTHING, stays: NOTHING });
+  });
+
+  it("takes back the crossings of a wire that is elsewhere now, and finds those it would have seen", async () => {
+    const gone = await told([...define(1, door), ...inOrder, ...define(2, away)], recompute("a", { definitions: "now" }));
+    expect(briefs(gone, "crossing").slice(4)).toEqual(["p1", "p2", "p3", "p4"].map((id) => `crossing ${id} entry r1 retracted`));
+    expect(standing(gone).filter(({ kind }) => kind === "crossing")).toEqual([]);
+    await logs.facts.append([...define(3, further), recompute("b", { definitions: "now" }), ...define(4, door)]);
+    await logs.facts.append([recompute("c", { definitions: "now" })]);
+    const { release } = await driving(watched(logs, clock), clock);
+    const back = await until(logs, clock, 3);
+    await release();
+    expect(briefs(back, "crossing").slice(8)).toEqual([
+      ...["p1", "p2", "p3", "p4"].map((id) => `crossing ${id} entry late`),
+      ...["p1", "p2", "p3", "p4"].flatMap((id) => [`crossing ${id} entry r2`, `crossing ${id} entry late r1 retracted`]),
+    ]);
+    expect(outcomesOf(back).map(({ id, crossings }) => [id, crossings])).toEqual([
+      ["a", { raised: 0, revised: 0, retracted: 4 }],
+      ["b", { raised: 4, revised: 0, retracted: 0 }],
+      ["c", { raised: 4, revised: 0, retracted: 4 }],
+    ]);
+  });
+
+  it("tells nothing where nothing differs, be it asked twice or not at all needed", async () => {
+    const late = [...define(1, door, pairs, busy), ...lately(inOrder, [2000, 4000])];
+    const derived = await told(late, recompute("a"), recompute("b"), recompute("c", { definitions: "now" }));
+    expect(outcomesOf(derived).map(({ id, events }) => [id, events > 0])).toEqual([
+      ["a", true],
+      ["b", false],
+      ["c", false],
+    ]);
+    expect(derived.at(-1)).toMatchObject({ kind: "recomputed", id: "c", alerts: NOTHING, crossings: NOTHING, stays: NOTHING });
+  });
+
+  it("changes only what lies in its range", async () => {
+    const facts = [...define(1, door, pairs), ...inOrder, ...define(3, singles)];
+    const derived = await told(facts, recompute("a", { definitions: "now", from: BEGIN + 2500, to: BEGIN + 6000 }));
+    expect(briefs(derived, "alert").slice(2)).toEqual([
+      "alert pairs v2 p1,p2 r1 retracted",
+      "alert pairs v3 p2 r0",
+      "alert pairs v3 p3 r0",
+    ]);
+  });
+
+  it("leaves alone what has not ended: the stay and the alert are live's to end", async () => {
+    const staying = framesOf([["p1", END - 600]], 0, END - 200);
+    const facts = [...define(1, door, busy), ...lately(staying, [END - 800, END - 600])];
+    const derived = await told(facts, recompute("a", { definitions: "now" }), ...framesOf([], END, END + 4000));
+    expect(briefs(derived, "presence").filter((told) => told.includes("r1"))).toEqual([]);
+    const ended = await allOf(logs.derived);
+    expect(briefs(ended, "alert").map((told) => told.slice(-2))).toEqual(["r0", "r1"]);
+    expect(briefs(ended, "presence")).toHaveLength(2);
+  });
+
+  it("says of one that a defect stops what it was, and changes nothing", async () => {
+    const facts = [...define(1, door, pairs), ...inOrder.slice(0, 30), ...define(4, away), ...inOrder.slice(30)];
+    const derived = await told(facts, recompute("a", { definitions: "now" }));
+    expect(outcomesOf(derived)[0]).toMatchObject({ id: "a", events: 0, alerts: NOTHING });
+    expect(outcomesOf(derived)[0]?.fault).toContain("definition 4 follows revision 2: one is missing");
+    expect(derived.at(-1)?.kind).toBe("recomputed");
+  });
+
+  it("does not hold live up: what comes meanwhile is told before it", async () => {
+    await logs.facts.append([...define(1, door, pairs), ...lately(inOrder, [2000, 4000]), recompute("a")]);
+    let goOn = (): void => undefined;
+    const held = new Promise<void>((resolve) => {
+      goOn = resolve;
+    });
+    const { release } = await driving(watched(logs, clock), clock, undefined, () => held);
+    await logs.facts.append(framesOf([["p5", END + 1000]], END, END + 2000));
+    for (let turn = 0; turn < 1000 && briefs(await allOf(logs.derived), "crossing").length < 4; turn++) await clock.pass(50, 50);
+    expect(briefs(await allOf(logs.derived), "crossing").at(-1)).toBe("crossing p5 entry");
+    expect(outcomesOf(await allOf(logs.derived))).toEqual([]);
+    goOn();
+    const derived = await until(logs, clock, 1);
+    await release();
+    expect(briefs(derived, "crossing").at(-1)).toBe("crossing p2 entry late");
+    // What follows from later facts is none of its business.
+    expect(briefs(derived, "crossing").filter((told) => told.includes("retracted"))).toEqual([]);
+  });
+
+  it("is the same wherever an owner dies: before a commit, or after one that nobody was told of", async () => {
+    const facts = [...define(1, door, pairs, busy), ...lately(inOrder, [2000, 4000])];
+    const later = framesOf([["p5", END + 1000]], END, END + 4000);
+    const asked = [recompute("a"), ...define(4, singles), recompute("b", { definitions: "now" })];
+    const run = async (over: Logs, dies: (commit: number) => "before" | "after" | undefined) => {
+      await over.facts.append([...facts, ...asked, ...later]);
+      let commits = 0;
+      let isDead = false;
+      const dying = watched(
+        over,
+        clock,
+        () => {
+          if (isDead || dies(commits) === "before") {
+            isDead = true;
+            throw new AdapterError("fenced", "died", { retryable: false });
+          }
+        },
+        () => {
+          isDead = dies(commits++) === "after";
+          if (isDead) throw new AdapterError("fenced", "died", { retryable: false });
+        },
+      );
+      const first = await driving(dying, clock);
+      for (let turn = 0; turn < 400 && !isDead && outcomesOf(await allOf(over.derived)).length < 2; turn++) await clock.pass(50, 50);
+      if (isDead) await first.release();
+      const second = isDead ? await driving(watched(over, clock), clock) : first;
+      const derived = await until(over, clock, 2);
+      await clock.pass(1000);
+      await second.release();
+      expect(await allOf(over.derived)).toEqual(derived);
+      const { memory } = await saved(over);
+      return { derived, commits, memory };
+    };
+    const whole = await run(logs, () => undefined);
+    expect(outcomesOf(whole.derived).map(({ id, events }) => [id, events > 0])).toEqual([
+      ["a", true],
+      ["b", true],
+    ]);
+    expect(whole.memory).not.toContain("recomputes");
+    expect(whole.commits).toBeGreaterThan(6);
+    for (let commit = 0; commit < whole.commits; commit++)
+      for (const when of ["before", "after"] as const) {
+        const { logs: other, remove: away } = await open();
+        const again = await run(other, (n) => (n === commit ? when : undefined));
+        expect(sorted(again.derived), `died ${when} commit ${commit}`).toEqual(sorted(whole.derived));
+        expect(again.memory).not.toContain("recomputes");
+        await away();
+      }
+  });
+});
+
+/** Live may have told more or less before what was recomputed. */
+const sorted = (events: readonly Derived[]): readonly string[] => events.map((event) => JSON.stringify(event)).sort();
+
+/** The memory as the next owner finds it. */
+const saved = async (logs: Logs): Promise<{ readonly memory: string }> => {
+  let memory = "";
+  const release = await logs.claim(async (owned) => {
+    memory = JSON.stringify((await owned.restore()).memory);
+    await owned.lost;
+  });
+  await release();
+  return { memory };
+};
