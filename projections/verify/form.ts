@@ -5,7 +5,7 @@
 import type { Instant, Json } from "../../domain/envelope.ts";
 import type { Derived, Fact } from "../../domain/event.ts";
 import type { EventKey } from "../../domain/finding.ts";
-import type { Position, Row, Warehouse } from "../../domain/ports.ts";
+import type { Position, Row } from "../../domain/ports.ts";
 import type { Projection } from "../projection.ts";
 
 /** `instant`: the column by which rows stand in time, the first one in the table's order after the camera. `key`: what names an event. */
@@ -80,13 +80,4 @@ export const formOf = (projection: Projection, columns: readonly string[]): Form
       );
     },
   };
-};
-
-/** Empty for a table that is not there. */
-export const columnsOf = async (warehouse: Warehouse, table: string): Promise<readonly string[]> => {
-  const rows = await warehouse.select<{ name: string }>(
-    "SELECT name FROM system.columns WHERE database = currentDatabase() AND table = {table:String} ORDER BY position",
-    { table },
-  );
-  return rows.map(({ name }) => name);
 };

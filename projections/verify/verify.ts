@@ -7,14 +7,16 @@
  */
 import { hashOf, type Sum } from "../../domain/digest.ts";
 import type { Instant } from "../../domain/envelope.ts";
+import type { Derived, Fact } from "../../domain/event.ts";
 import type { Finding, LogName, Told } from "../../domain/finding.ts";
 import type { Limits } from "../../domain/limits.ts";
 import { type Patience, patiently } from "../../domain/patience.ts";
 import { AdapterError, type Logs, type Position, type Warehouse } from "../../domain/ports.ts";
 import type { Mark } from "../marks.ts";
 import type { Projection } from "../projection.ts";
+import { columnsOf } from "../rebuild.ts";
 import { type Folding, foldLog, foldTable, halves, isOfShare, type Share } from "./fold.ts";
-import { columnsOf, dayText, type Form, formOf } from "./form.ts";
+import { dayText, type Form, formOf } from "./form.ts";
 import { differs, type Entry, type Ledger } from "./ledger.ts";
 import { Holes } from "./log-events.ts";
 import { createMonths, type Months } from "./months.ts";
@@ -36,7 +38,9 @@ export type Verifying = Patience & {
   /** Records of both logs, each counted twice: as it is read, and as its rows are. */
   readonly progress: (done: number, of: number) => void;
   readonly tell: (finding: Finding) => void;
-  readonly tellDay: (day: DayTold) => void;
+  readonly tellDay: (day: DayTold) => Promise<void> | undefined;
+  /** Of every fact that is read, of the tenant that is asked for; of some more than once. */
+  readonly hear?: ((event: Fact | Derived, partition: number) => void) | undefined;
 };
 
 export type DayTold = {
@@ -223,7 +227,7 @@ const judge = async (folding: Folding, warehouse: Warehouse, ledger: Ledger, { m
     for (const entry of ledger.entries(form.table)) {
       const agrees = !differs(entry) || (await lookAt(form, entry));
       const { tenant, camera, table, log, rows } = entry;
-      tellDay({ tenant, camera, day: dayText(entry.day), table, log: toldOf(log), rows: toldOf(rows), agrees });
+      await tellDay({ tenant, camera, day: dayText(entry.day), table, log: toldOf(log), rows: toldOf(rows), agrees });
       if (counted === undefined) continue;
       counted.days += 1;
       counted.events += log.count;

@@ -1,0 +1,188 @@
+/**
+ * Whether the derived log says what follows from the facts: these are stepped again, camera by camera from the oldest base of use or from the
+ * log's beginning, and what follows is compared with what was told, by counts and hashes of each camera, day of arrival and kind.
+ *
+ * What a recomputation told is set apart on both sides, by the arrival of the fact that asked for it. Where a camera begins at a base, so is
+ * what arrived before it or about then: a base is written at an instant, and what had arrived by then may stand on either side of it.
+ */
+import { addText, hashOf, isSameSum, noSum, type Sum } from "../domain/digest.ts";
+import { type CameraKey, type Instant, type Json, keyText } from "../domain/envelope.ts";
+import type { Derived } from "../domain/event.ts";
+import type { EventKey, Finding } from "../domain/finding.ts";
+import { AdapterError, type Clock, type Logs, type Position, type Stop } from "../domain/ports.ts";
+import { basesOf } from "./begins.ts";
+import { derivedOf } from "./derived-of.ts";
+import { createMemory, restoreMemory } from "./memory.ts";
+import { rerun } from "./past.ts";
+
+type Proving = {
+  readonly logs: Pick<Logs, "facts" | "derived" | "baseBefore" | "progress">;
+  readonly partition: number;
+  /** Those of which the log has facts. */
+  readonly cameras: readonly CameraKey[];
+  /** Whether a recomputation of this camera arrived at the instant. */
+  readonly isRecomputed: (camera: CameraKey, receivedAt: Instant) => boolean;
+  readonly clock: Clock;
+  readonly pause: () => Promise<void>;
+  readonly stop: Stop;
+  readonly tell: (finding: Finding) => void;
+};
+
+/** `events`: derived again and compared. `left`: cameras whose facts begin in the middle, without a base. */
+export type Proven = { readonly events: number; readonly left: number };
+
+const DAY_MS = 86_400_000;
+/** Milliseconds by which clocks of those who take facts in and of those who write bases may differ. */
+const APART_MS = 60_000;
+/** Milliseconds between looks for a moment in which nothing is committed, and how often. */
+const QUIET_MS = 20;
+const QUIET_LOOKS = 500;
+/** Days of cameras that are looked at event by event, where they differ. */
+const MOST_NARROWED = 20;
+
+type Begin = CameraKey & { readonly since: Position /** What arrived then or before is not compared. */; readonly after: Instant };
+type Day = CameraKey & { readonly day: Instant; readonly kind: Derived["kind"]; readonly again: Sum; readonly logged: Sum };
+
+/** Throws AdapterError: `closed` when stopped, `unavailable` where the engine never rests or facts go meanwhile, and what the log throws. */
+export const proveDerived = async (proving: Proving): Promise<Proven> => {
+  const { partition, tell } = proving;
+  const { facts: to, derived: end } = await quietMoment(proving);
+  const begins = await beginsOfAll(proving);
+  if (begins.length === 0) return { events: 0, left: proving.cameras.length };
+  const days = new Map<string, Day>();
+  const at = ({ tenant, camera }: CameraKey, day: Instant, kind: Derived["kind"]): Day => {
+    const name = `${keyText(tenant, camera)}\0${day}\0${kind}`;
+    const known = days.get(name) ?? { tenant, camera, day, kind, again: noSum(), logged: noSum() };
+    days.set(name, known);
+    return known;
+  };
+  for await (const event of derivedAgain(proving, begins, to)) addText(at(event, dayOf(event), event.kind).again, JSON.stringify(event));
+  for await (const event of loggedOf(proving, begins, end)) addText(at(event, dayOf(event), event.kind).logged, JSON.stringify(event));
+  let events = 0;
+  let narrowed = 0;
+  for (const one of days.values()) {
+    const { tenant, camera, kind, again, logged } = one;
+    events += again.count;
+    if (isSameSum(again, logged)) continue;
+    const first = narrowed++ < MOST_NARROWED ? await firstDifference(proving, begins, one, { to, end }) : { lacks: null, has: null };
+    const told = (sum: Sum) => ({ count: sum.count, hash: hashOf(sum) });
+    const day = dayText(one.day);
+    tell({ what: "derived-differs", tenant, camera, partition, day, kind, expected: told(again), found: told(logged), ...first });
+  }
+  return { events, left: proving.cameras.length - begins.length };
+};
+
+const dayOf = ({ receivedAt }: Derived): Instant => Math.floor(receivedAt / DAY_MS) * DAY_MS;
+const dayText = (day: Instant): string => new Date(day).toISOString().slice(0, 10);
+
+/** A position of the facts and the end of what followed from all before it: both of one moment. */
+const quietMoment = async ({
+  logs,
+  partition,
+  clock,
+  stop,
+}: Proving): Promise<{ readonly facts: Position; readonly derived: Position }> => {
+  for (let look = 0; look < QUIET_LOOKS && !stop.aborted; look++) {
+    const before = (await logs.derived.bounds(partition)).end;
+    const progress = await logs.progress(partition);
+    if (progress.derived === before) return progress;
+    await clock.sleep(QUIET_MS, stop);
+  }
+  if (stop.aborted) throw new AdapterError("closed", "It was told to stop.", { retryable: true });
+  throw new AdapterError("unavailable", `Something is committed to partition ${partition} at every look.`, { retryable: true });
+};
+
+const beginsOfAll = async ({ logs, partition, cameras, pause }: Proving): Promise<readonly Begin[]> => {
+  const { start } = await logs.facts.bounds(partition);
+  const begins: Begin[] = [];
+  for (const { tenant, camera } of cameras) {
+    if (start === 0) {
+      begins.push({ tenant, camera, since: 0, after: -1 });
+      continue;
+    }
+    const bases = basesOf(logs, { tenant, camera }, Number.MAX_SAFE_INTEGER);
+    let oldest: Begin | undefined;
+    for (let base = await bases(undefined); base !== undefined && base.position >= start; base = await bases(base))
+      if (restoreMemory(createMemory(), [base]).length === 0) oldest = { tenant, camera, since: base.position, after: base.at + APART_MS };
+    if (oldest !== undefined) begins.push(oldest);
+    await pause();
+  }
+  return begins;
+};
+
+const isCompared = ({ isRecomputed }: Proving, afters: ReadonlyMap<string, Instant>, event: Derived): boolean =>
+  event.receivedAt > (afters.get(keyText(event.tenant, event.camera)) ?? Number.POSITIVE_INFINITY) &&
+  !isRecomputed(event, event.receivedAt);
+
+const aftersOf = (begins: readonly Begin[]): ReadonlyMap<string, Instant> =>
+  new Map(begins.map(({ tenant, camera, after }) => [keyText(tenant, camera), after]));
+
+async function* derivedAgain(proving: Proving, begins: readonly Begin[], to: Position): AsyncGenerator<Derived> {
+  const { logs, partition, pause, stop } = proving;
+  const afters = aftersOf(begins);
+  for await (const { derived } of rerun({ logs, archive: undefined }, { partition, cameras: begins, to, pause, stop }))
+    for (const event of derived) if (isCompared(proving, afters, event)) yield event;
+}
+
+async function* loggedOf(proving: Proving, begins: readonly Begin[], to: Position): AsyncGenerator<Derived> {
+  const { logs, partition, pause, stop } = proving;
+  const afters = aftersOf(begins);
+  const arrivedFrom = begins.reduce((least, { after }) => Math.min(least, after), Number.MAX_SAFE_INTEGER);
+  for await (const batch of derivedOf(logs.derived, partition, begins, { arrivedFrom, to })) {
+    for (const { event } of batch) if (isCompared(proving, afters, event)) yield event;
+    await pause();
+    if (stop.aborted) throw new AdapterError("closed", "It was told to stop.", { retryable: true });
+  }
+}
+
+const nameOf = (event: Derived): { readonly [column: string]: Json } => {
+  switch (event.kind) {
+    case "alert":
+      return { id: event.id, revision: event.revision };
+    case "crossing":
+      return { at: event.at, objectId: event.object.id, placeId: event.place.id, direction: event.direction };
+    case "presence":
+      return {
+        start: event.start,
+        objectId: event.object.id,
+        analytic: event.place.analytic,
+        placeId: event.place.id,
+        change: event.change,
+      };
+    case "coverage":
+      return { start: event.start, end: event.end };
+    case "recomputed":
+      return { id: event.id };
+  }
+};
+const keyOf = (event: Derived): EventKey => ({ kind: event.kind, receivedAt: event.receivedAt, ...nameOf(event) });
+
+type First = { readonly lacks: EventKey | null; readonly has: EventKey | null };
+
+/** Of one camera, day and kind: the first that only the facts say, and the first that only the log says. */
+const firstDifference = async (
+  proving: Proving,
+  begins: readonly Begin[],
+  day: Day,
+  { to, end }: { readonly to: Position; readonly end: Position },
+): Promise<First> => {
+  const own = begins.filter(({ tenant, camera }) => tenant === day.tenant && camera === day.camera);
+  const isOurs = (event: Derived): boolean => event.kind === day.kind && dayOf(event) === day.day;
+  const told = new Map<string, number>();
+  for await (const event of loggedOf(proving, own, end)) {
+    if (!isOurs(event)) continue;
+    const text = JSON.stringify(event);
+    told.set(text, (told.get(text) ?? 0) + 1);
+  }
+  let lacks: EventKey | null = null;
+  for await (const event of derivedAgain(proving, own, to)) {
+    if (!isOurs(event)) continue;
+    const text = JSON.stringify(event);
+    const n = told.get(text) ?? 0;
+    if (n === 0) lacks ??= keyOf(event);
+    else if (n === 1) told.delete(text);
+    else told.set(text, n - 1);
+  }
+  const [left] = told.keys();
+  return { lacks, has: left === undefined ? null : keyOf(JSON.parse(left) as Derived) };
+};
