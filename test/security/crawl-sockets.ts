@@ -100,7 +100,10 @@ export const crawlSockets = async (
   };
   const others = await see(other);
   const mine = await see(crawler);
-  for (const peer of peers.filter(({ mayHear }) => mayHear)) await peer.until(() => peer.messages.some(isAlert));
+  for (const peer of peers.filter(({ mayHear }) => mayHear))
+    await peer
+      .until(() => peer.messages.some(isAlert))
+      .catch((cause: Error) => Promise.reject(new Error(`${peer.name}: ${cause.message}`, { cause })));
   await sleep(SETTLED_MS);
   for (const { name, operation, messages, mayHear, sent, socket } of peers) {
     for (const message of messages) crawler.hear(operation.surface, name, message, sent);
