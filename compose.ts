@@ -8,6 +8,7 @@ import * as adapters from "./adapters/open.ts";
 import { openVault } from "./adapters/vault.ts";
 import type { Core } from "./api/core.ts";
 import { accessOf, type Config, isShared, needs, portsOf } from "./config.ts";
+import { createPause } from "./domain/budget.ts";
 import { limits as defaultLimits, type Limits } from "./domain/limits.ts";
 import { patiently } from "./domain/patience.ts";
 import type { EventStore, Films, Journal } from "./domain/ports.ts";
@@ -23,6 +24,7 @@ import { createHearing } from "./roles/hearing.ts";
 import { type Ingest, startIngest, topicsIn } from "./roles/ingest.ts";
 import { startJobs } from "./roles/jobs.ts";
 import { type Projector, startProjector } from "./roles/projector.ts";
+import { createFactReplay, tailAt } from "./roles/replay.ts";
 import { startVideo, type VideoSide } from "./roles/video.ts";
 import { createModels, type Models } from "./roles/warehouse.ts";
 import type { Ports, World } from "./roles/world.ts";
@@ -183,6 +185,7 @@ const furnish = async (world: World, open: Open, { openers, topics, taking, urls
   const api = models && roles.includes("api") ? await startApi(world, models) : undefined;
   if (api) run(api.done);
 
+  const createOurPause = () => createPause(systemLoop, config.JOBS_SHARE);
   const shares = roles.includes("projector") ? () => projector?.shares ?? new Set<number>() : undefined;
   const readiness = createReadiness(world, {
     roles,
@@ -208,6 +211,10 @@ const furnish = async (world: World, open: Open, { openers, topics, taking, urls
     registry: decisions?.registry ?? noRegistry,
     audit: decisions?.audit.page ?? notHere,
     ...(api?.answers ?? noApi(logs.facts.partitions)),
+    tailAt: tailAt(logs),
+    facts: models && api ? createFactReplay({ ...world, ...models, ...api.answers, createPause: createOurPause }) : noFacts,
+    sleep: clock.sleep,
+    createPause: createOurPause,
     ask: models?.ask ?? noAnswers,
     video: video?.video ?? noVideo,
     jobs: jobs?.jobs ?? noJobs,
@@ -264,6 +271,7 @@ const noVideo: Core["video"] = {
   recording: () => undefined,
   isRecorded: () => false,
 };
+const noFacts: Core["facts"] = { lines: notHere, mot: notHere };
 const noJobs: Core["jobs"] = { start: notHere, get: notHere, list: notHere, cancel: notHere, rows: notHere, watch: notHere };
 const noAnswers: Core["ask"] = {
   alerts: notHere,

@@ -11,7 +11,7 @@ type Listener = (alerts: readonly Logged[], at: readonly Position[]) => void;
  */
 export type Tail = {
   subscribe(listener: Listener): { readonly at: readonly Position[]; stop(): void };
-  /** Alerts in [from, to), in order within a partition. */
+  /** Alerts in [from, to), in order within a partition: batch by batch as it is read, empty ones too, so that whoever reads can stop. */
   between(from: readonly Position[], to: readonly Position[]): AsyncIterable<readonly Logged[]>;
   /** Ends when stopped; rejects when the log cannot be read. */
   readonly done: Promise<void>;
@@ -49,10 +49,7 @@ export const openTail = async (log: Log<Derived>, signal: Stop): Promise<Tail> =
         const start = from[partition] as Position;
         const end = to[partition] as Position;
         if (start >= end) continue;
-        for await (const batch of log.read(partition, start, { to: end })) {
-          const alerts = alertsOf(partition, batch.events, batch.positions);
-          if (alerts.length > 0) yield alerts;
-        }
+        for await (const batch of log.read(partition, start, { to: end })) yield alertsOf(partition, batch.events, batch.positions);
       }
     },
     done: Promise.all(numbers.map(follow)).then(() => undefined),

@@ -16,6 +16,7 @@ import { myvms } from "./myvms/routes.ts";
 import { opsRoutes } from "./ops.ts";
 import { nothingAt, noUpgrade, Problem, problemOf, problemResponse } from "./problem.ts";
 import { createRates, type RatesAllowed } from "./rates.ts";
+import { Replays } from "./replays.ts";
 import { createSockets, type SocketOptions } from "./sockets.ts";
 import type { House, Surface } from "./surface.ts";
 
@@ -55,7 +56,8 @@ export const createApp = (core: Core, options: AppOptions): App => {
   const live = startLive(core);
   const { limits } = core;
   const access = { tokens: options.tokens, roles: core.roles, rates: createRates(options.rates, limits, core.meter) };
-  const house: House = { core, live, cursors: cursors(core.epoch, live.at().length), grants: grantsBy(core.epoch), access };
+  const replays = new Replays(core);
+  const house: House = { core, live, replays, cursors: cursors(core.epoch, live.at().length), grants: grantsBy(core.epoch), access };
   const surfaces = published.map((surface) => surface(house, options));
   let closing = false;
   const app = new Hono<Env>();
@@ -125,6 +127,7 @@ export const createApp = (core: Core, options: AppOptions): App => {
     close: async (waitMs) => {
       closing = true;
       live.close();
+      replays.close();
       const closed = new Promise<void>((resolve) => (attached === undefined ? resolve() : attached.close(() => resolve())));
       attached?.closeIdleConnections();
       // Opened ahead, as browsers do, and silent so far: to Node these are busy, and would be waited for.

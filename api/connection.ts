@@ -5,21 +5,29 @@
  *
  * Plain: the surface's frames of alerts and nothing else; an error is the reason of the close.
  * `tallywire.v1`: acknowledgements, errors, heartbeats, and a cursor on every frame; `?since=` resumes.
- * What is said is the surface's dialects, what is wanted its filter.
+ * What is said is the surface's dialects, what is wanted its filter. With an instant, a pace or an end it is told again first (replay.ts).
  */
 import type { WebSocket } from "ws";
 import type { Alert } from "../domain/event.ts";
+import { cursorFault } from "./after.ts";
 import type { Core, Tail } from "./core.ts";
 import type { Cursors } from "./cursor.ts";
 import { formatInstant } from "./instant.ts";
 import type { Dialect, Live, Subscription } from "./live.ts";
+import { Replay } from "./replay.ts";
+import type { Place, Replays } from "./replays.ts";
 import { CatchUp } from "./resume.ts";
 import type { Arrived, House } from "./surface.ts";
 import type { Wanted } from "./wants.ts";
+import { readWish, tailOf, type Wish } from "./wish.ts";
 
 export const V1 = "tallywire.v1";
-/** Codes of a close. `refused`: what was sent, or asked for, cannot be. `token`: it holds no longer. `failed`: a defect of ours. */
-export const CLOSE = { refused: 4400, token: 4401, noFilter: 4408, tooSlow: 4008, failed: 1011 } as const;
+/**
+ * Codes of a close. `over`: all that was wished for was told. `refused`: what was sent, or asked for, cannot be. `token`: it holds no longer.
+ * `busy`: too much is told again already. `failed`: a defect of ours.
+ */
+export const CLOSE = { over: 1000, refused: 4400, token: 4401, noFilter: 4408, busy: 4429, tooSlow: 4008, failed: 1011 } as const;
+const NEEDS_V1 = `needs the subprotocol ${V1}`;
 /** All that is told of a defect. */
 export const FAILED = "internal error";
 /** Ends it. Whoever has a last word is told that it ends (`parting`) while there is still room for one. */
@@ -32,6 +40,9 @@ const REASON_BYTES = 123;
 /** Milliseconds of reading messages after which a socket rests, and for how many times what it took: it has a fifth of the loop at most. */
 const READING_MS = 5;
 const REST = 4;
+
+/** Milliseconds between looks at what waits for a socket. */
+const DRAIN_MS = 10;
 
 const textFrame = { binary: false } as const;
 
@@ -50,11 +61,14 @@ export class Connection {
   readonly #dialect: Dialect;
   readonly #envelope: object;
   readonly #v1: boolean;
-  readonly #since: string | null;
+  readonly #query: URLSearchParams;
+  readonly #replays: Replays;
   readonly #history: History | undefined;
   #wanted: Wanted = { keys: new Set() };
   #subscription: Subscription | undefined;
-  #catchUp: CatchUp | undefined;
+  #catchUp: CatchUp | Replay | undefined;
+  /** What is to be acknowledged once it is known where a replay begins. */
+  #unsaid: object[] | undefined;
   /** A cursor of another log or an earlier version: announced after the acknowledgement. */
   #foreign: string | undefined;
   /** Everything up to here has been handed to the socket. */
@@ -63,7 +77,7 @@ export class Connection {
   #tookMs = 0;
   #isResting = false;
 
-  constructor({ core, cursors, live }: House, dialects: Dialects, { socket, query, caller }: Arrived, history?: History) {
+  constructor({ core, cursors, live, replays }: House, dialects: Dialects, { socket, query, caller }: Arrived, history?: History) {
     this.#core = core;
     this.#cursors = cursors;
     this.#live = live;
@@ -72,7 +86,8 @@ export class Connection {
     this.#v1 = socket.protocol === V1;
     this.#dialect = this.#v1 ? dialects.v1 : dialects.plain;
     this.#envelope = dialects.envelope;
-    this.#since = query.get("since");
+    this.#query = query;
+    this.#replays = replays;
     this.#history = history;
     this.#cursor = live.at();
     socket.on("close", () => this.#stop());
@@ -84,14 +99,25 @@ export class Connection {
   }
 
   get isTold(): boolean {
-    return this.#subscription !== undefined;
+    return this.#subscription !== undefined || this.#unsaid !== undefined;
   }
 
   /** From now on it is told what is wanted; what was wanted before is replaced. `acknowledged` goes before it. */
   tell(wanted: Wanted, acknowledged: object): void {
     this.#wanted = wanted;
-    if (this.#subscription === undefined) this.#subscribe();
-    else {
+    if (this.#unsaid !== undefined) {
+      this.#unsaid.push(acknowledged);
+      return;
+    }
+    if (this.#subscription === undefined) {
+      const wish = readWish(this.#query, this.#tenant, this.#v1 ? this.#cursors : undefined, NEEDS_V1);
+      if (wish !== undefined) {
+        if ("detail" in wish) this.fail(CLOSE.refused, wish.path, wish.detail);
+        else this.#replay(wish, acknowledged);
+        return;
+      }
+      this.#subscribe();
+    } else {
       const at = this.#subscription.replace(wanted);
       if (this.#catchUp === undefined) this.#cursor = at;
     }
@@ -126,18 +152,7 @@ export class Connection {
     return { heartbeat: formatInstant(this.#core.now()) };
   }
 
-  /** First subscribed, then replayed: nothing can fall between. */
-  #subscribe(): void {
-    const since = this.#since;
-    const from = since === null ? undefined : this.#cursors.readTail(this.#tenant, since);
-    if (from !== undefined && !this.#v1) {
-      this.fail(CLOSE.refused, "since", `needs the subprotocol ${V1}`);
-      return;
-    }
-    if (from?.ok === false && from.why === "forged") {
-      this.fail(CLOSE.refused, "since", "was never given out here");
-      return;
-    }
+  #subscribed(): Subscription {
     const subscription = this.#live.subscribe(
       {
         tenant: this.#tenant,
@@ -147,6 +162,22 @@ export class Connection {
       this.#wanted,
     );
     this.#subscription = subscription;
+    return subscription;
+  }
+
+  /** First subscribed, then replayed: nothing can fall between. */
+  #subscribe(): void {
+    const since = this.#query.get("since");
+    const from = since === null ? undefined : this.#cursors.readTail(this.#tenant, since);
+    if (from !== undefined && !this.#v1) {
+      this.fail(CLOSE.refused, "since", NEEDS_V1);
+      return;
+    }
+    if (from?.ok === false && from.why === "forged") {
+      this.fail(CLOSE.refused, "since", cursorFault(from.why));
+      return;
+    }
+    const subscription = this.#subscribed();
     this.#cursor = subscription.at;
     if (since === null || from === undefined) {
       if (this.#history !== undefined) this.#catchUp = this.#catchingUp(subscription, subscription.at, this.#history);
@@ -160,30 +191,74 @@ export class Connection {
     this.#catchUp = this.#catchingUp(subscription, from.value);
   }
 
+  #replay(wish: Wish, acknowledged: object): void {
+    const place = this.#replays.enter(this.#tenant);
+    if (typeof place === "string") {
+      this.fail(CLOSE.busy, "", place);
+      return;
+    }
+    this.#unsaid = [acknowledged];
+    this.#socket.once("close", place.leave);
+    this.#beginReplay(wish, place).catch((error: unknown) => {
+      place.leave();
+      this.#broke(error);
+    });
+  }
+
+  async #beginReplay(wish: Wish, place: Place): Promise<void> {
+    const [from, until] = await Promise.all([tailOf(this.#core, wish.since), wish.until && tailOf(this.#core, wish.until)]);
+    const unsaid = this.#unsaid ?? [];
+    this.#unsaid = undefined;
+    if (!this.isOpen) return;
+    const subscription = this.#subscribed();
+    this.#cursor = from;
+    const replay = new Replay({
+      ...this.#telling(subscription),
+      ...wish,
+      place,
+      from,
+      until,
+      ended: async (told) => {
+        this.#say({ ended: { told } });
+        // What waits for the socket would be lost with it.
+        while (this.isOpen && this.#socket.bufferedAmount > 0) await new Promise((resolve) => setTimeout(resolve, DRAIN_MS));
+        this.#close(CLOSE.over, "The replay has ended.");
+      },
+    });
+    this.#catchUp = replay;
+    for (const said of unsaid) this.#say(said);
+    await replay.start();
+  }
+
   #catchingUp(subscription: Subscription, from: Tail, history?: History): CatchUp {
-    return new CatchUp({
+    return new CatchUp({ ...this.#telling(subscription), from, ...(history && { history }) });
+  }
+
+  /** What is told before it is told what is live. */
+  #telling(subscription: Subscription) {
+    return {
       core: this.#core,
       live: this.#live,
-      from,
-      ...(history && { history }),
       tenant: this.#tenant,
       dialect: this.#dialect,
       wanted: () => this.#wanted,
-      send: (frame, alerts, at) => {
+      send: (frame: Buffer, alerts: number, at: Tail): void => {
         if (this.#send(frame, at)) this.#core.meter.count("tallywire_deliveries_total", alerts, { tenant: this.#tenant });
       },
-      gap: (gapFrom, to) => this.#gap(this.#text(gapFrom), to),
+      gap: (gapFrom: Tail, to: Tail): void => this.#gap(this.#text(gapFrom), to),
       drained: () => this.#drained(),
-      done: (at) => {
+      done: (at: Tail): void => {
         this.#catchUp = undefined;
         this.#cursor = at;
         subscription.goOnFrom(at);
       },
-      failed: (error) => {
-        this.#core.journal.error({ err: error }, "a socket could not be caught up");
-        this.#close(CLOSE.failed, FAILED);
-      },
-    });
+      failed: (error: unknown): void => this.#broke(error),
+    };
+  }
+
+  #broke(error: unknown): void {
+    this.#core.journal.error({ err: error }, "a socket could not be caught up");
+    this.#close(CLOSE.failed, FAILED);
   }
 
   #text(at: Tail): string {
@@ -220,7 +295,7 @@ export class Connection {
   /** A replay waits until the socket has taken what it was given. */
   async #drained(): Promise<boolean> {
     while (this.isOpen && this.#socket.bufferedAmount > this.#core.limits.socketBufferBytes / 2) {
-      await new Promise((resolve) => setTimeout(resolve, 10));
+      await new Promise((resolve) => setTimeout(resolve, DRAIN_MS));
     }
     return this.isOpen;
   }
@@ -236,10 +311,11 @@ export class Connection {
   }
 
   #heartbeat(): void {
-    if (this.#subscription !== undefined && this.#catchUp === undefined) {
-      this.#cursor = this.#live.at();
-      this.#say(this.heartbeat());
-    }
+    if (this.#subscription === undefined) return;
+    if (this.#catchUp === undefined) this.#cursor = this.#live.at();
+    // At a pace there may be long silences; but what is behind with taking is told nothing more.
+    else if (!(this.#catchUp instanceof Replay) || this.#socket.bufferedAmount > 0) return;
+    this.#say(this.heartbeat());
   }
 }
 

@@ -7,6 +7,7 @@ import type { Caller, Tokens } from "./caller.ts";
 import { CLOSE, endSocket, FAILED } from "./connection.ts";
 import type { Core } from "./core.ts";
 import { tooMany } from "./problem.ts";
+import { Tally } from "./tally.ts";
 
 /** Sockets ended, or tokens verified anew, in one turn: twenty thousand at once would keep everybody else waiting. */
 const A_TURN = 64;
@@ -18,21 +19,6 @@ const tokenOver = (reason: string): End => ({ code: CLOSE.token, reason });
 const failed: End = { code: CLOSE.failed, reason: FAILED };
 
 type Open = { readonly socket: WebSocket; readonly token: string; expiry: NodeJS.Timeout | undefined };
-
-/** Counts by name; a name without any is forgotten. */
-class Tally {
-  readonly #counts = new Map<string, number>();
-  of(name: string): number {
-    return this.#counts.get(name) ?? 0;
-  }
-  /** Returns how many there are then. */
-  add(name: string, more: 1 | -1): number {
-    const count = this.of(name) + more;
-    if (count === 0) this.#counts.delete(name);
-    else this.#counts.set(name, count);
-    return count;
-  }
-}
 
 /** As many as one turn has room for. */
 const firstOf = <T>(all: Iterable<T>): readonly T[] => {

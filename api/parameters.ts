@@ -120,7 +120,6 @@ export const asOf = optional(
 
 /** Of sockets. */
 export const filter = optional({ description: "The filter, as JSON; else the first text message is.", schema: { type: "string" } }, opaque);
-export const since = optional({ description: "A cursor, with tallywire.v1: goes on from there.", schema: { type: "string" } }, opaque);
 export const token = optional({ description: "The token, where a client cannot send a header.", schema: { type: "string" } }, opaque);
 /** Of what players and pages ask for. */
 export const grant = optional({ description: "Of an address that was given out here.", schema: { type: "string" } }, opaque);

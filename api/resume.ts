@@ -2,6 +2,7 @@
 import type { Alert } from "../domain/event.ts";
 import type { Core, Delivered, Tail } from "./core.ts";
 import type { Dialect, Live } from "./live.ts";
+import { furthest, reached } from "./replayed.ts";
 import { type Wanted, wanted } from "./wants.ts";
 
 type CatchingUp = {
@@ -141,6 +142,3 @@ export class CatchUp {
     if (!(await drained())) this.#stopped = true;
   }
 }
-
-const reached = (at: Tail, to: Tail): boolean => to.every((position, partition) => (at[partition] ?? 0) >= position);
-const furthest = (a: Tail, b: Tail): Tail => b.map((position, partition) => Math.max(position, a[partition] ?? 0));

@@ -10,6 +10,7 @@ import type { Cursors } from "./cursor.ts";
 import type { Env } from "./env.ts";
 import type { Grants } from "./grants.ts";
 import type { Live } from "./live.ts";
+import type { Replays } from "./replays.ts";
 
 /** What every surface gets. */
 export type House = {
@@ -17,6 +18,7 @@ export type House = {
   readonly cursors: Cursors;
   readonly grants: Grants;
   readonly live: Live;
+  readonly replays: Replays;
   readonly access: Access;
 };
 

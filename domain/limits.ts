@@ -274,6 +274,10 @@ export const limits = {
   recomputeDays: 31,
   /** Alerts, crossings, entries and leavings of that time, as they were told or as they are found again: so many are compared at most. */
   recomputeEvents: 200_000,
+  /** Alerts and objects of them, and objects that are counted, that a backtest holds at once: with more it fails. */
+  backtestHeld: 1_000_000,
+  /** Milliseconds of event time a backtest goes on beyond its range for the end of what was raised in it. */
+  backtestTailMs: 3_600_000,
 } as const;
 
 export type Limits = { readonly [L in keyof typeof limits]: number };

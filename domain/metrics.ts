@@ -67,6 +67,7 @@ export const metrics = {
   tallywire_sockets: { kind: "gauge", help: "Open WebSocket connections.", labels: ["tenant"] },
   tallywire_deliveries_total: { kind: "counter", help: "Alerts handed to sockets.", labels: ["tenant"] },
   tallywire_slow_sockets_total: { kind: "counter", help: "Sockets closed with 4008.", labels: ["tenant"] },
+  tallywire_replays: { kind: "gauge", help: "Replays under way.", labels: ["tenant"] },
   tallywire_playbacks: { kind: "gauge", help: "Playbacks that go on, by kind.", labels: ["tenant", "kind"] },
   tallywire_recordings: { kind: "gauge", help: "Cameras that are to be recorded, by how it goes.", labels: ["state"] },
   tallywire_jobs_total: { kind: "counter", help: "Jobs that have ended, by kind and how.", labels: ["tenant", "kind", "state"] },

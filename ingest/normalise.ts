@@ -70,7 +70,7 @@ export const aheadOf = (at: Instant, field: string, now: Instant, limits: Limits
     : undefined;
 
 /** Trackers write -1 into an unsigned 64-bit field where they track nothing. */
-const MINUS_ONE_UNSIGNED = "18446744073709551615";
+export const MINUS_ONE_UNSIGNED = "18446744073709551615";
 const NEGATIVE = /^-\d+$/;
 
 /** A confirmed track's id, or "" for an object that has none. */

@@ -42,6 +42,7 @@ export const v1Message = z.union([
   }),
   z.strictObject({ heartbeat: instant, cursor }),
   z.strictObject({ gap: z.strictObject({ from: z.string(), to: z.string() }), cursor }),
+  z.strictObject({ ended: z.strictObject({ told: count }), cursor }),
   z.strictObject({ error: z.strictObject({ path: z.string(), detail: z.string() }) }),
 ]);
 

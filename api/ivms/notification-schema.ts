@@ -39,6 +39,7 @@ export const v1Message = z.union([
   }),
   z.strictObject({ heartbeat: z.iso.datetime({ precision: 3 }), cursor }),
   z.strictObject({ gap: z.strictObject({ from: z.string(), to: z.string() }), cursor }),
+  z.strictObject({ ended: z.strictObject({ told: z.int().min(0) }), cursor }),
   z.strictObject({ error: z.strictObject({ path: z.string(), detail: z.string() }) }),
   closed,
 ]);

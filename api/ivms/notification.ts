@@ -9,6 +9,7 @@ import type { IncomingMessage } from "node:http";
 import { TLSSocket } from "node:tls";
 import { CLOSE, Connection } from "../connection.ts";
 import * as parameter from "../parameters.ts";
+import { toldAgain } from "../replay-parameters.ts";
 import { type Desk, declareSocket } from "../route.ts";
 import type { Arrived, SocketRoute } from "../surface.ts";
 import { compileWants } from "../wants.ts";
@@ -34,7 +35,7 @@ export const notification = (desk: Desk, { bases, zone, publicUrl }: Notificatio
     path: PATH,
     scope: "events:read",
     summary: "The newest alerts of the tenant, then each as it is raised.",
-    parameters: { since: parameter.since, token: parameter.token },
+    parameters: { ...toldAgain, token: parameter.token },
     says: { plain: { name: "NotificationMessage", schema: plainMessage }, v1: { name: "NotificationMessageV1", schema: v1Message } },
     take: (arrived) => begin(room.enter(arrived, publicUrl ?? originOf(arrived.request)), arrived),
   });

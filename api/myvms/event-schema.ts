@@ -71,5 +71,6 @@ export const v1Message = z.union([
   }),
   z.strictObject({ v, heartbeat: instant, cursor }),
   z.strictObject({ v, gap: z.strictObject({ from: z.string(), to: z.string() }), cursor }),
+  z.strictObject({ v, ended: z.strictObject({ told: z.int().min(0) }), cursor }),
   z.strictObject({ v, error: z.strictObject({ path: z.string(), detail: z.string() }) }),
 ]);

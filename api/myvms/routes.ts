@@ -47,6 +47,7 @@ import { OpenAPIHono } from "@hono/zod-openapi";
 import type { Env } from "../env.ts";
 import * as parameter from "../parameters.ts";
 import { problemOf, problemResponse } from "../problem.ts";
+import { toldAgain } from "../replay-parameters.ts";
 import { type Desk, declareSecurity, declareSocket, documentOf } from "../route.ts";
 import type { House, Surface } from "../surface.ts";
 import { cameraRoutes } from "./cameras.ts";
@@ -82,7 +83,7 @@ export const myvms = (house: House, { metricsAuth }: { readonly metricsAuth: str
     parameters: {
       camera_id: parameter.ids("Which cameras; all when left out."),
       type: parameter.ids("Which types; all when left out."),
-      since: parameter.since,
+      ...toldAgain,
       token: parameter.token,
     },
     says: { plain: { name: "EventMessage", schema: plainMessage }, v1: { name: "EventMessageV1", schema: v1Message } },

@@ -4,12 +4,13 @@
  * Frames count from 1: the first is at `start`. Detections and results write -1 for what they do not know, and for the last
  * columns; ground truth marks boxes to be ignored with a confidence of 0, which is kept: a rule's `minConfidence` can leave them out.
  */
+import type { Info } from "../../domain/event.ts";
 import type { Context, Rejection } from "../normalise.ts";
-import { aheadOf, boxOf, confidenceOf, isRejection, reject, trackOf } from "../normalise.ts";
+import { aheadOf, boxOf, confidenceOf, isRejection, MINUS_ONE_UNSIGNED, reject, trackOf } from "../normalise.ts";
 import { type FrameClock, instantOfFrame } from "./frame-clock.ts";
 import type { Row } from "./rows.ts";
 
-const CLASSES = [
+export const CLASSES: readonly string[] = [
   "Pedestrian",
   "Person on vehicle",
   "Car",
@@ -24,6 +25,9 @@ const CLASSES = [
   "Reflection",
   "Crowd",
 ];
+/** The attribute that the last column is read as. */
+const VISIBILITY = "visibility";
+export const isClassless = (type: string): boolean => !CLASSES.includes(type);
 const NUMBER = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/;
 
 /** `type` names objects in files without classes. */
@@ -32,6 +36,16 @@ export type MotOptions = FrameClock & { readonly type: string };
 export const looksLikeMot = (line: string): boolean => {
   const fields = line.split(/[,\s]+/).filter((field) => field !== "");
   return fields.length >= 6 && fields.every((field) => NUMBER.test(field));
+};
+
+/** A track as a column holds it, -1 for an object that is none; undefined for an id that is read as another. */
+export const motTrack = (id: string): string | undefined =>
+  id === "" ? "-1" : /^\d+$/.test(id) && id !== MINUS_ONE_UNSIGNED ? id : undefined;
+
+/** What the last column is to hold of an object's attributes. */
+export const motVisibility = (info: Info | undefined): string => {
+  const [, value = ""] = info?.find(([name]) => name === VISIBILITY) ?? [];
+  return NUMBER.test(value) && Number(value) >= 0 ? value : "-1";
 };
 
 /** The number of the frame a line belongs to; NaN in a line that has none. */
@@ -62,6 +76,6 @@ export const parseMot = (line: string, options: MotOptions, { now, limits }: Con
     sensorId: options.sensorId,
     timestamp,
     frame: String(number),
-    object: { id, type, bbox, confidence, info: seen ? [["visibility", visible]] : undefined },
+    object: { id, type, bbox, confidence, info: seen ? [[VISIBILITY, visible]] : undefined },
   };
 };

@@ -4,6 +4,7 @@
  */
 import { randomUUID } from "node:crypto";
 import { openCameraNetwork } from "../../adapters/camera-network.ts";
+import { systemClock } from "../../adapters/clock.ts";
 import { openMemoryStore } from "../../adapters/store-memory.ts";
 import { openVault } from "../../adapters/vault.ts";
 import type { Changed, Core, Delivered, Incoming, NotReceived, Readiness, Received, Tail } from "../../api/core.ts";
@@ -14,6 +15,7 @@ import type { Alert, CameraState } from "../../domain/event.ts";
 import { type Limits, limits } from "../../domain/limits.ts";
 import type { Labels } from "../../domain/metrics.ts";
 import type { Decided, EventStore } from "../../domain/ports.ts";
+import type { FactLine, FactReplay } from "../../domain/replay.ts";
 import { type Role, roles } from "../../domain/roles.ts";
 import { createAudit } from "../../ingest/audit.ts";
 import { createCameras } from "../../ingest/decide.ts";
@@ -174,6 +176,17 @@ export class FakeCore implements Core {
     }
   }
 
+  /** By the arrival of what stands in the log. */
+  tailAt = async (at: number): Promise<Tail> =>
+    this.end.map((end, partition) => this.log.find((d) => d.partition === partition && d.alert.receivedAt >= at)?.position ?? end);
+  /** Nothing; a test replaces what it needs. */
+  facts: FactReplay = {
+    lines: async () => ({ partition: 0, missing: false, lines: noLines() }),
+    mot: async () => ({ partition: 0, missing: false, lines: noLines(), key: { fps: 1000, start: 0, type: undefined, late: 0 } }),
+  };
+  sleep: Core["sleep"] = systemClock.sleep;
+  createPause = () => async () => {};
+
   ready = async (): Promise<readonly Readiness[]> => [
     { kind: "warehouse", part: "warehouse", roles: this.roles, ready: this.isReady, detail: "" },
   ];
@@ -228,6 +241,8 @@ export class FakeCore implements Core {
     behavior: this.#answer("behavior"),
   };
 }
+
+async function* noLines(): AsyncGenerator<readonly FactLine[]> {}
 
 /** The same store; what is appended is told of at once. */
 const tellingStore = (store: EventStore, tell: (event: Decided) => void): EventStore => ({
