@@ -82,7 +82,7 @@ const columns = [
 ] as const satisfies readonly (keyof AlertBody)[];
 
 /** Attributes, such as the objects, are one cell of JSON. */
-const alertTable = (alerts: readonly AlertBody[]): Table => ({
+export const alertTable = (alerts: readonly AlertBody[]): Table => ({
   columns: [...columns, "attributes", "cause_from_timestamp", "cause_from_id", "cause_to_timestamp", "cause_to_id"],
   rows: alerts.map((alert) => [
     ...columns.map((column) => alert[column]),

@@ -1,11 +1,11 @@
 /** A camera's places, settings and rules as emdx shows them. What is shown can be posted again. */
-import type { Analytic, Camera, Rule, Tripwire, Versioned } from "../../domain/camera.ts";
+import type { Analytic, Camera, Rule, Tripwire } from "../../domain/camera.ts";
 import type { Table } from "./csv.ts";
 
 type Unversioned<T> = T extends { readonly version: number } ? Omit<T, "version"> : never;
 const unversioned = <T extends { readonly version: number }>({ version: _, ...rest }: T): Unversioned<T> => rest as Unversioned<T>;
 
-const tripwireBody = ({ direction, ...tripwire }: Unversioned<Versioned<Tripwire>>) => ({
+export const tripwireBody = ({ direction, ...tripwire }: Tripwire) => ({
   ...tripwire,
   direction: { p1: direction.p1, p2: direction.p2, entry: { name: direction.entryName }, exit: { name: direction.exitName } },
 });
@@ -20,7 +20,7 @@ export const roisBody = (camera: Camera, sensorId: string) => ({ sensorId, rois:
 export const sensorBody = ({ settings }: Camera, sensorId: string) => ({ sensorId, reorderMs: settings.reorderMs, fov: settings.fov });
 
 /** `direction`, `schedule` and `attribute` have no default: they are absent where there is none (JSON leaves undefined out). */
-const ruleBody = ({ version: _, analytic, placeId, ...rule }: Versioned<Rule>) => ({
+export const ruleBody = ({ analytic, placeId, ...rule }: Rule) => ({
   id: placeId,
   type: analytic,
   ...rule,
@@ -29,7 +29,7 @@ const ruleBody = ({ version: _, analytic, placeId, ...rule }: Versioned<Rule>) =
 
 export const rulesBody = (camera: Camera, sensorId: string, analytic: Analytic) => ({
   sensorId,
-  rules: [...camera.rules.values()].filter((rule) => rule.analytic === analytic).map(ruleBody),
+  rules: [...camera.rules.values()].filter((rule) => rule.analytic === analytic).map((rule) => ruleBody(unversioned(rule))),
 });
 
 /** One line each, a column for every field that occurs; what is not plain is a cell of JSON. */

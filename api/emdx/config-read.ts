@@ -14,29 +14,34 @@ export const sensorOf = (query: string | undefined, body: string | undefined): s
   return sensor;
 };
 
-export const readTripwires = (sent: z.output<typeof wire.tripwires>): readonly Tripwire[] =>
-  once("tripwires", sent.tripwires).map(({ name, direction, ...tripwire }) => ({
+/** `at`: where the list was sent. */
+export const readTripwires = (sent: readonly z.output<typeof wire.tripwire>[], at: Path = ["tripwires"]): readonly Tripwire[] =>
+  once(at, sent).map(({ name, direction, ...tripwire }) => ({
     ...tripwire,
     name: name ?? tripwire.id,
     direction: { p1: direction.p1, p2: direction.p2, entryName: direction.entry.name, exitName: direction.exit.name },
   }));
 
-export const readRois = (sent: z.output<typeof wire.rois>): readonly Roi[] =>
-  once("rois", sent.rois).map(({ name, ...roi }) => ({ ...roi, name: name ?? roi.id }));
+export const readRois = (sent: readonly z.output<typeof wire.roi>[], at: Path = ["rois"]): readonly Roi[] =>
+  once(at, sent).map(({ name, ...roi }) => ({ ...roi, name: name ?? roi.id }));
 
-const once = <T extends { readonly id: string }>(list: string, places: readonly T[]): readonly T[] => {
+const once = <T extends { readonly id: string }>(at: Path, places: readonly T[]): readonly T[] => {
   const seen = new Set<string>();
   for (const [index, { id }] of places.entries()) {
-    if (seen.has(id)) throw unprocessable(pathText([list, index, "id"]), "is given twice");
+    if (seen.has(id)) throw unprocessable(pathText([...at, index, "id"]), "is given twice");
     seen.add(id);
   }
   return places;
 };
 
-export const readSettings = ({ reorderMs, fov }: z.output<typeof wire.sensor>): SensorSettings => ({ reorderMs, fov });
+export const readSettings = ({ reorderMs, fov }: z.output<typeof wire.settings>): SensorSettings => ({ reorderMs, fov });
 
-export const readRules = (sent: z.output<typeof wire.rules>, analytic: Analytic, camera: string): readonly Rule[] =>
-  sent.rules.map((rule, index) => readRule(rule, ["rules", index], analytic, camera));
+export const readRules = (
+  sent: readonly z.output<typeof wire.placed>[],
+  analytic: Analytic,
+  camera: string,
+  at: Path = ["rules"],
+): readonly Rule[] => sent.map((rule, index) => readRule(rule, [...at, index], analytic, camera));
 
 const readRule = (sent: z.output<typeof wire.placed>, at: Path, analytic: Analytic, camera: string): Rule => {
   const { id, type, parameters, ...own } = sent;

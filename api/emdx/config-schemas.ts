@@ -74,15 +74,13 @@ export const rois = z
   .openapi("RoiConfig");
 
 const fov = sensorDefaults.fov;
-export const sensor = z
-  .strictObject({
-    sensorId,
-    reorderMs: z.int().min(0).default(sensorDefaults.reorderMs),
-    fov: z
-      .strictObject({ minFrames: minFrames.default(fov.minFrames), exitAfter: z.number().positive().default(fov.exitAfter) })
-      .default(fov),
-  })
-  .openapi("SensorConfig");
+export const settings = z.strictObject({
+  reorderMs: z.int().min(0).default(sensorDefaults.reorderMs),
+  fov: z
+    .strictObject({ minFrames: minFrames.default(fov.minFrames), exitAfter: z.number().positive().default(fov.exitAfter) })
+    .default(fov),
+});
+export const sensor = z.strictObject({ sensorId, ...settings.shape }).openapi("SensorConfig");
 
 const timeOfDay = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/, "is no time of day such as 08:00");
 const schedule = z.strictObject({
@@ -169,9 +167,8 @@ export const placed = z.looseObject({
 });
 export const rules = z.strictObject({ sensorId, rules: z.array(placed).min(1).max(limits.rulesPerCamera) });
 /** The same, for the document only: what a rule may carry. */
-export const rulesDocument = z
-  .object({ sensorId, rules: z.array(z.intersection(placed, rule)).max(limits.rulesPerCamera) })
-  .openapi("RuleConfig");
+export const placedRule = z.intersection(placed, rule);
+export const rulesDocument = z.object({ sensorId, rules: z.array(placedRule).max(limits.rulesPerCamera) }).openapi("RuleConfig");
 
 /** What GET and writes answer: every field, its default filled in. */
 export const tripwiresAnswer = z.strictObject({ sensorId: z.string(), tripwires: z.array(tripwire.required()) }).openapi("Tripwires");

@@ -41,7 +41,7 @@ export const configRoutes = (emdx: Emdx): void => {
     body: schemas.tripwires,
     answer: schemas.tripwiresAnswer,
     removal: { tripwireId: parameter.ids("Which tripwires; all of the sensor's when left out.") },
-    define: (sent) => ({ type: "define-tripwires", tripwires: read.readTripwires(sent), deleteHistory: sent.deleteIfPresent }),
+    define: (sent) => ({ type: "define-tripwires", tripwires: read.readTripwires(sent.tripwires), deleteHistory: sent.deleteIfPresent }),
     remove: ({ tripwireId }) => ({ type: "remove-tripwires", ids: tripwireId }),
     present: present.tripwiresBody,
     table: (camera, sensorId) => present.listTable(sensorId, present.tripwiresBody(camera, sensorId).tripwires),
@@ -52,7 +52,7 @@ export const configRoutes = (emdx: Emdx): void => {
     body: schemas.rois,
     answer: schemas.roisAnswer,
     removal: { roiId: parameter.ids("Which regions; all of the sensor's when left out.", "tripwireId") },
-    define: (sent) => ({ type: "define-rois", rois: read.readRois(sent), deleteHistory: sent.deleteIfPresent }),
+    define: (sent) => ({ type: "define-rois", rois: read.readRois(sent.rois), deleteHistory: sent.deleteIfPresent }),
     remove: ({ roiId }) => ({ type: "remove-rois", ids: roiId }),
     present: present.roisBody,
     table: (camera, sensorId) => present.listTable(sensorId, present.roisBody(camera, sensorId).rois),
@@ -87,7 +87,7 @@ const ruleConfig = (emdx: Emdx, analytic: Analytic): void => {
       ruleId: parameter.ids("Which rules; all of the place's when left out."),
       placeId: parameter.oneId("The place; all of the sensor's when left out.", ...(analytic === "fov" ? [] : [placeName])),
     },
-    define: (sent, camera) => ({ type: "define-rules", rules: read.readRules(sent, analytic, camera) }),
+    define: (sent, camera) => ({ type: "define-rules", rules: read.readRules(sent.rules, analytic, camera) }),
     remove: ({ ruleId, placeId }, camera) => {
       if (analytic === "fov") read.fovOf(placeId, "placeId", camera);
       return { type: "remove-rules", analytic, placeId, ruleIds: ruleId };

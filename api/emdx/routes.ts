@@ -47,6 +47,14 @@
  *   surfaces/as-of: "as the position of a write is the arrival of what was written, in the partition of the sensor"
  *   surfaces/as-of: "that cannot be told exactly is 422, and says why"
  *   conformance/as-of: "alerts are those known then: a later revision is not seen, one retracted later is there"
+ * - Work that takes its time is a job: asked for by POST (202), looked at, cancelled by DELETE, which leaves one that has ended as it is. What
+ *   is shown of a job's wish can be posted again.
+ *   surfaces/jobs: "can be asked for again by what is shown of it"
+ *   surfaces/jobs: "is cancelled by DELETE, and once it has ended stays as it is"
+ * - A page of what a backtest found may have fewer rows than its limit though there are more: the link says so.
+ *   surfaces/jobs: "comes page by page, none lost and none twice, and each page looks through so many rows and no more"
+ * - /jobs/ws tells a caller of the jobs he may ask for: of recomputations with cameras:write, of what operators do with ops.
+ *   surfaces/jobs: "tells first those under way, then each as it changes"
  * - The socket's filter is not optional: without one within 5 s it is closed with 4408.
  *   surfaces/socket: "is closed with 4408 where no filter comes in time"
  * - A plain socket gets revision 0 of an alert only.
@@ -60,15 +68,21 @@ import { OpenAPIHono } from "@hono/zod-openapi";
 import type { Env } from "../env.ts";
 import * as parameter from "../parameters.ts";
 import { problemOf, problemResponse } from "../problem.ts";
+import { toldAgain } from "../replay-parameters.ts";
 import { declareSecurity, declareSocket, documentOf } from "../route.ts";
 import type { House, Surface } from "../surface.ts";
 import { alertRoutes } from "./alerts.ts";
+import { backtestRoutes } from "./backtest-results.ts";
 import { configRoutes } from "./config.ts";
 import { countRoutes } from "./counts.ts";
 import { createEmdx } from "./emdx.ts";
 import { filter } from "./filter.ts";
 import { ingestRoutes } from "./ingest.ts";
+import { jobRoutes } from "./jobs.ts";
+import { jobMessage, jobMessageV1 } from "./jobs-schemas.ts";
+import { jobSocket } from "./jobs-socket.ts";
 import { recordRoutes } from "./records.ts";
+import { replayRoute } from "./replay.ts";
 import { plainMessage, v1Message } from "./schemas.ts";
 import { alertSocket } from "./socket.ts";
 
@@ -86,18 +100,30 @@ export const emdx = (house: House, options: { readonly tenant: string; readonly 
   recordRoutes(surface);
   configRoutes(surface);
   ingestRoutes(surface);
+  jobRoutes(surface);
+  backtestRoutes(surface);
+  replayRoute(surface);
   const socket = declareSocket(surface, {
     bases: [...bases, ...oldBases],
     path: "/alerts/ws",
     scope: "events:read",
     summary: "Alerts as they are raised, to whom their filter concerns.",
-    parameters: { filter: parameter.filter, since: parameter.since, token: parameter.token },
+    parameters: { filter: parameter.filter, ...toldAgain, token: parameter.token },
     says: { plain: { name: "AlertMessage", schema: plainMessage }, v1: { name: "AlertMessageV1", schema: v1Message } },
     hears: { name: "AlertFilter", schema: filter },
     take: alertSocket(house),
   });
+  const jobs = declareSocket(surface, {
+    bases,
+    path: "/jobs/ws",
+    scope: "events:read",
+    summary: "Jobs as they change; first those under way.",
+    parameters: { token: parameter.token },
+    says: { plain: { name: "JobMessage", schema: jobMessage }, v1: { name: "JobMessageV1", schema: jobMessageV1 } },
+    take: jobSocket(house),
+  });
   const name = "emdx";
   const description =
-    "Alerts, counts and configuration. The socket is at /alerts/ws. A process may have a part of the roles only: 421 names the one that serves a path.";
-  return { name, bases, routes, sockets: [socket], document: documentOf(surface, { name, description, bases }) };
+    "Alerts, counts and configuration. The sockets are at /alerts/ws and /jobs/ws. A process may have a part of the roles only: 421 names the one that serves a path.";
+  return { name, bases, routes, sockets: [socket, jobs], document: documentOf(surface, { name, description, bases }) };
 };
