@@ -1,7 +1,8 @@
-/** Crossings: every one is kept. Raw, distinct and net are read from them. */
+/** Crossings: every one is kept, with what recomputations said of it. Raw, distinct and net are read from those that stand. */
 import type { Direction } from "../domain/camera.ts";
-import type { Crossing, Derived } from "../domain/event.ts";
+import type { Correction, Crossing, Derived } from "../domain/event.ts";
 import { type Seen, seenBy } from "./as-of.ts";
+import { BY_REVISION, CORRECTION, correctionOf, correctionRow, TRUTH } from "./correction.ts";
 import { KEPT, monthOf, type Projection, WHENCE } from "./projection.ts";
 import type { CountMode, Page, Paged, Questions, Range, Scope, TripwireBucket, TripwireCount } from "./questions.ts";
 import type { Reader } from "./reader.ts";
@@ -25,14 +26,15 @@ const KEY = "at, objectId, placeId, direction, confirmedAt, placeEpoch";
 
 export const crossings: Projection<"derived"> = {
   name: "crossings",
-  version: 2,
+  version: 3,
   log: "derived",
   kind: "rows",
   ddl: (table) => `CREATE TABLE IF NOT EXISTS ${table} (
   tenant LowCardinality(String), camera LowCardinality(String),
   analytic LowCardinality(String), placeId LowCardinality(String), placeEpoch Int64,
   at Int64 CODEC(Delta, ZSTD), confirmedAt Int64 CODEC(Delta, ZSTD), late Bool,
-  direction LowCardinality(String),${SIGHTING},${CAUSE},${WHENCE}
+  direction LowCardinality(String),${SIGHTING},${CAUSE},${CORRECTION},${WHENCE},
+  ${BY_REVISION}
 ) ENGINE = MergeTree PARTITION BY ${monthOf("at")} ORDER BY (tenant, camera, ${KEY}, position) ${KEPT}`,
   rows: (event: Derived) => (event.kind === "crossing" ? [rowOf(event)] : []),
 };
@@ -49,11 +51,13 @@ const rowOf = (c: Crossing) => ({
   direction: c.direction,
   ...sightingRow(c.object),
   ...causeRow(c.cause),
+  ...correctionRow(c),
   receivedAt: c.receivedAt,
 });
 
 type CrossingRow = SightingRow &
-  CauseRow & {
+  CauseRow &
+  Correction & {
     readonly placeId: string;
     readonly placeEpoch: number;
     readonly at: number;
@@ -74,19 +78,25 @@ const crossingOf = ({ tenant, camera }: Scope, row: CrossingRow): Crossing => ({
   at: row.at,
   confirmedAt: row.confirmedAt,
   late: row.late,
+  correction: correctionOf(row),
   cause: causeOf(row),
 });
 
 const which = ({ derived }: Seen): string =>
   `${OF_CAMERA}${derived} AND at >= {from:Int64} AND at < {to:Int64} AND ${isMaybe("placeId", "tripwire")} AND ${OF_EPOCH}`;
 
+/** Those of the range that were taken back: few, so that a page need not put together all it passes over. */
+const takenBack = (seen: Seen): string =>
+  `SELECT ${KEY} FROM crossings WHERE ${which(seen)} AND revision > 0 GROUP BY ${KEY} HAVING argMin(retracted, ${TRUTH})`;
+
 const listing = (seen: Seen): string => `
-SELECT ${KEY}, late, receivedAt, objectType, confidence, leftX, topY, rightX, bottomY, info, ${CAUSE_COLUMNS}
+SELECT ${KEY}, revision, retracted, late, receivedAt, objectType, confidence, leftX, topY, rightX, bottomY, info, ${CAUSE_COLUMNS}
 FROM crossings
 WHERE ${which(seen)} AND at <= {at:Int64}
   AND (at, objectId, placeId, direction, confirmedAt, placeEpoch)
     < ({at:Int64}, {object:String}, {place:String}, {direction:String}, {confirmed:Int64}, {epoch:Int64})
-ORDER BY at DESC, objectId DESC, placeId DESC, direction DESC, confirmedAt DESC, placeEpoch DESC, position
+  AND (${KEY}) GLOBAL NOT IN (${takenBack(seen)})
+ORDER BY at DESC, objectId DESC, placeId DESC, direction DESC, confirmedAt DESC, placeEpoch DESC, revision DESC, position
 LIMIT 1 BY ${KEY}
 LIMIT {rows:UInt32}`;
 
@@ -116,9 +126,10 @@ export const listCrossings = async (
   );
 };
 
-/** Each crossing once. */
-const once = (seen: Seen): string =>
-  `SELECT ${KEY}, argMin(crossings.objectType, position) AS objectType FROM crossings WHERE ${which(seen)} GROUP BY ${KEY}`;
+/** Each crossing once, as it stands. */
+const once = (seen: Seen): string => `
+SELECT ${KEY}, argMin(tuple(crossings.objectType, crossings.retracted), ${TRUTH}) AS truth, tupleElement(truth, 1) AS objectType
+FROM crossings WHERE ${which(seen)} GROUP BY ${KEY} HAVING NOT tupleElement(truth, 2)`;
 
 /** `bucket` is the first edge at or below, as the edges are given. */
 const counting = (mode: CountMode, bucket: string, seen: Seen): string => {

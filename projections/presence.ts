@@ -2,6 +2,7 @@
 import type { Analytic } from "../domain/camera.ts";
 import type { Derived, EndReason, Presence } from "../domain/event.ts";
 import { type Seen, seenBy } from "./as-of.ts";
+import { BY_REVISION, CORRECTION, correctionRow, TRUTH } from "./correction.ts";
 import { KEPT, monthOf, type Projection, WHENCE } from "./projection.ts";
 import type { Page, Questions, Scope, Stay } from "./questions.ts";
 import type { Reader } from "./reader.ts";
@@ -10,15 +11,16 @@ import { CAUSE, causeRow, SIGHTING, type SightingRow, sightingOf, sightingRow } 
 
 export const presence: Projection<"derived"> = {
   name: "presence",
-  version: 2,
+  version: 3,
   log: "derived",
   kind: "rows",
   ddl: (table) => `CREATE TABLE IF NOT EXISTS ${table} (
   tenant LowCardinality(String), camera LowCardinality(String),
   analytic LowCardinality(String), placeId LowCardinality(String), placeEpoch Int64,
   change LowCardinality(String), start Int64 CODEC(Delta, ZSTD), at Int64 CODEC(Delta, ZSTD), firstSeen Int64 CODEC(Delta, ZSTD),
-  reason LowCardinality(Nullable(String)),${SIGHTING},${CAUSE},${WHENCE},
-  INDEX byAt at TYPE minmax
+  reason LowCardinality(Nullable(String)),${SIGHTING},${CAUSE},${CORRECTION},${WHENCE},
+  INDEX byAt at TYPE minmax,
+  ${BY_REVISION}
 ) ENGINE = MergeTree PARTITION BY ${monthOf("start")}
 ORDER BY (tenant, camera, start, objectId, analytic, placeId, placeEpoch, change, position) ${KEPT}`,
   rows: (event: Derived) => (event.kind === "presence" ? [rowOf(event)] : []),
@@ -37,6 +39,7 @@ const rowOf = (p: Presence) => ({
   reason: p.reason ?? null,
   ...sightingRow(p.object),
   ...causeRow(p.cause),
+  ...correctionRow(p),
   receivedAt: p.receivedAt,
 });
 
@@ -44,23 +47,36 @@ const STAY = "start, objectId, analytic, placeId, placeEpoch";
 const ofPlaces = ({ derived }: Seen): string =>
   `${OF_CAMERA}${derived} AND ${isMaybe("analytic", "analytic")} AND ${isMaybe("placeId", "place")} AND ${OF_EPOCH}`;
 
+/** What a stay is told by: its entry as it stands, its leaving where the entry is no longer kept. */
+const TELLING = "(change = 'left', -revision, position)";
+/** There was none. */
+const IS_GONE = `argMin(presence.retracted, ${TELLING})`;
+
 /**
- * One row a stay: `end` is null while nobody was told that it ended. `object` is what is wanted of it: a tuple of its columns,
- * as they were at the confirming frame; where that entry is no longer kept, as they were on leaving.
+ * One row a stay: `end` is null while nobody was told that it ended, or that was taken back. `object` is what is wanted of it: a tuple of its
+ * columns, as they were at the confirming frame; where that entry is no longer kept, as they were on leaving.
  */
 export const stays = (which: string, object: string, seen: Seen): string => `
-SELECT ${STAY}, argMin(tuple(${object}), (change = 'left', position)) AS object,
-  argMinIf(tuple(toNullable(presence.at), presence.reason), position, change = 'left') AS leaving,
-  tupleElement(leaving, 1) AS end, tupleElement(leaving, 2) AS reason
+SELECT ${STAY}, argMin(tuple(${object}), ${TELLING}) AS object,
+  argMinIf(tuple(if(presence.retracted, NULL, presence.at), presence.reason), ${TRUTH}, change = 'left') AS leaving,
+  tupleElement(leaving, 1) AS end, if(end IS NULL, NULL, tupleElement(leaving, 2)) AS reason
 FROM presence WHERE ${ofPlaces(seen)} AND ${which}
-GROUP BY ${STAY}`;
+GROUP BY ${STAY} HAVING NOT ${IS_GONE}`;
+
+/** Those of which all was taken back: few, and found without reading the others. */
+const takenBack = (seen: Seen, which: string): string => `
+SELECT ${STAY} FROM presence
+WHERE ${ofPlaces(seen)} AND ${which} AND (${STAY}) GLOBAL IN (SELECT ${STAY} FROM presence WHERE ${ofPlaces(seen)} AND ${which} AND revision > 0)
+GROUP BY ${STAY} HAVING ${IS_GONE}`;
 
 /**
  * When stays began that were there before `from` and have not ended by then: found by their leaving, through its index, or by the
- * lack of one, in the order of the key. So a question about a day does not put together all stays before it.
+ * lack of one, in the order of the key, and where a leaving was taken back. So a question about a day does not put together all stays before it.
  */
 export const earlier = (seen: Seen): string => `
 SELECT start FROM presence WHERE ${ofPlaces(seen)} AND start < {from:Int64} AND change = 'left' AND at > {from:Int64}
+UNION ALL
+SELECT start FROM presence WHERE ${ofPlaces(seen)} AND start < {from:Int64} AND change = 'left' AND revision > 0 AND retracted
 UNION ALL
 SELECT start FROM (
   SELECT ${STAY} FROM presence WHERE ${ofPlaces(seen)} AND start < {from:Int64} GROUP BY ${STAY} HAVING max(change = 'left') = 0
@@ -85,6 +101,7 @@ const begunThen = (seen: Seen): string => `
 WITH (
   SELECT min(start) FROM (
     SELECT ${STAY} FROM presence WHERE ${ofPlaces(seen)} AND ${IN_RANGE} AND ${BEFORE_KEY}
+      AND (${STAY}) GLOBAL NOT IN (${takenBack(seen, IN_RANGE)})
     ORDER BY ${LATEST_FIRST} LIMIT 1 BY ${STAY} LIMIT {rows:UInt32}
   )
 ) AS oldest

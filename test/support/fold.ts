@@ -28,6 +28,13 @@ const compare = (a: Key, b: Key): number => {
   return 0;
 };
 
+type Corrected = Crossing | Presence;
+const revisionOf = ({ correction }: Corrected): number => correction?.revision ?? 0;
+const isRetracted = ({ correction }: Corrected): boolean => correction?.retracted === true;
+/** Of one thing what was said last; of a repeat what stands first. */
+const truthOf = <T extends Corrected>(told: readonly T[]): T | undefined =>
+  told.reduce<T | undefined>((best, one) => (best === undefined || revisionOf(one) > revisionOf(best) ? one : best), undefined);
+
 /** The first of each key, in the order of the log. */
 const firstOf = <T>(all: readonly T[], key: (one: T) => Key): T[] => {
   const seen = new Map<string, T>();
@@ -76,8 +83,10 @@ export const fold = (facts: readonly Fact[], derived: readonly Derived[]) => {
 
   const crossingsOf = (scope: Scope, tripwireId: string | undefined, from: number | undefined, to: number | undefined): Crossing[] => {
     const all = ofCamera(derived, scope).filter((e): e is Crossing => e.kind === "crossing");
-    return firstOf(all, crossingKey).filter(
-      (c) => within(c.at, from, to) && isCurrent(scope, c.place) && (tripwireId === undefined || c.place.id === tripwireId),
+    const truths = groups(all, crossingKey).map((told) => truthOf(told) as Crossing);
+    return truths.filter(
+      (c) =>
+        !isRetracted(c) && within(c.at, from, to) && isCurrent(scope, c.place) && (tripwireId === undefined || c.place.id === tripwireId),
     );
   };
 
@@ -114,11 +123,14 @@ export const fold = (facts: readonly Fact[], derived: readonly Derived[]) => {
         (analytic === undefined || p.place.analytic === analytic) &&
         (placeId === undefined || p.place.id === placeId),
     );
-    return groups(kept, stayKey).map((told) => {
-      const entered = told.find((p) => p.change === "entered");
-      const left = told.find((p) => p.change === "left");
-      const { place, object, start } = (entered ?? left) as Presence;
-      return { place, object, start, end: left?.at, reason: left?.reason };
+    return groups(kept, stayKey).flatMap((told) => {
+      const entered = truthOf(told.filter((p) => p.change === "entered"));
+      const left = truthOf(told.filter((p) => p.change === "left"));
+      const telling = (entered ?? left) as Presence;
+      if (isRetracted(telling)) return [];
+      const { place, object, start } = telling;
+      const end = left !== undefined && !isRetracted(left) ? left : undefined;
+      return [{ place, object, start, end: end?.at, reason: end?.reason }];
     });
   };
 

@@ -1,6 +1,6 @@
 /** Random histories of a camera, seeded: every kind of event the warehouse keeps, with repeats, revisions, deleted histories and odd names. */
 import type { Analytic, Direction, RuleType } from "../../domain/camera.ts";
-import type { Alert, Derived, DetectedObject, Fact, FrameRef, PlaceRef } from "../../domain/event.ts";
+import type { Alert, Crossing, Derived, DetectedObject, Fact, FrameRef, PlaceRef, Presence } from "../../domain/event.ts";
 
 /** Mulberry32: a seed gives the same sequence everywhere. */
 export const dice = (seed: number) => {
@@ -115,6 +115,7 @@ export const historyOf = (seed: number, tenant: string, camera: string, size: nu
       reason: d.one([undefined, "it's gone"]),
     });
   }
+  derived.push(...corrections(dice(seed + 1), derived, envelope));
   const repeats = <E>(all: E[]): E[] => all.flatMap((e, i) => (d.chance(0.05) && i > 0 ? [e, all[d.upTo(i)] as E] : [e]));
   return { facts: repeats(facts), derived: repeats(derived) };
 };
@@ -136,6 +137,30 @@ const presences = (d: Dice, place: PlaceRef, start: number, envelope: Envelope, 
     at: start + d.upTo(60) * 250,
     reason: d.one(["left", "timeout", "sensor_lost"] as const),
   });
+};
+
+/** What recomputations said of some crossings and stays: that they were none, that they were otherwise, that they were after all. */
+const corrections = (d: Dice, all: readonly Derived[], envelope: Envelope): readonly Derived[] => {
+  const stays = new Map<string, Presence[]>();
+  for (const one of all) {
+    if (one.kind !== "presence") continue;
+    const name = JSON.stringify([one.place, one.object.id, one.start]);
+    stays.set(name, [...(stays.get(name) ?? []), one]);
+  }
+  const said: Derived[] = [];
+  const correct = (told: readonly (Crossing | Presence)[]): void => {
+    for (let revision = 1; revision <= (d.chance(0.2) ? 1 + d.upTo(3) : 0); revision++) {
+      const retracted = d.chance(0.6);
+      const { receivedAt } = envelope();
+      for (const one of told) {
+        const object = retracted ? one.object : { ...objectOf(d), id: one.object.id };
+        said.push({ ...one, receivedAt, object, correction: { revision, retracted } });
+      }
+    }
+  };
+  for (const one of all) if (one.kind === "crossing") correct([one]);
+  for (const told of stays.values()) correct(told);
+  return said;
 };
 
 const revisions = (d: Dice, id: string, place: PlaceRef, start: number, envelope: Envelope, into: Derived[]): void => {
