@@ -5,7 +5,7 @@ import type { Base, Log, Logs, Position } from "../domain/ports.ts";
 import { type Memory, restoreMemory } from "./memory.ts";
 
 /** Cameras and where each begins. Two steps rather than a joined key: no text is made for each fact. */
-export type Begins = ReadonlyMap<string, ReadonlyMap<string, Position>>;
+export type Begins = Map<string, Map<string, Position>>;
 
 export const beginsOf = (begins: readonly (CameraKey & { readonly begin: Position })[]): Begins => {
   const all = new Map<string, Map<string, Position>>();

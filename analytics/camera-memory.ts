@@ -1,4 +1,4 @@
-import { type Analytic, type Camera, epochOf, initialCamera, isAtWork, ruleVersion } from "../domain/camera.ts";
+import { type Analytic, type Camera, epochOf, grantedVersion, initialCamera, isAtWork, ruleVersion } from "../domain/camera.ts";
 import type { CameraKey, Instant } from "../domain/envelope.ts";
 import type { Coverage } from "../domain/event.ts";
 import type { Machine } from "../domain/machine.ts";
@@ -9,6 +9,7 @@ import { byText, type PlaceMachine } from "../domain/rules/place.ts";
 import { presence, presenceInView } from "../domain/rules/presence.ts";
 import type { RuleMachine } from "../domain/rules/rule.ts";
 import { type Moment, type SensorTime, startTime } from "../domain/rules/sensor-time.ts";
+import { same } from "../domain/same.ts";
 import type { PendingRecompute } from "./pending.ts";
 
 /** A rule's machine at work. `due` is kept beside the state: it is asked at every frame and changes only when the rule hears something. */
@@ -80,11 +81,17 @@ export const createCameraMemory = (tenant: string, camera: string): CameraMemory
 };
 
 /** Something else than what was decided is in force from here on: what it has in common keeps its state, the rest starts afresh. */
-export const putInForce = (one: CameraMemory, inForce: (decided: Camera) => Camera): void => {
+export const putInForce = (one: CameraMemory, inForce: (decided: Camera) => Camera): Refitted => {
+  const { settings } = one.definition;
   one.inForce = inForce;
   one.definition = inForce(one.decided);
   one.stopped = undefined;
-  fitToDefinition(one);
+  // Settings nobody decided bear the number of those that nobody ever set: the number alone would not tell them apart.
+  if (!same({ ...settings, version: 0 }, { ...one.definition.settings, version: 0 })) {
+    one.places = [];
+    one.rules = [];
+  }
+  return fitToDefinition(one);
 };
 
 /** What was put aside because its definition changed; and the rules that began, each at its place, by ruleId. */
@@ -171,7 +178,8 @@ const rulesOf = ({ tenant, camera, definition }: CameraMemory, place: PlaceRun):
     )
     .sort((a, b) => byText(a.ruleId, b.ruleId))
     .map((rule) => {
-      const tag = `${ruleVersion(definition, rule)} ${place.tag}`;
+      // A rule nobody decided has the number 0 whatever else it may tell of by now.
+      const tag = `${ruleVersion(definition, rule)} ${grantedVersion(definition, rule)} ${place.tag}`;
       const make = (): RuleRun => {
         const machine = compileRule({ tenant, camera }, definition, rule);
         const state = machine.initial();

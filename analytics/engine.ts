@@ -6,7 +6,7 @@ import { ringUntil } from "../domain/machine.ts";
 import { atOf, type Found, passed, rankOf } from "../domain/rules/place.ts";
 import type { Ended, Heard } from "../domain/rules/rule.ts";
 import { hearFact, lastFrame, type Moment, release, startTime, type TimeWatch } from "../domain/rules/sensor-time.ts";
-import { type CameraMemory, dueOf, fitToDefinition, type PlaceRun, type RuleRun } from "./camera-memory.ts";
+import { type CameraMemory, dueOf, fitToDefinition, type PlaceRun, putInForce, type Refitted, type RuleRun } from "./camera-memory.ts";
 import { cameraMemory, type Memory, touch } from "./memory.ts";
 
 /** Told of what leaves no derived event: late frames and clocks set back. */
@@ -193,24 +193,50 @@ const redefine = (one: CameraMemory, fact: Definition, out: Derived[]): void => 
   if (fact.revision !== one.decided.revision + 1) {
     throw new Error(`definition ${fact.revision} follows revision ${one.decided.revision}: one is missing`);
   }
+  const decided = evolveCamera(one.decided, fact.decision);
+  const definition = one.inForce(decided);
   // New settings do not reach back: frames still held were sent under the old ones.
-  if (fact.decision.type === "sensor-set") {
+  if (fact.decision.type === "sensor-set" && definition.settings.version !== one.definition.settings.version) {
     for (const frame of release(one.time, Number.POSITIVE_INFINITY, fact.receivedAt)) live(one, frame, out);
   }
-  one.decided = evolveCamera(one.decided, fact.decision);
-  one.definition = one.inForce(one.decided);
+  one.decided = decided;
+  one.definition = definition;
   one.stopped = undefined;
-  const { places, rules, begun } = fitToDefinition(one);
-  const at = one.time.told;
-  if (at === undefined) return;
-  const reason = fact.decision.type === "camera-unregistered" ? "sensor_lost" : "redefined";
-  const { tenant, camera, receivedAt } = fact;
-  const ended: Ended = { kind: "ended", tenant, camera, receivedAt, at, reason, frame: lastFrame(one.time, at) };
+  const isRemoved = fact.decision.type === "camera-unregistered";
+  const before = { places: one.places, rules: one.rules };
+  // With the camera all of it ends, what nobody decided too.
+  if (isRemoved) Object.assign(one, { places: [], rules: [] });
+  const { begun, ...gone } = fitToDefinition(one);
+  const { places, rules } = isRemoved ? before : gone;
+  const ended = endedBy(one, isRemoved ? "sensor_lost" : "redefined", fact.receivedAt);
+  if (ended === undefined) return;
+  const { at } = ended;
   for (const place of places) tellAll(place, place.machine.step(place.state, ended)[1], at, out);
   for (const rule of rules) hear(rule, ended, at, out);
-  // The stays of a place go on when a rule begins there: what it does not hear now it would be blind to until they leave.
+  begin(one, begun, ended, out);
+};
+
+/** Undefined where time has not begun. */
+const endedBy = (one: CameraMemory, reason: Ended["reason"], receivedAt: Instant): Ended | undefined => {
+  const { tenant, camera, time } = one;
+  const at = time.told;
+  return at === undefined ? undefined : { kind: "ended", tenant, camera, receivedAt, at, reason, frame: lastFrame(time, at) };
+};
+
+/** The stays of a place go on when a rule begins there: what it does not hear now it would be blind to until they leave. */
+const begin = (one: CameraMemory, begun: Refitted["begun"], by: Ended, out: Derived[]): void => {
   for (const { place, rule } of begun) {
-    for (const present of place.machine.present?.(place.state, ended) ?? []) hear(rule, present, at, out);
+    for (const present of place.machine.present?.(place.state, by) ?? []) hear(rule, present, by.at, out);
     one.nextDue = Math.min(one.nextDue, rule.due);
   }
+};
+
+/**
+ * Something else than what was decided is in force from here on, in a look at the past: what it has in common keeps its state, the rest
+ * starts afresh, without a word of what that brings about.
+ */
+export const tryOut = (one: CameraMemory, inForce: CameraMemory["inForce"]): void => {
+  const { begun } = putInForce(one, inForce);
+  const by = endedBy(one, "redefined", one.time.newestReceivedAt);
+  if (by !== undefined) begin(one, begun, by, []);
 };

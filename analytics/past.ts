@@ -28,6 +28,8 @@ export type Asked = {
   readonly prepare?: (one: CameraMemory) => void;
   /** Frames of [from, to), event time, that were late are taken in at their place. */
   readonly late?: LateRange;
+  /** Asked after each batch of the log: these cameras are stepped no more. With none left it ends. */
+  readonly finished?: (at: Position) => readonly CameraKey[];
   /** Told of what came late where it stands in the log, also where it was taken in, and of clocks set back. */
   readonly watch?: Watch;
   /** Awaited after each slice of work of a few milliseconds. */
@@ -35,8 +37,8 @@ export type Asked = {
   readonly stop: Stop;
 };
 
-/** What a slice of work came to. `facts`: of these cameras, stepped; `at`: where the batch ends that it is of, of the archive or the log. */
-export type Rerun = { readonly facts: number; readonly at: Position; readonly derived: readonly Derived[] };
+/** What a slice of work came to. `facts`: of these cameras, stepped, `frames` among them; `at`: where the batch ends that it is of, of the archive or the log. */
+export type Rerun = { readonly facts: number; readonly frames: number; readonly at: Position; readonly derived: readonly Derived[] };
 
 /** A slice: so many facts, or so many objects in them, whichever comes first. */
 const SLICE_FACTS = 256;
@@ -82,10 +84,17 @@ async function* pass({ logs, archive }: History, asked: Asked, stepOf: (one: Cam
   }
   let at = lanes.reduce((least, { begin }) => Math.min(least, Math.max(begin, start)), to);
   if (at === to) return;
-  for await (const { events, first, next } of factsFrom(logs.facts, partition, beginsOf(lanes), { from: at, to })) {
+  const begins = beginsOf(lanes);
+  for await (const { events, first, next } of factsFrom(logs.facts, partition, begins, { from: at, to })) {
     if (first !== undefined && first > at) await nothingLost(logs, partition, at);
     at = next;
     yield* slices(asked, steps, events, next);
+    for (const { tenant, camera } of asked.finished?.(next) ?? []) {
+      steps.get(tenant)?.delete(camera);
+      begins.get(tenant)?.delete(camera);
+      if (begins.get(tenant)?.size === 0) begins.delete(tenant);
+    }
+    if (begins.size === 0) return;
   }
   // What was lost may have been the last of it.
   if (at < to) await nothingLost(logs, partition, at);
@@ -110,7 +119,7 @@ const laneOf = async (
   return { tenant, camera, begin, step: stepOf(one) };
 };
 
-type Steps = ReadonlyMap<string, ReadonlyMap<string, Step>>;
+type Steps = ReadonlyMap<string, Map<string, Step>>;
 
 const stepsOf = (lanes: readonly Lane[]): Steps => {
   const steps = new Map<string, Map<string, Step>>();
@@ -123,13 +132,17 @@ async function* slices({ pause, stop }: Asked, steps: Steps, facts: readonly Fac
   do {
     const first = done;
     const derived: Derived[] = [];
+    let frames = 0;
     for (let objects = 0; done < facts.length && done - first < SLICE_FACTS && objects < SLICE_OBJECTS; done++) {
       const fact = facts[done] as Fact;
-      if (fact.kind === "frame") objects += fact.objects.length;
+      if (fact.kind === "frame") {
+        frames++;
+        objects += fact.objects.length;
+      }
       const given = steps.get(fact.tenant)?.get(fact.camera)?.(fact) ?? [];
       for (let i = 0; i < given.length; i++) derived.push(given[i] as Derived);
     }
-    yield { facts: done - first, at, derived };
+    yield { facts: done - first, frames, at, derived };
     await pause();
     if (stop.aborted) throw new AdapterError("closed", "It was told to stop.", { retryable: true });
   } while (done < facts.length);

@@ -159,6 +159,8 @@ export type Camera = {
   readonly epochs: ReadonlyMap<string, number>;
   readonly registered: Registration | undefined;
   readonly lastChannel: number;
+  /** Rules that nobody decided as they stand here, by ruleId: in a backtest only (candidate.ts). */
+  readonly undecided?: ReadonlySet<string>;
 };
 
 export const initialCamera = (): Camera => ({
@@ -181,11 +183,18 @@ export const epochOf = (camera: Camera, analytic: Analytic, id: string): number 
  * What the rule's alerts carry: the revision at which the rule, its place or the sensor's settings last changed; whether the camera is enabled
  * and which types it tells of are such settings.
  */
-export const ruleVersion = (camera: Camera, rule: Versioned<Rule>): number => {
+export const ruleVersion = (camera: Camera, rule: Versioned<Rule>): number =>
+  camera.undecided?.has(rule.ruleId) === true ? 0 : Math.max(reachedVersion(camera, rule), grantedVersion(camera, rule));
+
+/** Of these, what the rule's own definition does not tell: whether the camera is enabled, and which types it may tell of. */
+export const grantedVersion = ({ registered }: Camera, { ruleType }: Pick<Rule, "ruleType">): number => {
+  const { enabledVersion = 0, eventsVersion = 0 } = registered ?? {};
+  return ruleType === "notify" ? Math.max(enabledVersion, eventsVersion) : enabledVersion;
+};
+
+const reachedVersion = (camera: Camera, rule: Versioned<Rule>): number => {
   const places = rule.analytic === "tripwire" ? camera.tripwires : rule.analytic === "roi" ? camera.rois : undefined;
-  const { enabledVersion = 0, eventsVersion = 0 } = camera.registered ?? {};
-  const own = Math.max(rule.version, places?.get(rule.placeId)?.version ?? 0, camera.settings.version, enabledVersion);
-  return rule.ruleType === "notify" ? Math.max(own, eventsVersion) : own;
+  return Math.max(rule.version, places?.get(rule.placeId)?.version ?? 0, camera.settings.version);
 };
 
 /** Whether rules are at work: a camera that is not enabled raises nothing. What is observed is kept and counted all the same. */

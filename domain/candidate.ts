@@ -52,7 +52,8 @@ export const candidateCamera = (decided: Camera, { tripwires, rois, rules, setti
 };
 
 /** Settings may bear the version 0 and be in force: those no one has ever set. */
-const hasSettings = (camera: Camera, decided: Camera): boolean => same({ ...camera.settings, version: 0 }, { ...decided.settings, version: 0 });
+const hasSettings = (camera: Camera, decided: Camera): boolean =>
+  same({ ...camera.settings, version: 0 }, { ...decided.settings, version: 0 });
 
 /** Why the candidate could not be decided: the first flaw the camera's own decider finds, with its path. Undefined for none. */
 export const candidateFault = ({ tripwires, rois, rules, settings }: Candidate, { registered }: Camera): Refusal | undefined => {
