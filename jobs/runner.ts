@@ -33,6 +33,8 @@ export type RunnerWorld = RunWorld & {
   /** How many jobs run at once. */
   readonly atOnce: number;
   readonly meter: Meter;
+  /** What works need is there: before, no job is begun. */
+  readonly ready: Promise<void>;
   readonly stop: Stop;
 };
 
@@ -210,7 +212,12 @@ export const startRunner = (world: RunnerWorld): Runner => {
     await within<unknown>({ clock }, LAST_MS, ended, () => journal.warn({ partition: given }, "a job did not end when it was to"));
   };
 
+  const stopped = new Promise<void>((resolve) => {
+    whenStopped(stop, resolve);
+  });
   const run = async (): Promise<void> => {
+    await Promise.race([world.ready, stopped]);
+    if (stop.aborted) return;
     const patience = { clock, journal, stop };
     const release = await patiently(patience, { doing: "share the jobs" }, () => world.logs.share("jobs", share));
     const takeBack = whenStopped(stop, bell.ring);

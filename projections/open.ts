@@ -185,7 +185,7 @@ export const openProjections = async (opening: Opening): Promise<readonly Outdat
   const { warehouse, projections, claims, borders } = opening;
   return patiently(opening, { doing: "open" }, async () => {
     const outdated: Outdated[] = [];
-    await (claims === undefined ? warehouse.define(BOOKKEEPING) : makeBookkeeping(warehouse));
+    await (claims === undefined ? warehouse.define([...BOOKKEEPING, ...RESULTING]) : makeBookkeeping(warehouse));
     if (await isOutdated(opening)) return [];
     await warehouse.define(projections.map(({ name, ddl }) => ddl(name)));
     if (claims === undefined) for (const projection of projections) await settle(warehouse, projection);

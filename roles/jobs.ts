@@ -59,6 +59,7 @@ export const startJobs = (world: World, { decisions, models, loop }: Having): Jo
     ? startRunner({
         ...parts,
         works,
+        ready: models.opening,
         createPause: () => createPause(loop, config.JOBS_SHARE),
         partitions: logs.facts.partitions,
         owner: randomUUID(),

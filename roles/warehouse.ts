@@ -33,6 +33,8 @@ export type Models = {
   };
   /** The tables stand: questions are answered. */
   readonly open: () => void;
+  /** Resolves then. */
+  readonly opening: Promise<void>;
 };
 
 /** The tables a question reads: each stands after a FROM (projections/reader.ts holds questions to that). */
@@ -71,6 +73,7 @@ export const createModels = ({ clock, journal, meter, limits, stop }: Ports & { 
     progress: new Progress(),
     borders,
     state,
+    opening,
     open: () => {
       state.opened = true;
       opened();

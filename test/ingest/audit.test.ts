@@ -1,12 +1,14 @@
-/** The audit of what is watched. Of what is changed: registry.test.ts. */
+/** The audit of what is watched, and of jobs. Of what is changed: registry.test.ts. */
 import { randomUUID } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { systemClock } from "../../adapters/clock.ts";
 import { openMemoryStore } from "../../adapters/store-memory.ts";
 import { isRefusal } from "../../domain/decider.ts";
 import { createStreams } from "../../domain/fold.ts";
+import type { JobWish } from "../../domain/job.ts";
+import { type JobCommand, jobDecider } from "../../domain/job-decider.ts";
 import { playbackDecider } from "../../domain/playback.ts";
-import { cameraStream, playbackStream } from "../../domain/streams.ts";
+import { cameraStream, jobStream, playbackStream } from "../../domain/streams.ts";
 import { createAudit } from "../../ingest/audit.ts";
 
 const wish = { kind: "live", width: 0, height: 0, audio: false } as const;
@@ -94,5 +96,30 @@ describe("The audit", () => {
       [0, 42],
       [41, 1],
     ]);
+  });
+
+  it("says who had what done, whom it concerned and what became of it, not how it went meanwhile", async () => {
+    const store = openMemoryStore();
+    const jobs = createStreams({ store, revision: () => 0, clock: systemClock, ids: randomUUID }, jobDecider);
+    const decide = (command: JobCommand, by?: string) => jobs.decide(jobStream("acme"), command, by);
+    const wish: JobWish = { kind: "recompute", camera: "front", from: 1, to: 2, definitions: "now" };
+    await decide({ type: "ask", id: "a", wish, by: "me", at: 1 }, "me");
+    await decide({ type: "start", id: "a", owner: "p1", at: 2 });
+    await decide({ type: "progress", id: "a", run: 1, done: 1, of: 2 });
+    await decide({ type: "keep", id: "a", run: 1, where: 1, rows: 0 });
+    await decide({ type: "ask", id: "b", wish: { kind: "archive", before: 1 }, by: undefined, at: 3 });
+    await decide({ type: "cancel", id: "a", at: 4 }, "you");
+    await decide({ type: "start", id: "b", owner: "p1", at: 5 });
+    await decide({ type: "fail", id: "b", run: 1, reason: "there is no archive", at: 6 });
+    const { note, page } = createAudit(store);
+    for (const event of await store.read(jobStream("acme"))) note(event);
+    const all = await page("acme", { camera: undefined, before: undefined, limit: 100 });
+    expect(all.map(({ by, type, camera, data }) => [by, type, camera, (data as { id: string }).id])).toEqual([
+      [undefined, "job-failed", undefined, "b"],
+      ["you", "job-cancelled", undefined, "a"],
+      [undefined, "job-requested", undefined, "b"],
+      ["me", "job-requested", "front", "a"],
+    ]);
+    expect(await page("other", { camera: undefined, before: undefined, limit: 100 })).toEqual([]);
   });
 });

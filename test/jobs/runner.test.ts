@@ -60,6 +60,20 @@ describe("a job that was asked for", () => {
     expect((await find(one, job))?.state).not.toBe("cancelled");
   });
 
+  it("waits until what works need is there", async () => {
+    const ready = Promise.withResolvers<void>();
+    const one = alone({ ready: ready.promise });
+    const job = await asked(one);
+    // By the time a second one is told of, the first would have been begun.
+    await expect.poll(async () => (await one.jobs.list("t1", "archive")).length, PATIENT).toBe(1);
+    expect([one.runs.length, (await find(one, job))?.state, one.runner?.said()]).toEqual([
+      ...[0, "queued"],
+      "runs none; 0 queued; has 0 of 4 partitions",
+    ]);
+    ready.resolve();
+    await begun(one.runs, 1);
+  });
+
   it("is refused where this version has no such work", async () => {
     expect(await alone().jobs.start("t1", { kind: "rebuild", projection: "alerts", step: "rebuild" })).toMatchObject({
       refused: "invalid",
@@ -286,7 +300,7 @@ describe("a job whose process ends", () => {
     };
     const held = heldWork({ heeds: false });
     const first = openProcess({ store: dying, share: shares.share, clock, works: { archive: held.work } });
-    shares.give(0);
+    await shares.give(0);
     const job = await asked(first);
     await begun(held.runs, 1);
     await held.runs[0]?.run.keep("there");
@@ -357,9 +371,8 @@ describe("two processes", () => {
   it("run the jobs of their own partitions, and each sees and cancels those of the other", async () => {
     const { shares, works, processes } = two();
     const jobs = await oneOfEach(processes[0]);
-    await expect.poll(() => shares.members.length, PATIENT).toBe(2);
-    shares.give(0, [0, 1]);
-    shares.give(1, [2, 3]);
+    await shares.give(0, [0, 1]);
+    await shares.give(1, [2, 3]);
     for (const i of [0, 1] as const) {
       await begun(works[i].runs, 1);
       expect(works[i].runs[0]?.run.id).toBe(jobs[i].id);
@@ -372,15 +385,14 @@ describe("two processes", () => {
 
   it("hand a job over with its partition, and what was kept with it", async () => {
     const { shares, works, processes } = two();
-    await expect.poll(() => shares.members.length, PATIENT).toBe(2);
-    shares.give(0);
+    await shares.give(0);
     const job = await asked(processes[0]);
     await begun(works[0].runs, 1);
     await works[0].runs[0]?.run.keep(41);
     await shares.take(0);
     expect(works[0].runs[0]?.run.stop.aborted).toBe(true);
     await until(processes[0], job, "queued");
-    shares.give(1);
+    await shares.give(1);
     await begun(works[1].runs, 1);
     expect(works[1].runs[0]?.run.kept).toBe(41);
     works[1].runs[0]?.done(null);
@@ -389,11 +401,10 @@ describe("two processes", () => {
 
   it("do no harm where one was replaced and does not know: what it says then is not heard", async () => {
     const { shares, works, processes } = two();
-    await expect.poll(() => shares.members.length, PATIENT).toBe(2);
-    shares.give(0);
+    await shares.give(0);
     const job = await asked(processes[0]);
     await begun(works[0].runs, 1);
-    shares.give(1);
+    await shares.give(1);
     await begun(works[1].runs, 1);
     await expect.poll(() => works[0].runs[0]?.run.stop.aborted, PATIENT).toBe(true);
     await expect(works[0].runs[0]?.run.keep("from the one before")).rejects.toMatchObject({ code: "closed" });

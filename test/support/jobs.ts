@@ -50,13 +50,13 @@ export const handShares = (partitions: number) => {
   const all = Array.from({ length: partitions }, (_, p) => p);
   return {
     share,
-    /** Gives partitions to the member that joined at this place. */
-    give: (member: number, some: readonly number[] = all) => {
+    /** Gives partitions to the member that joined at this place, when it has. */
+    give: async (member: number, some: readonly number[] = all) => {
+      while (members[member] === undefined) await new Promise((resolve) => setImmediate(resolve));
       for (const partition of some) give(members[member] as Member, partition);
     },
     take: (member: number, some: readonly number[] = all) =>
       Promise.all(some.map((partition) => (members[member] as Member).held.get(partition)?.())),
-    members,
   };
 };
 
@@ -86,12 +86,24 @@ type Given = {
   readonly kinds?: readonly JobKind[];
   readonly atOnce?: number;
   readonly results?: Results;
+  readonly ready?: Promise<void>;
   readonly limits?: Partial<Limits>;
   readonly partitions?: number;
 };
 
 /** One process; without works it runs none, and asks. */
-export const openProcess = ({ store, share, clock, works, kinds = ["archive"], atOnce = 1, results, partitions = 4, ...own }: Given) => {
+export const openProcess = ({
+  store,
+  share,
+  clock,
+  works,
+  kinds = ["archive"],
+  atOnce = 1,
+  results,
+  ready = Promise.resolve(),
+  partitions = 4,
+  ...own
+}: Given) => {
   const stopping = new AbortController();
   const stop = stopping.signal;
   const lines: string[] = [];
@@ -123,7 +135,7 @@ export const openProcess = ({ store, share, clock, works, kinds = ["archive"], a
     pauses.now += 1;
     await new Promise((resolve) => setImmediate(resolve));
   };
-  const runner = works && startRunner({ ...parts, works, createPause, logs: { share }, partitions, owner, atOnce });
+  const runner = works && startRunner({ ...parts, ready, works, createPause, logs: { share }, partitions, owner, atOnce });
   const jobs = createJobs({ ...parts, kinds: new Set(kinds), ids: randomUUID, runner });
   const done = Promise.all([relay.run(stop), jobs.run(stop), runner?.done]);
   done.catch(fail);
