@@ -10,9 +10,11 @@ import type { Results } from "../jobs/results.ts";
 import { startRunner, type Works } from "../jobs/runner.ts";
 import type { Heard } from "../jobs/standing.ts";
 import { createWatchers } from "../jobs/watchers.ts";
+import { projections } from "../projections/index.ts";
 import { readResults, writeResults } from "../projections/results.ts";
 import type { Decisions } from "./decisions.ts";
 import { archiveWork } from "./jobs/archive.ts";
+import { rebuildWork } from "./jobs/rebuild.ts";
 import { reachedBy, verifyWork } from "./jobs/verify.ts";
 import type { Models } from "./warehouse.ts";
 import type { World } from "./world.ts";
@@ -30,11 +32,15 @@ export type JobsSide = {
 type Having = { readonly decisions: Decisions; readonly models: Models; readonly loop: Loop };
 
 const worksOf = (world: World, models: Models): Works => {
-  const { logs, archive, clock, journal, limits, isShared } = world;
+  const { logs, archive, clock, journal, limits, isShared, meter, stop, config } = world;
   const warehouse = () => writable(models);
+  const ports = { logs, clock, journal };
+  // An embedded log has one process, and with it all its projectors.
+  const isAlone = !isShared && config.ROLES.includes("projector");
   return {
     archive: archiveWork({ archive, logs, clock }),
-    verify: verifyWork({ logs, warehouse, reached: reachedBy({ isShared, progress: models.progress }), clock, journal, limits }),
+    rebuild: rebuildWork({ ...ports, warehouse, projections, borders: models.borders, isAlone, meter, stop }),
+    verify: verifyWork({ ...ports, warehouse, reached: reachedBy({ isShared, progress: models.progress }), limits }),
   };
 };
 
