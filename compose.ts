@@ -145,7 +145,8 @@ const furnish = async (world: World, open: Open, { openers, topics, taking, urls
   const ingest = roles.includes("ingest") ? startIngest(world, topics) : undefined;
   open.ingest = ingest;
   if (ingest) run(ingest.done);
-  const engine = roles.includes("engine") ? await startEngine(world) : undefined;
+  const createOurPause = () => createPause(systemLoop, config.JOBS_SHARE);
+  const engine = roles.includes("engine") ? await startEngine(world, createOurPause) : undefined;
   open.engine = engine;
   const models = needs(config, "WAREHOUSE") ? createModels(world) : undefined;
   open.models = models;
@@ -185,7 +186,6 @@ const furnish = async (world: World, open: Open, { openers, topics, taking, urls
   const api = models && roles.includes("api") ? await startApi(world, models) : undefined;
   if (api) run(api.done);
 
-  const createOurPause = () => createPause(systemLoop, config.JOBS_SHARE);
   const shares = roles.includes("projector") ? () => projector?.shares ?? new Set<number>() : undefined;
   const readiness = createReadiness(world, {
     roles,

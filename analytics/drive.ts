@@ -23,11 +23,11 @@ import { createRecomputing, type Recomputing } from "./recomputing.ts";
 import { restore } from "./restore.ts";
 
 export type DriveOptions = { readonly checkpointMs: number; readonly checkpointFrames: number };
-/** `archive` and `pause` are for recomputations; without a `pause` of their own they rest after each slice of work. */
+/** `archive` and `createPause` are for recomputations; without pauses of their own they rest after each slice of work. */
 export type DriveParts = {
   readonly logs: Logs;
   readonly archive?: Archive | undefined;
-  readonly pause?: (() => Promise<void>) | undefined;
+  readonly createPause?: (() => () => Promise<void>) | undefined;
   readonly clock: Clock;
   readonly meter: Meter;
   readonly journal: Journal;
@@ -81,8 +81,8 @@ const follow = async (run: Run, step: (events: readonly Fact[]) => readonly Deri
   const heartbeats = createHeartbeats(memory);
   const ending = createStop();
   void owned.lost.then(ending.stop);
-  const { archive, journal, pause = () => clock.sleep(REST_MS, ending.signal) } = parts;
-  const recomputing = createRecomputing({ logs, archive, clock, journal, pause, stop: ending.signal }, memory, owned.partition);
+  const { archive, journal, createPause = () => () => clock.sleep(REST_MS, ending.signal) } = parts;
+  const recomputing = createRecomputing({ logs, archive, clock, journal, createPause, stop: ending.signal }, memory, owned.partition);
   const backlog = (await logs.facts.bounds(owned.partition)).end;
   driven.caughtUp = driven.position >= backlog;
   let framesSince = 0;

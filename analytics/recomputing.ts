@@ -28,8 +28,8 @@ export type RecomputingParts = {
   readonly archive: Archive | undefined;
   readonly clock: Clock;
   readonly journal: Journal;
-  /** Awaited after each slice of work of a few milliseconds: live goes first. */
-  readonly pause: () => Promise<void>;
+  /** Of one recomputation: awaited after each slice of work of a few milliseconds, so that live goes first. */
+  readonly createPause: () => () => Promise<void>;
   /** The partition is let go. */
   readonly stop: Stop;
 };
@@ -138,8 +138,9 @@ const outcome = ({ fact }: PendingRecompute, told: Partial<Recomputed>): Recompu
 const failed = (pending: PendingRecompute, fault: string): Recomputed => outcome(pending, { fault });
 
 /** What it has to tell: what came of it, then the corrections. Throws JobFailure for what cannot be derived again, and what the ports throw. */
-const recompute = async (parts: RecomputingParts, partition: number, pending: PendingRecompute): Promise<readonly Derived[]> => {
-  const { logs, archive } = parts;
+const recompute = async (all: RecomputingParts, partition: number, pending: PendingRecompute): Promise<readonly Derived[]> => {
+  const { logs, archive, createPause, stop } = all;
+  const parts: Parts = { logs, pause: createPause(), stop };
   const history: History = { logs, archive };
   const begin = await beginningOf(history, partition, pending);
   const range = { from: begin.from, to: pending.fact.to };
@@ -168,6 +169,8 @@ const recompute = async (parts: RecomputingParts, partition: number, pending: Pe
   return [outcome(pending, { from: range.from, events: events.length, ...sums }), ...events];
 };
 
+type Parts = Pick<RecomputingParts, "logs" | "stop"> & { readonly pause: () => Promise<void> };
+
 const bounded = (findings: Findings): void => {
   if (findings.size <= limits.recomputeEvents) return;
   throw new JobFailure(`There is more than the ${limits.recomputeEvents} events that can be compared at once: ask for a shorter time.`);
@@ -175,7 +178,7 @@ const bounded = (findings: Findings): void => {
 
 /** What the derived log has of it, as of the recomputation: what live told since follows from later facts, what earlier ones corrected since counts. */
 const held = async (
-  { logs, pause, stop }: RecomputingParts,
+  { logs, pause, stop }: Parts,
   partition: number,
   { fact, told }: PendingRecompute,
   { arrivedFrom }: Beginning,
@@ -212,7 +215,7 @@ const standIn =
 
 /** The same derived again. */
 const found = async (
-  { pause, stop }: RecomputingParts,
+  { pause, stop }: Parts,
   history: History,
   partition: number,
   { fact, position, decided }: PendingRecompute,

@@ -4,7 +4,8 @@ import { createPause, type Loop } from "../domain/budget.ts";
 import { createStreams } from "../domain/fold.ts";
 import type { JobKind, Jobs } from "../domain/job.ts";
 import { jobDecider } from "../domain/job-decider.ts";
-import { AdapterError, type Warehouse } from "../domain/ports.ts";
+import { AdapterError, type Position, type Stop, type Warehouse } from "../domain/ports.ts";
+import { within } from "../domain/within.ts";
 import { createJobs } from "../jobs/jobs.ts";
 import type { Results } from "../jobs/results.ts";
 import { startRunner, type Works } from "../jobs/runner.ts";
@@ -14,7 +15,9 @@ import { projections } from "../projections/index.ts";
 import { readResults, writeResults } from "../projections/results.ts";
 import type { Decisions } from "./decisions.ts";
 import { archiveWork } from "./jobs/archive.ts";
+import { backtestWork } from "./jobs/backtest.ts";
 import { rebuildWork } from "./jobs/rebuild.ts";
+import { recomputeWork } from "./jobs/recompute.ts";
 import { reachedBy, verifyWork } from "./jobs/verify.ts";
 import type { Models } from "./warehouse.ts";
 import type { World } from "./world.ts";
@@ -31,7 +34,7 @@ export type JobsSide = {
 
 type Having = { readonly decisions: Decisions; readonly models: Models; readonly loop: Loop };
 
-const worksOf = (world: World, models: Models): Works => {
+const worksOf = (world: World, { models, decisions: { cameras } }: Pick<Having, "models" | "decisions">): Works => {
   const { logs, archive, clock, journal, limits, isShared, meter, stop, config } = world;
   const warehouse = () => writable(models);
   const ports = { logs, clock, journal };
@@ -39,10 +42,24 @@ const worksOf = (world: World, models: Models): Works => {
   const isAlone = !isShared && config.ROLES.includes("projector");
   return {
     archive: archiveWork({ archive, logs, clock }),
+    backtest: backtestWork({ logs, archive, span: models.span, settled: projected(world, models), limits }),
+    recompute: recomputeWork({
+      logs,
+      clock,
+      limits,
+      isDecided: async (key) => (await cameras.camera(key)).revision > 0,
+      span: models.span,
+    }),
     rebuild: rebuildWork({ ...ports, warehouse, projections, borders: models.borders, isAlone, meter, stop }),
     verify: verifyWork({ ...ports, warehouse, reached: reachedBy({ isShared, progress: models.progress }), limits }),
   };
 };
+
+/** Waits until the frames of a partition are projected up to a position, for as long as a question would. */
+const projected =
+  ({ clock, limits }: World, { progress }: Models) =>
+  (partition: number, end: Position, stop: Stop): Promise<boolean> =>
+    within({ clock, stop }, limits.afterMs, progress.until("facts", partition, end, stop), () => false);
 
 /** While its tables are not there, it cannot be written to. */
 const writable = ({ state }: Models): Warehouse => {
@@ -59,7 +76,7 @@ export const startJobs = (world: World, { decisions, models, loop }: Having): Jo
   };
   const streams = createStreams(decisions.folding, jobDecider);
   const watchers = createWatchers();
-  const works = worksOf(world, models);
+  const works = worksOf(world, { models, decisions });
   const parts = { ...world, streams, results, watchers };
   const runner = config.ROLES.includes("jobs")
     ? startRunner({

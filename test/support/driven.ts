@@ -75,7 +75,7 @@ export const driving = async (
   const driven: Driven = { position: 0, caughtUp: false, stopped: [] };
   let failure: unknown;
   const release = await logs.claim((owned) =>
-    drive({ ...partsOf(logs, clock), pause }, options, owned, driven).catch((error: unknown) => {
+    drive({ ...partsOf(logs, clock), createPause: pause && (() => pause) }, options, owned, driven).catch((error: unknown) => {
       failure = error;
     }),
   );
