@@ -14,6 +14,12 @@ const JSON_TYPE = "application/json";
 const CSV = "text/csv";
 const typesOf = ({ responses }: Operation): readonly string[] => Object.keys(responses["200"]?.content ?? {});
 
+/** What stands at a job's path: one of the tenant's own. */
+const jobIn = ({ jobs }: Crawler, { path }: Operation): Values => {
+  const id = path.includes("{id}") ? jobs.get(path.split("/")[1] ?? "") : undefined;
+  return id === undefined ? {} : { id };
+};
+
 /** Each read with good values: the answers by what was asked. `after`: a position that is to be in them. `limit`: the first page, of so many. */
 export const goodAnswers = async (
   crawler: Crawler,
@@ -27,6 +33,7 @@ export const goodAnswers = async (
     return cameras.map(async (camera) => {
       const values = {
         ...presetsOf(operation, camera),
+        ...jobIn(crawler, operation),
         ...(has("after") && { after }),
         ...(has("limit") && limit !== undefined && { limit }),
       };
@@ -41,12 +48,20 @@ export const goodAnswers = async (
 const isRecorded = (value: unknown): value is object =>
   typeof value === "object" && value !== null && "record" in value && value.record === true;
 
+/** What came of a job, and how far it is, changes by itself. */
+const isJob = (value: unknown): value is object => typeof value === "object" && value !== null && "kind" in value && "wish" in value;
+const asked = ({ id, kind, createdAt, wish }: Readonly<Record<string, unknown>>) => ({ id, kind, createdAt, wish });
+
 /** Of a camera that is to be recorded, what its film says of it changes by itself: it is tried again and again. */
 const lasting = (answer: Answer): string =>
   isJson(answer)
     ? JSON.stringify(
         JSON.parse(answer.body.toString(), (_, value: unknown) =>
-          isRecorded(value) ? { ...value, status: undefined, recording: undefined } : value,
+          isJob(value)
+            ? asked(value as Readonly<Record<string, unknown>>)
+            : isRecorded(value)
+              ? { ...value, status: undefined, recording: undefined }
+              : value,
         ),
       )
     : answer.body.toString();

@@ -4,7 +4,7 @@ import { connect, type Loose } from "../support/surface.ts";
 import type { Crawler } from "./crawler.ts";
 import type { Operation } from "./documents.ts";
 import { positionOf } from "./furnish.ts";
-import { framesOf, own, ownIds, shared } from "./mirror.ts";
+import { framesOf, jobsOf, own, ownIds, shared } from "./mirror.ts";
 
 const V1 = "tallywire.v1";
 const everything = (sensorId: string): string =>
@@ -44,10 +44,13 @@ const open = (
 
 export const isSocket = ({ protocols }: Operation): boolean => protocols !== undefined;
 
-/** The first cursor that each socket gives its tenant. */
+/** Alerts, from a cursor on; other sockets tell of jobs. */
+const tellsAlerts = ({ parameters }: Operation): boolean => parameters.some(({ name }) => name === "since");
+
+/** The first cursor that each socket of alerts gives its tenant. */
 export const cursorsOf = async (crawler: Crawler, operations: readonly Operation[]): Promise<readonly string[]> => {
   const cursors: string[] = [];
-  for (const operation of operations.filter(isSocket)) {
+  for (const operation of operations.filter(isSocket).filter(tellsAlerts)) {
     const peer = open(crawler, operation, operation.bases[0] ?? "", [V1], undefined);
     await peer.until(() => peer.messages.length > 0);
     cursors.push(String(peer.messages[0].cursor));
@@ -62,6 +65,8 @@ const SETTLED_MS = 300;
 
 const isAlert = (message: Loose): boolean =>
   message.data !== undefined || message.alerts?.length > 0 || message.eventDetails1 !== undefined;
+const isTold = ({ operation, messages }: Pick<Peer, "operation" | "messages">): boolean =>
+  messages.some((message) => (tellsAlerts(operation) ? isAlert(message) : message.job !== undefined));
 /** Whether one can ask for the alerts of some cameras only. */
 const isNarrowed = ({ parameters }: Operation): boolean => parameters.some(({ name }) => name === "filter" || name === "camera_id");
 
@@ -96,14 +101,13 @@ export const crawlSockets = async (
   // The other's first: when one's own have come, the other's would have too.
   const see = async (as: Crawler): Promise<string | undefined> => {
     const headers = { authorization: `Bearer ${as.token}`, "content-type": "application/json" };
+    for (const job of jobsOf(as.tenant)) await as.ask("emdx", { ...job, headers });
     return positionOf(await as.ask("emdx", { ...framesOf(as.tenant, begin), headers }));
   };
   const others = await see(other);
   const mine = await see(crawler);
   for (const peer of peers.filter(({ mayHear }) => mayHear))
-    await peer
-      .until(() => peer.messages.some(isAlert))
-      .catch((cause: Error) => Promise.reject(new Error(`${peer.name}: ${cause.message}`, { cause })));
+    await peer.until(() => isTold(peer)).catch((cause: Error) => Promise.reject(new Error(`${peer.name}: ${cause.message}`, { cause })));
   await sleep(SETTLED_MS);
   for (const { name, operation, messages, mayHear, sent, socket } of peers) {
     for (const message of messages) crawler.hear(operation.surface, name, message, sent);
@@ -117,7 +121,7 @@ export const crawlSockets = async (
 
 /** A cursor of the other tenant is refused as one that nobody was given; so is one's own, without the subprotocol. */
 const refuseOthersCursors = async (crawler: Crawler, sockets: readonly Operation[], cursors: readonly string[]): Promise<void> => {
-  for (const operation of sockets)
+  for (const operation of sockets.filter(tellsAlerts))
     for (const base of operation.bases)
       for (const since of cursors) {
         const peer = open(crawler, operation, base, [V1], undefined, since);

@@ -31,6 +31,8 @@ export class Crawler {
   readonly tenant: Tenant;
   readonly token: string;
   readonly found: Found;
+  /** Of the tenant's own jobs one, by what they are called in paths. */
+  readonly jobs = new Map<string, string>();
   readonly #foreign: Wanted | undefined;
   /** Foreign ids it wrote into its own data, where they may be shown from then on. */
   readonly #written = new Set<string>();

@@ -20,6 +20,8 @@ export const furnish = async (crawler: Crawler, operations: readonly Operation[]
     const headers = { ...call.headers, authorization: `Bearer ${crawler.token}` };
     const answer = await crawler.ask(operationAt(operations, call).surface, { ...call, headers });
     if (answer.status >= 300 && answer.status !== 409) throw new Error(`${call.method} ${call.target}: ${answer.status} ${answer.body}`);
+    const [, jobs, id] = /\/(\w+)\/([\w-]+)$/.exec(answer.headers.location ?? "") ?? [];
+    if (answer.status === 202 && jobs !== undefined && id !== undefined) crawler.jobs.set(jobs, id);
     last = positionOf(answer) ?? last;
   }
   return last;

@@ -169,4 +169,10 @@ export const mirrored = (tenant: Tenant): readonly Call[] => [
     }),
   ]),
   framesOf(tenant, BEGIN),
+  ...jobsOf(tenant),
 ];
+
+/** Work that takes its time: with the tenant's own texts in what is asked for. */
+export function jobsOf(_tenant: Tenant): readonly Call[] {
+  return [body("POST", "/api/v2/archives", { before: new Date(BEGIN).toISOString() })];
+}
