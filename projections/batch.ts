@@ -7,8 +7,9 @@ import type { LogKind, Projection } from "./projection.ts";
  * What a batch may hold: events, and rows and objects together, which is where its bytes are. Eight projectors hold two batches
  * each while they catch up, so a batch is no larger than inserts gain by: some 2,000 frames of 20 objects.
  */
-const MOST_EVENTS = 10_000;
-const MOST_WEIGHT = 40_000;
+const MOST: Most = { events: 10_000, weight: 40_000 };
+
+export type Most = { readonly events: number; readonly weight: number };
 
 export type Gathered = {
   readonly begin: Position;
@@ -20,7 +21,7 @@ export type Gathered = {
 
 type From = { readonly epoch: string; readonly partition: number };
 
-export const gathering = (projections: readonly Projection[], { epoch, partition }: From) => {
+export const gathering = (projections: readonly Projection[], { epoch, partition }: From, most: Most = MOST) => {
   const add = (into: Gathered, event: Fact | Derived, position: Position, end: Position): void => {
     for (const { name, kind, rows } of projections) {
       // Each projection is given events of its own log only; the pair of types is lost in the list.
@@ -40,7 +41,7 @@ export const gathering = (projections: readonly Projection[], { epoch, partition
   };
   return {
     empty: (begin: Position): Gathered => ({ begin, end: begin, events: 0, weight: 0, rows: new Map() }),
-    isFull: ({ events, weight }: Gathered): boolean => events >= MOST_EVENTS || weight >= MOST_WEIGHT,
+    isFull: ({ events, weight }: Gathered): boolean => events >= most.events || weight >= most.weight,
     /** Takes from the batch what fits; returns the index of the first event that did not. */
     take(into: Gathered, batch: Batch<Fact | Derived>, from: number): number {
       let i = from;

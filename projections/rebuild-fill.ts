@@ -1,9 +1,12 @@
 /** The table that is built beside another, filled from the log: partition by partition, slice by slice, each announced before it comes in. */
 import type { Derived, Fact } from "../domain/event.ts";
 import type { Batch, Position } from "../domain/ports.ts";
-import { type Gathered, gathering } from "./batch.ts";
+import { type Gathered, gathering, type Most } from "./batch.ts";
 import { bridge } from "./rebuild-carry.ts";
 import { again, type Half, note, rest, tell } from "./rebuild-half.ts";
+
+/** Smaller than a projector's batch: each keeps the warehouse from other work for as long as it takes. */
+const SLICE: Most = { events: 4000, weight: 16_000 };
 
 const set = (all: readonly Position[], partition: number, to: Position): readonly Position[] =>
   all.map((one, p) => (p === partition ? to : one));
@@ -20,7 +23,7 @@ const reached = (half: Half, partition: number, to: Position, rows: number): voi
 const fillOn = async (half: Half, partition: number, to: Position): Promise<number> => {
   const { projection, log, warehouse, next } = half;
   const { name, version } = projection;
-  const gather = gathering([projection], { epoch: log.epoch, partition });
+  const gather = gathering([projection], { epoch: log.epoch, partition }, half.slice ?? SLICE);
   let work = gather.empty(half.at.begins[partition] ?? 0);
   let slices = 0;
   const bring = async ({ begin, end, rows: all }: Gathered): Promise<boolean> => {

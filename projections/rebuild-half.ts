@@ -2,6 +2,7 @@
 import type { Derived, Fact } from "../domain/event.ts";
 import { type Patience, patiently } from "../domain/patience.ts";
 import { AdapterError, type Log, type Meter, type Warehouse } from "../domain/ports.ts";
+import type { Most } from "./batch.ts";
 import type { Borders } from "./borders.ts";
 import { recordsBetween } from "./progress.ts";
 import type { Projection } from "./projection.ts";
@@ -20,6 +21,8 @@ export type Beside = Patience & {
   readonly keeps: boolean;
   /** Awaited after each piece of work. */
   readonly pause: () => Promise<void>;
+  /** What is brought in at once, at most. */
+  readonly slice?: Most;
   /** Told after each piece: of records of the log, and of as many rows copied as a slice has. */
   readonly progress?: (done: number, of: number) => void;
 };
