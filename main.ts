@@ -9,6 +9,7 @@ import { limits } from "./domain/limits.ts";
 import { AdapterError } from "./domain/ports.ts";
 import { instantOf } from "./domain/timestamp.ts";
 import { fileFormats, ImportError, type ImportOptions, importFile } from "./ingest/file.ts";
+import { addJobCommands } from "./job-commands.ts";
 import { serve } from "./serve.ts";
 import { mintToken, type Wanted } from "./token-command.ts";
 
@@ -93,6 +94,8 @@ withSettings(program.command("token").description("mint a token for development,
       keys.close();
     }
   });
+
+addJobCommands(program);
 
 program.parseAsync().catch((error: unknown) => {
   if (!(error instanceof ConfigError || error instanceof ImportError || error instanceof AdapterError)) throw error;

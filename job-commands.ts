@@ -1,0 +1,98 @@
+/** The commands that ask a running server for work: backtest, recompute, rebuild. */
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { systemClock } from "./adapters/clock.ts";
+import { type BacktestOptions, backtestCommand } from "./backtest-command.ts";
+import { AdapterError } from "./domain/ports.ts";
+import { instantOf } from "./domain/timestamp.ts";
+import { endingOf, type JobParts, type JobServer, runJob } from "./job-command.ts";
+import { projections } from "./projections/index.ts";
+
+const instant = (text: string): string => {
+  const at = instantOf(text);
+  if (typeof at === "string") throw new InvalidArgumentError(`${at}; it is written like 2026-01-31T08:00:00Z`);
+  return text;
+};
+const several = (text: string, before: readonly string[] = []): readonly string[] => [...before, text];
+const seconds = (text: string): number => {
+  const value = text.trim() === "" ? Number.NaN : Number(text);
+  if (!(value >= 0)) throw new InvalidArgumentError("is seconds, 0 or more");
+  return value;
+};
+
+const atServer = (command: Command, scope: string): Command =>
+  command.option("--server <url>", "the server", "http://127.0.0.1:8080").option("--token <text>", `the token, with the scope ${scope}`);
+
+/** Ctrl-C cancels the job; a second one ends the command at once. */
+const partsOf = (): JobParts => {
+  const stopping = new AbortController();
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stopping.abort());
+  return {
+    clock: systemClock,
+    stop: stopping.signal,
+    print: (line) => console.log(line),
+    complain: (line) => console.error(line),
+  };
+};
+
+/** Asks for it, and prints what came of it as JSON. Gives the exit code. */
+const plainly = async (server: JobServer, resource: string, wish: object): Promise<number> => {
+  const parts = partsOf();
+  try {
+    const job = await runJob(parts, server, resource, wish);
+    if (job.state === "done") parts.print(JSON.stringify(job.result ?? null));
+    else parts.complain(endingOf(job));
+    return job.state === "done" ? 0 : 1;
+  } catch (error) {
+    if (!(error instanceof AdapterError)) throw error;
+    parts.complain(error.message);
+    return 1;
+  }
+};
+
+type Recompute = JobServer & { readonly sensor: string; readonly from: string; readonly to: string; readonly definitions: string };
+type Rebuild = JobServer & { readonly dropOld?: true };
+
+export const addJobCommands = (program: Command): void => {
+  atServer(
+    program
+      .command("backtest")
+      .description("find out what other tripwires, regions and rules would have given over recorded frames")
+      .argument("[rules]", "a JSON file of tripwires, rois, rules and settings; what was in force when left out")
+      .option("--sensor <id>", "of which sensor; may be repeated", several)
+      .requiredOption("--from <instant>", "RFC 3339 instant: what happened then or later", instant)
+      .requiredOption("--to <instant>", "RFC 3339 instant: what happened before", instant)
+      .option("--late", "take frames that came late in at their place")
+      .option("--labels <file>", "what somebody saw, to be found again: JSON, or CSV with sensorId, tripwireId, timestamp, direction")
+      .option("--tolerance <s>", "seconds by which a label and a crossing may be apart", seconds)
+      .option("--csv <file>", "write the alerts, those of then and of now, to a file that is not there yet"),
+    "events:read",
+  ).action(async (rules: string | undefined, options: Omit<BacktestOptions, "rules">) => {
+    process.exitCode = await backtestCommand(partsOf(), { ...options, rules });
+  });
+
+  atServer(
+    program
+      .command("recompute")
+      .description("derive the past of a sensor again, with the frames that came late or with the rules of now")
+      .requiredOption("--sensor <id>", "which sensor")
+      .requiredOption("--from <instant>", "RFC 3339 instant: what happened then or later", instant)
+      .requiredOption("--to <instant>", "RFC 3339 instant: what happened before", instant)
+      .addOption(
+        new Option("--definitions <which>", "with those that were in force, or those of now").choices(["then", "now"]).default("then"),
+      ),
+    "cameras:write",
+  ).action(async ({ sensor, from, to, definitions, ...server }: Recompute) => {
+    process.exitCode = await plainly(server, "/recomputes", { sensorId: sensor, fromTimestamp: from, toTimestamp: to, definitions });
+  });
+
+  atServer(
+    program
+      .command("rebuild")
+      .description("build a table of the warehouse anew from the log, beside the one that is used")
+      .argument("<projection>", projections.map(({ name }) => name).join(", "))
+      .option("--drop-old", "drop the table that was kept when the new one took its place"),
+    "ops",
+  ).action(async (projection: string, { dropOld, ...server }: Rebuild) => {
+    process.exitCode = await plainly(server, "/rebuilds", { projection, step: dropOld === true ? "drop-old" : "rebuild" });
+  });
+};
