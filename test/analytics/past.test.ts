@@ -1,72 +1,16 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createMemory, saveCameraMemory } from "../../analytics/memory.ts";
 import { type History, rerun } from "../../analytics/past.ts";
-import type { CameraEvent, Rule } from "../../domain/camera.ts";
-import { incrementDefaults, roiDefaults, tripwireDefaults } from "../../domain/defaults.ts";
 import type { Json } from "../../domain/envelope.ts";
-import type { Definition, Derived, Fact, Frame } from "../../domain/event.ts";
+import type { Derived, Fact, Frame } from "../../domain/event.ts";
 import { JobFailure } from "../../domain/job.ts";
 import type { Logs, Position } from "../../domain/ports.ts";
 import { createStop } from "../../domain/stop.ts";
 import { stepped } from "../laws/laws.ts";
+import { BEGIN, definitions, key, walk, walks, yard } from "../support/door.ts";
 import { kinds } from "../support/driven.ts";
-import { frame, seen } from "../support/given.ts";
 import { historyOf, pastOf, unhurried } from "../support/past.ts";
 
-const key = { tenant: "acme", camera: "shop" };
-const yard = { tenant: "acme", camera: "yard" };
-const BEGIN = Date.UTC(2026, 0, 5, 9);
-
-const increment: Rule = {
-  ...incrementDefaults,
-  ruleId: "tens",
-  name: "Tens",
-  ruleType: "increment",
-  analytic: "tripwire",
-  placeId: "door",
-  countThreshold: 10,
-  direction: "entry",
-};
-const decisions: readonly CameraEvent[] = [
-  {
-    type: "tripwire-defined",
-    tripwire: {
-      ...tripwireDefaults,
-      id: "door",
-      name: "Door",
-      wire: [
-        { x: 0, y: 100 },
-        { x: 1000, y: 100 },
-      ],
-      direction: { p1: { x: 100, y: 50 }, p2: { x: 100, y: 150 }, entryName: "in", exitName: "out" },
-      minFrames: 1,
-      bufferPx: 0,
-    },
-  },
-  {
-    type: "roi-defined",
-    roi: {
-      ...roiDefaults,
-      id: "floor",
-      name: "Floor",
-      coordinates: [
-        { x: 0, y: 100 },
-        { x: 1000, y: 100 },
-        { x: 1000, y: 300 },
-        { x: 0, y: 300 },
-      ],
-      minFrames: 1,
-    },
-  },
-  { type: "rule-defined", rule: increment },
-];
-const definitions = (of = key): readonly Definition[] =>
-  decisions.map((decision, i) => ({ kind: "definition", ...of, receivedAt: BEGIN, revision: i + 1, decision }));
-
-/** The nth frame: somebody new goes in through the door between every two. */
-const walk = (n: number, of = key): Frame =>
-  frame(of, BEGIN + n * 200, [seen(`p${n}`, 10 + (n % 50), 80), ...(n === 0 ? [] : [seen(`p${n - 1}`, 10 + (n % 50), 120)])]);
-const walks = (count: number, from = 0, of = key): readonly Frame[] => Array.from({ length: count }, (_, i) => walk(from + i, of));
 const text = (events: readonly Derived[]): string => events.map((event) => `${JSON.stringify(event)}\n`).join("");
 const memoryAt = (facts: readonly Fact[], { tenant, camera } = key): Json => {
   const memory = createMemory();
