@@ -10,8 +10,10 @@ import { AdapterError } from "./domain/ports.ts";
 import { instantOf } from "./domain/timestamp.ts";
 import { fileFormats, ImportError, type ImportOptions, importFile } from "./ingest/file.ts";
 import { addJobCommands } from "./job-commands.ts";
+import { openData } from "./open-data.ts";
 import { serve } from "./serve.ts";
 import { mintToken, type Wanted } from "./token-command.ts";
+import { dayOrInstant, type VerifyOptions, verifyCommand } from "./verify-command.ts";
 
 const configFrom = (options: Readonly<Record<string, string>>): Config => {
   const given = Object.fromEntries(
@@ -93,6 +95,34 @@ withSettings(program.command("token").description("mint a token for development,
     } finally {
       keys.close();
     }
+  });
+
+addJobCommands(program);
+
+const dayOf = (text: string): number => {
+  const at = dayOrInstant(text);
+  if (typeof at === "string") throw new InvalidArgumentError(`${at}; it is written like 2026-01-31 or 2026-01-31T08:00:00Z`);
+  return at;
+};
+
+withSettings(program.command("verify").description("prove that the logs and the warehouse agree, or name what differs"))
+  .option("--from <day>", "from the beginning of this day (UTC) of event time, or from an instant", dayOf)
+  .option("--to <day>", "up to its beginning", dayOf)
+  .option("--tenant <id>", "of this tenant only; a server knows it by the token")
+  .option("--derive", "step the facts again as well, and compare with what was derived")
+  .option("--days", "show every camera's days, with counts and hashes")
+  .option("--json", "as one JSON value")
+  .option("--server <url>", "ask a running server, which has the data")
+  .option("--token <token>", "for that server, with the scope ops")
+  .action(async (options: Record<string, string> & VerifyOptions) => {
+    const { from: _from, to: _to, derive: _derive, days: _days, json: _json, ...settings } = options;
+    const config = configFrom(settings);
+    const stopping = new AbortController();
+    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stopping.abort());
+    const print = (line: string): void => console.log(line);
+    const complain = (line: string): void => console.error(line);
+    const parts = { open: () => openData(config), clock: systemClock, stop: stopping.signal, print, complain };
+    process.exitCode = await verifyCommand(parts, options);
   });
 
 addJobCommands(program);

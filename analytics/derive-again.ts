@@ -18,10 +18,8 @@ import { rerun } from "./past.ts";
 type Proving = {
   readonly logs: Pick<Logs, "facts" | "derived" | "baseBefore" | "progress">;
   readonly partition: number;
-  /** Those of which the log has facts. */
-  readonly cameras: readonly CameraKey[];
-  /** Whether a recomputation of this camera arrived at the instant. */
-  readonly isRecomputed: (camera: CameraKey, receivedAt: Instant) => boolean;
+  /** Of this tenant only. */
+  readonly tenant: string | undefined;
   readonly clock: Clock;
   readonly pause: () => Promise<void>;
   readonly stop: Stop;
@@ -44,11 +42,13 @@ type Begin = CameraKey & { readonly since: Position /** What arrived then or bef
 type Day = CameraKey & { readonly day: Instant; readonly kind: Derived["kind"]; readonly again: Sum; readonly logged: Sum };
 
 /** Throws AdapterError: `closed` when stopped, `unavailable` where the engine never rests or facts go meanwhile, and what the log throws. */
-export const proveDerived = async (proving: Proving): Promise<Proven> => {
-  const { partition, tell } = proving;
-  const { facts: to, derived: end } = await quietMoment(proving);
+export const proveDerived = async (asked: Proving): Promise<Proven> => {
+  const { partition, tell } = asked;
+  const { facts: to, derived: end } = await quietMoment(asked);
+  const heard = await hear(asked, to);
+  const proving: Hearing = { ...asked, ...heard };
   const begins = await beginsOfAll(proving);
-  if (begins.length === 0) return { events: 0, left: proving.cameras.length };
+  if (begins.length === 0) return { events: 0, left: heard.cameras.length };
   const days = new Map<string, Day>();
   const at = ({ tenant, camera }: CameraKey, day: Instant, kind: Derived["kind"]): Day => {
     const name = `${keyText(tenant, camera)}\0${day}\0${kind}`;
@@ -69,7 +69,7 @@ export const proveDerived = async (proving: Proving): Promise<Proven> => {
     const day = dayText(one.day);
     tell({ what: "derived-differs", tenant, camera, partition, day, kind, expected: told(again), found: told(logged), ...first });
   }
-  return { events, left: proving.cameras.length - begins.length };
+  return { events, left: heard.cameras.length - begins.length };
 };
 
 const dayOf = ({ receivedAt }: Derived): Instant => Math.floor(receivedAt / DAY_MS) * DAY_MS;
@@ -92,7 +92,29 @@ const quietMoment = async ({
   throw new AdapterError("unavailable", `Something is committed to partition ${partition} at every look.`, { retryable: true });
 };
 
-const beginsOfAll = async ({ logs, partition, cameras, pause }: Proving): Promise<readonly Begin[]> => {
+/** `cameras`: those of which there are facts. `isRecomputed`: whether a recomputation of the camera arrived at the instant. */
+type Heard = { readonly cameras: readonly CameraKey[]; readonly isRecomputed: (camera: CameraKey, receivedAt: Instant) => boolean };
+type Hearing = Proving & Heard;
+
+const hear = async ({ logs, partition, tenant: only, pause, stop }: Proving, to: Position): Promise<Heard> => {
+  const cameras = new Map<string, CameraKey>();
+  const recomputed = new Set<string>();
+  for await (const { events } of logs.facts.read(partition, "start", { to })) {
+    for (const { kind, tenant, camera, receivedAt } of events) {
+      if (only !== undefined && tenant !== only) continue;
+      const name = keyText(tenant, camera);
+      if (!cameras.has(name)) cameras.set(name, { tenant, camera });
+      if (kind === "recompute") recomputed.add(`${name}\0${receivedAt}`);
+    }
+    await pause();
+    if (stop.aborted) throw new AdapterError("closed", "It was told to stop.", { retryable: true });
+  }
+  const isRecomputed = ({ tenant, camera }: CameraKey, at: Instant): boolean =>
+    recomputed.size > 0 && recomputed.has(`${keyText(tenant, camera)}\0${at}`);
+  return { cameras: [...cameras.values()], isRecomputed };
+};
+
+const beginsOfAll = async ({ logs, partition, cameras, pause }: Hearing): Promise<readonly Begin[]> => {
   const { start } = await logs.facts.bounds(partition);
   const begins: Begin[] = [];
   for (const { tenant, camera } of cameras) {
@@ -110,21 +132,21 @@ const beginsOfAll = async ({ logs, partition, cameras, pause }: Proving): Promis
   return begins;
 };
 
-const isCompared = ({ isRecomputed }: Proving, afters: ReadonlyMap<string, Instant>, event: Derived): boolean =>
+const isCompared = ({ isRecomputed }: Hearing, afters: ReadonlyMap<string, Instant>, event: Derived): boolean =>
   event.receivedAt > (afters.get(keyText(event.tenant, event.camera)) ?? Number.POSITIVE_INFINITY) &&
   !isRecomputed(event, event.receivedAt);
 
 const aftersOf = (begins: readonly Begin[]): ReadonlyMap<string, Instant> =>
   new Map(begins.map(({ tenant, camera, after }) => [keyText(tenant, camera), after]));
 
-async function* derivedAgain(proving: Proving, begins: readonly Begin[], to: Position): AsyncGenerator<Derived> {
+async function* derivedAgain(proving: Hearing, begins: readonly Begin[], to: Position): AsyncGenerator<Derived> {
   const { logs, partition, pause, stop } = proving;
   const afters = aftersOf(begins);
   for await (const { derived } of rerun({ logs, archive: undefined }, { partition, cameras: begins, to, pause, stop }))
     for (const event of derived) if (isCompared(proving, afters, event)) yield event;
 }
 
-async function* loggedOf(proving: Proving, begins: readonly Begin[], to: Position): AsyncGenerator<Derived> {
+async function* loggedOf(proving: Hearing, begins: readonly Begin[], to: Position): AsyncGenerator<Derived> {
   const { logs, partition, pause, stop } = proving;
   const afters = aftersOf(begins);
   const arrivedFrom = begins.reduce((least, { after }) => Math.min(least, after), Number.MAX_SAFE_INTEGER);
@@ -161,7 +183,7 @@ type First = { readonly lacks: EventKey | null; readonly has: EventKey | null };
 
 /** Of one camera, day and kind: the first that only the facts say, and the first that only the log says. */
 const firstDifference = async (
-  proving: Proving,
+  proving: Hearing,
   begins: readonly Begin[],
   day: Day,
   { to, end }: { readonly to: Position; readonly end: Position },

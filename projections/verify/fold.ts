@@ -47,7 +47,7 @@ export const placedRow = (form: Form, extent: Extent, event: Fact | Derived, pos
 
 /** `arrival`: of the oldest event there is. Undefined: there were too many days. */
 export const foldLog = async (folding: Folding): Promise<{ readonly ledger: Ledger; readonly arrival: Instant } | undefined> => {
-  const { range, forms, extent, share, holes, breath, clock, stop, limits, hear } = folding;
+  const { range, forms, extent, share, holes, breath, clock, stop, limits } = folding;
   const { log, partition } = range;
   const ledger = new Ledger();
   let arrival: Instant = Number.MAX_SAFE_INTEGER;
@@ -61,7 +61,6 @@ export const foldLog = async (folding: Folding): Promise<{ readonly ledger: Ledg
         continue;
       }
       const position = positions[i] as Position;
-      if (range.kind === "facts") hear?.(event, partition);
       for (const form of forms) {
         const row = placedRow(form, extent, event, position);
         if (row === undefined) continue;

@@ -7,7 +7,6 @@
  */
 import { hashOf, type Sum } from "../../domain/digest.ts";
 import type { Instant } from "../../domain/envelope.ts";
-import type { Derived, Fact } from "../../domain/event.ts";
 import type { Finding, LogName, Told } from "../../domain/finding.ts";
 import type { Limits } from "../../domain/limits.ts";
 import { type Patience, patiently } from "../../domain/patience.ts";
@@ -39,8 +38,6 @@ export type Verifying = Patience & {
   readonly progress: (done: number, of: number) => void;
   readonly tell: (finding: Finding) => void;
   readonly tellDay: (day: DayTold) => Promise<void> | undefined;
-  /** Of every fact that is read, of the tenant that is asked for; of some more than once. */
-  readonly hear?: ((event: Fact | Derived, partition: number) => void) | undefined;
 };
 
 export type DayTold = {

@@ -1,7 +1,6 @@
 /** A verification, as a job of a tenant and as a command: the warehouse compared with the logs, and these with each other where that is asked. */
 import { type Proven, proveDerived } from "../../analytics/derive-again.ts";
-import { type CameraKey, type Json, keyText } from "../../domain/envelope.ts";
-import type { Derived, Fact } from "../../domain/event.ts";
+import type { Json } from "../../domain/envelope.ts";
 import { type Finding, isUnchecked } from "../../domain/finding.ts";
 import type { Run, VerifyWish, Work } from "../../domain/job.ts";
 import { limits as defaultLimits, type Limits } from "../../domain/limits.ts";
@@ -66,9 +65,7 @@ export const verifyAll = async (parts: VerifyParts, asked: VerifyAsked): Promise
     if (told.length < limits.verifyFindings && text < TOLD_TEXT) told.push(finding);
     asked.tell(finding);
   };
-  const heard = hearing(logs.facts.partitions);
   const only = { tenant, from: wish.from, to: wish.to };
-  const hear = wish.derive ? heard.hear : undefined;
   const common = { clock, journal, stop, pause, tell };
   const proof = await verify({
     ...common,
@@ -80,13 +77,11 @@ export const verifyAll = async (parts: VerifyParts, asked: VerifyAsked): Promise
     limits,
     progress,
     tellDay,
-    hear,
   });
   let derived: Proven | undefined;
-  for (const [partition, cameras] of wish.derive ? heard.cameras.entries() : []) {
-    const { isRecomputed } = heard;
+  for (let partition = 0; wish.derive && partition < logs.facts.partitions; partition++) {
     try {
-      const proven = await proveDerived({ ...common, logs, partition, cameras: [...cameras.values()], isRecomputed });
+      const proven = await proveDerived({ ...common, logs, partition, tenant });
       derived = { events: (derived?.events ?? 0) + proven.events, left: (derived?.left ?? 0) + proven.left };
     } catch (error) {
       // The record was told of when it was met first: nothing that follows from it can be derived again.
@@ -95,23 +90,6 @@ export const verifyAll = async (parts: VerifyParts, asked: VerifyAsked): Promise
   }
   const verdict = differs ? "differ" : isWhole ? "agree" : "unchecked";
   return { ...proof, verdict, findings, told, derived };
-};
-
-/** Notes, of each partition, whose facts there are, and when recomputations arrived. */
-const hearing = (partitions: number) => {
-  const cameras = Array.from({ length: partitions }, () => new Map<string, CameraKey>());
-  const recomputed = new Set<string>();
-  const nameOf = ({ tenant, camera }: CameraKey, at: number): string => `${keyText(tenant, camera)}\0${at}`;
-  return {
-    cameras,
-    isRecomputed: (camera: CameraKey, at: number): boolean => recomputed.size > 0 && recomputed.has(nameOf(camera, at)),
-    hear: (event: Fact | Derived, partition: number): void => {
-      const { tenant, camera } = event;
-      const name = keyText(tenant, camera);
-      if (!cameras[partition]?.has(name)) cameras[partition]?.set(name, { tenant, camera });
-      if (event.kind === "recompute") recomputed.add(nameOf(event, event.receivedAt));
-    },
-  };
 };
 
 /** Rows that are kept together. */
