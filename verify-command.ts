@@ -33,7 +33,7 @@ type Parts = {
   readonly complain: (line: string) => void;
 };
 
-export const CODES = { agree: 0, differ: 1, unchecked: 2 } as const;
+const CODES = { agree: 0, differ: 1, unchecked: 2 } as const;
 
 /** 2026-01-31, the day's beginning in UTC, or an instant of RFC 3339. Otherwise what is wrong with it. */
 export const dayOrInstant = (text: string): Instant | string => instantOf(/^\d{4}-\d\d-\d\d$/.test(text) ? `${text}T00:00:00Z` : text);

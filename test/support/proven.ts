@@ -32,7 +32,7 @@ const shifted = (fact: Fact, { tenant, camera, ms }: Shifted): Fact => {
 };
 
 /** Of two tenants with three cameras each, in two months. */
-export const recordedFacts = async (): Promise<readonly Fact[]> => {
+const recordedFacts = async (): Promise<readonly Fact[]> => {
   const all: Fact[] = [];
   for (const [i, name] of (await histories()).entries())
     for (const [k, tenant] of TENANTS.entries()) {
@@ -43,7 +43,7 @@ export const recordedFacts = async (): Promise<readonly Fact[]> => {
 };
 
 /** Steps all facts there are and commits what follows, partition by partition, as an owner does; each batch leaves a base of every camera. */
-export const deriveAll = async (logs: Logs): Promise<void> => {
+const deriveAll = async (logs: Logs): Promise<void> => {
   const { partitions } = logs.facts;
   let left = partitions;
   const { promise: done, resolve, reject } = Promise.withResolvers<void>();
