@@ -62,13 +62,33 @@ const build = async (parts: Parts, run: Run<RebuildWish>, projection: Projection
   const log = projection.log === "facts" ? logs.facts : logs.derived;
   const world = { projection, log, warehouse, borders, clock, journal, meter, stop: run.stop };
   try {
-    const { rows } = await rebuildBeside({ ...world, by: run.id, keeps: true, pause: run.pause, progress: run.progress });
+    const { rows } = await rebuildBeside({ ...world, by: run.id, keeps: true, ...keeping(run) });
     return { projection: name, old, ...(rows === undefined ? {} : { rows }) };
   } catch (error) {
     // Where the process ends, whoever comes next goes on with what there is.
     if (run.stop.aborted && !parts.stop.aborted) await giveUp(warehouse, name);
     throw error;
   }
+};
+
+/** Of the whole. */
+const STEP = 0.05;
+
+/** How far it is stands in the warehouse; the job is told now and then, so that a run that was lost is not taken for one that did nothing. */
+const keeping = ({ kept, keep, pause, progress }: Run<RebuildWish>) => {
+  let [told, reached] = [typeof kept === "number" ? kept : 0, 0];
+  return {
+    progress: (done: number, of: number): void => {
+      reached = of === 0 ? 0 : Math.floor(done / of / STEP);
+      progress(done, of);
+    },
+    pause: async (): Promise<void> => {
+      await pause();
+      if (reached <= told) return;
+      told = reached;
+      await keep(reached);
+    },
+  };
 };
 
 /** Also what a rebuild left half built that was given up while nobody could drop it. */
