@@ -240,10 +240,27 @@ describe("every route", () => {
   it("answers as the document declares", async () => {
     const state = { state: "online", at: at(0), reason: "told" };
     await call("POST", "/cameras/yard/state", { template: "/cameras/{id}/state", body: state });
+    await call("GET", `/replay?${whole}`);
     await call("GET", `/config/rule/alerts/fov?sensorId=${demoSensor}`);
     await call("GET", `/config/rule/alerts/tripwire?sensorId=${demoSensor}`);
     for (const analytic of ["fov", "tripwire", "roi"]) await call("DELETE", `/config/rule/alerts/${analytic}?sensorId=${demoSensor}`);
     for (const place of ["tripwire", "roi", "sensor"]) await call("DELETE", `/config/${place}?sensorId=${demoSensor}`);
+    await call("GET", "/replay?what=alerts&sensorId=nobody");
+    const range = { fromTimestamp: at(0), toTimestamp: at(60_000) };
+    for (const [resource, body] of [
+      ["backtests", { sensorIds: [demoSensor], ...range }],
+      ["recomputes", { sensorId: demoSensor, ...range }],
+      ["rebuilds", { projection: "alerts", step: "drop-old" }],
+      ["archives", { before: at(0) }],
+      ["verifications", range],
+    ] as const) {
+      const { body: job } = await call("POST", `/${resource}`, { body });
+      await call("GET", `/${resource}`);
+      await call("GET", `/${resource}/${job.id}`, { template: `/${resource}/{id}` });
+      for (const part of resource === "backtests" ? ["alerts", "crossings", "counts"] : [])
+        await call("GET", `/${resource}/${job.id}/${part}`, { template: `/${resource}/{id}/${part}` });
+      await call("DELETE", `/${resource}/${job.id}`, { template: `/${resource}/{id}` });
+    }
     const all = Object.entries<Loose>(document.paths).flatMap(([path, methods]) =>
       Object.keys(methods)
         .filter((method) => methods[method]["x-websocket"] === undefined)
