@@ -15,8 +15,9 @@ import { limits } from "../domain/limits.ts";
 import { patiently } from "../domain/patience.ts";
 import { AdapterError, type Archive, type Clock, type Journal, type Logs, type Position, type Stop } from "../domain/ports.ts";
 import { type Beginning, beginningOf } from "./beginning.ts";
-import { type CameraMemory, putInForce } from "./camera-memory.ts";
+import type { CameraMemory } from "./camera-memory.ts";
 import { derivedOf } from "./derived-of.ts";
+import { tryOut } from "./engine.ts";
 import { createFindings, type Findings, missingIn } from "./findings.ts";
 import { cameraMemory, camerasIn, type Memory, touch } from "./memory.ts";
 import { type History, rerun } from "./past.ts";
@@ -228,7 +229,7 @@ const found = async (
   let reached: Instant = Number.NEGATIVE_INFINITY;
   const prepare = (memory: CameraMemory): void => {
     one = memory;
-    if (definitions === "now") putInForce(memory, standIn(decided));
+    if (definitions === "now") tryOut(memory, standIn(decided));
   };
   const cameras = [{ tenant, camera, since }];
   for await (const { derived } of rerun(history, { partition, cameras, to: position, prepare, late: range, pause, stop })) {

@@ -122,8 +122,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: "a definition that comes twice is a defect",
     file: "analytics/engine.ts",
-    find: "if (fact.revision <= one.definition.revision) return;",
-    replace: "if (fact.revision < one.definition.revision) return;",
+    find: "if (fact.revision <= one.decided.revision) return;",
+    replace: "if (fact.revision < one.decided.revision) return;",
     tests: ["test/laws/batches.test.ts"],
   },
   {
@@ -220,7 +220,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "a rule that begins is blind to who is present",
     file: "analytics/engine.ts",
-    find: "place.machine.present?.(place.state, ended) ?? []",
+    find: "place.machine.present?.(place.state, by) ?? []",
     replace: "[]",
     tests: [...LAWS, "test/domain/present.test.ts"],
   },
@@ -246,8 +246,36 @@ export const mutants: readonly Mutant[] = [
     tests: ["test/analytics/restore.test.ts"],
   },
   {
+    name: "what live told since is held against a recomputation",
+    file: "analytics/recomputing.ts",
+    find: "if (position < (told ?? to)) findings.add(event);",
+    replace: "if (position >= 0) findings.add(event);",
+    tests: ["test/analytics/recompute.test.ts"],
+  },
+  {
+    name: "a recomputation that was met is not yet durable",
+    file: "analytics/drive.ts",
+    find: "asked !== undefined || checkpointDue()",
+    replace: "checkpointDue()",
+    tests: ["test/analytics/recompute.test.ts"],
+  },
+  {
+    name: "a correction bears the revision of what it corrects",
+    file: "analytics/recompute.ts",
+    find: "correction: { revision: revisionOf(before) + 1, retracted },",
+    replace: "correction: { revision: revisionOf(before), retracted },",
+    tests: ["test/analytics/recompute.test.ts"],
+  },
+  {
+    name: "what has not ended is recomputed",
+    file: "analytics/recompute.ts",
+    find: "if ((before && isOpen(before)) || (now && isOpen(now))) continue;",
+    replace: "",
+    tests: ["test/laws/recompute.test.ts", "test/analytics/recompute.test.ts"],
+  },
+  {
     name: "a base newer than the checkpoint is gone on from",
-    file: "analytics/restore.ts",
+    file: "analytics/begins.ts",
     find: " && base.position <= to",
     replace: "",
     tests: ["test/analytics/restore.test.ts"],
