@@ -172,7 +172,21 @@ export const mirrored = (tenant: Tenant): readonly Call[] => [
   ...jobsOf(tenant),
 ];
 
-/** Work that takes its time: with the tenant's own texts in what is asked for. */
-export function jobsOf(_tenant: Tenant): readonly Call[] {
-  return [body("POST", "/api/v2/archives", { before: new Date(BEGIN).toISOString() })];
+/** Work that takes its time: with the tenant's own texts in what is asked for, and in what is found. */
+export function jobsOf(tenant: Tenant): readonly Call[] {
+  const [from, to] = [new Date(BEGIN - 60_000).toISOString(), new Date(BEGIN + 60_000).toISOString()];
+  const sensors = camerasOf(tenant).map((sensorId) => ({
+    sensorId,
+    tripwires: [tripwire(tenant, shared.tripwire), tripwire(tenant, own(tenant, "wire"))],
+    rois: [roi(tenant, shared.roi)],
+    rules: {
+      fov: rulesOf(tenant, undefined),
+      tripwire: [{ id: own(tenant, "wire"), ruleId: "all", name: own(tenant, "label"), ruleType: "increment", countThreshold: 1 }],
+    },
+  }));
+  const label = { sensorId: shared.camera, tripwireId: own(tenant, "wire"), timestamp: new Date(BEGIN).toISOString(), direction: "entry" };
+  return [
+    body("POST", "/api/v2/backtests", { sensors, fromTimestamp: from, toTimestamp: to, labels: [label] }),
+    body("POST", "/api/v2/archives", { before: new Date(BEGIN).toISOString() }),
+  ];
 }
