@@ -13,6 +13,7 @@ import { type HeldJob, isOver, isRunning, type JobCommand, type TenantJobs } fro
 import { patiently } from "../domain/patience.ts";
 import { AdapterError, type Logs, type Meter, type Revision, type Share, type Stop } from "../domain/ports.ts";
 import { createStop, whenStopped } from "../domain/stop.ts";
+import { jobStream } from "../domain/streams.ts";
 import { within } from "../domain/within.ts";
 import { createAgain } from "./again.ts";
 import { createBell } from "./bell.ts";
@@ -84,11 +85,14 @@ export const startRunner = (world: RunnerWorld): Runner => {
   const counted = (tenant: string, { job }: HeldJob): void =>
     meter.count("tallywire_jobs_total", 1, { tenant, kind: job.wish.kind, state: job.state });
 
-  /** What runs in the partition by whoever had it before. */
+  /** What runs in the partition by whoever had it before. The store is asked: what that one decided last need not have been told here yet. */
   const adopt = async ({ partition: mine, adopted }: Grant): Promise<void> => {
-    for (const [tenant, { jobs }] of standing) {
+    for (const tenant of [...standing.keys()]) {
       if (adopted.has(tenant)) continue;
+      const folded = await patiently({ clock, journal, stop }, { doing: "read jobs" }, () => streams.refresh(jobStream(tenant)));
+      look(tenant, folded);
       adopted.add(tenant);
+      const { jobs } = folded.state;
       for (const { job, run } of jobs.values()) {
         if (job.state !== "running" || partition(tenant, job.id) !== mine || running.has(keyText(tenant, job.id))) continue;
         journal.warn({ job: job.id, kind: job.wish.kind, owner: job.owner }, "a job has lost its process");
@@ -150,9 +154,8 @@ export const startRunner = (world: RunnerWorld): Runner => {
   const begin = async (tenant: string, { job: { id } }: HeldJob): Promise<void> => {
     const mine = partition(tenant, id);
     const grant = grants.get(mine);
-    const before = standing.get(tenant)?.jobs.get(id)?.run ?? 0;
     const held = (await decide(tenant, { type: "start", id, owner, at: clock.now() })).jobs.get(id);
-    if (!isRunning(held, before + 1) || held.job.owner !== owner) return;
+    if (held?.job.state !== "running" || held.job.owner !== owner) return;
     const open = openRun(world, tenant, held);
     const one = { ...open, tenant, kind: held.job.wish.kind, partition: mine };
     // The share was lost while it was decided.

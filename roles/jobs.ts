@@ -83,7 +83,7 @@ export const startJobs = (world: World, { decisions, models, loop }: Having): Jo
         ...parts,
         works,
         ready: models.opening,
-        createPause: () => createPause(loop, config.JOBS_SHARE),
+        createPause: () => createPause(loop, config.JOBS_SHARE / config.JOBS_AT_ONCE),
         partitions: logs.facts.partitions,
         owner: randomUUID(),
         atOnce: config.JOBS_AT_ONCE,

@@ -414,6 +414,40 @@ describe("two processes", () => {
     expect((await find(processes[0], job))?.result).toBe("right");
   });
 
+  it("take up what was begun last, also where the news of it is late", async () => {
+    const store = openMemoryStore();
+    const shares = handShares(4);
+    let isDead = false;
+    const dying: EventStore = { ...bound(store), append: (...given) => (isDead ? new Promise(() => {}) : store.append(...given)) };
+    const held = heldWork({ heeds: false });
+    const first = openProcess({ store: dying, share: shares.share, clock, works: { archive: held.work } });
+    const job = await asked(first);
+    /** Tells of the first decision, and then of nothing. */
+    const late: EventStore = {
+      ...bound(store),
+      follow: async function* (from, signal) {
+        for await (const { events } of store.follow(from, signal)) {
+          yield { events: events.slice(0, 1), next: 1 };
+          break;
+        }
+        await new Promise<void>((resolve) => signal?.addEventListener("abort", () => resolve()));
+      },
+    };
+    const works = heldWork();
+    const second = closing(openProcess({ store: late, share: shares.share, clock, works: { archive: works.work } }));
+    const told: Job["state"][] = [];
+    second.jobs.watch("t1", ({ state }) => told.push(state));
+    await expect.poll(() => told, PATIENT).toEqual(["queued"]);
+    await shares.give(0);
+    await begun(held.runs, 1);
+    isDead = true;
+    await shares.give(1);
+    await begun(works.runs, 1);
+    expect(works.runs[0]?.run.id).toBe(job.id);
+    works.runs[0]?.done(null);
+    await until(second, job, "done");
+  });
+
   it("and one that only asks: a job waits until somebody comes who runs it, and its watchers are told", async () => {
     const store = openMemoryStore();
     const asking = closing(openProcess({ store, share: handShares(4).share, clock }));
