@@ -1,10 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { derive } from "../../analytics/engine.ts";
 import { createMemory } from "../../analytics/memory.ts";
-import type { Derived, Fact } from "../../domain/event.ts";
+import type { Derived, Fact, Frame } from "../../domain/event.ts";
 import { AdapterError, type Logs } from "../../domain/ports.ts";
 import { allOf, driving, kinds, watched } from "../support/driven.ts";
 import { fakeClock } from "../support/fake-clock.ts";
+import { seen } from "../support/given.ts";
 import {
   BEGIN,
   bare,
@@ -53,6 +54,13 @@ describe.each(kinds)("a recomputation over logs %s", (_, open) => {
     await release();
     expect(failed()).toBeUndefined();
     return derived;
+  };
+
+  /** Whatever the log holds by now. */
+  const drivenOn = async (): Promise<void> => {
+    const { release } = await driving(watched(logs, clock), clock);
+    await clock.pass(1000);
+    await release();
   };
 
   it("takes late frames in: the same alert is revised, what nobody knew of is raised, a crossing among it late", async () => {
@@ -139,14 +147,30 @@ describe.each(kinds)("a recomputation over logs %s", (_, open) => {
     ]);
   });
 
-  it("leaves alone what has not ended: the stay and the alert are live's to end", async () => {
-    const staying = framesOf([["p1", END - 600]], 0, END - 200);
-    const facts = [...define(1, door, busy), ...lately(staying, [END - 800, END - 600])];
-    const derived = await told(facts, recompute("a", { definitions: "now" }), ...framesOf([], END, END + 4000));
-    expect(briefs(derived, "presence").filter((told) => told.includes("r1"))).toEqual([]);
+  it("leaves to live what has not ended, and takes it in hand when it has", async () => {
+    // Somebody stands there; the first second of it came late.
+    const standing = Array.from({ length: 20 }, (_, i): Frame => {
+      const [one] = framesOf([], i * 200, i * 200 + 1) as [Frame];
+      return i < 5 ? one : { ...one, objects: [seen("w", 20, 50)] };
+    });
+    const facts = [...define(1, door, busy), ...lately(standing, [1000, 2000])];
+    const then = await told(facts, recompute("a"), ...framesOf([], 4000, 8000));
+    expect(outcomesOf(then)[0]).toMatchObject({ events: 0, alerts: NOTHING, stays: NOTHING });
+    await drivenOn();
     const ended = await allOf(logs.derived);
-    expect(briefs(ended, "alert").map((told) => told.slice(-2))).toEqual(["r0", "r1"]);
-    expect(briefs(ended, "presence")).toHaveLength(2);
+    expect(briefs(ended, "alert")).toEqual(["alert busy v2 w r0", "alert busy v2 w r1"]);
+    expect(briefs(ended, "presence")).toEqual(["entered w 2200", "left w 4800"]);
+    await logs.facts.append([recompute("b")]);
+    const { release } = await driving(watched(logs, clock), clock);
+    const after = await until(logs, clock, 2);
+    await release();
+    expect(briefs(after, "presence").slice(2)).toEqual([
+      "entered w 1200",
+      "entered w 2200 r1 retracted",
+      "left w 4800 r1 retracted",
+      "left w 4800",
+    ]);
+    expect(briefs(after, "alert").slice(2)).toEqual(["alert busy v2 w r0", "alert busy v2 w r2 retracted", "alert busy v2 w r1"]);
   });
 
   it("says of one that a defect stops what it was, and changes nothing", async () => {
