@@ -7,7 +7,7 @@
  * 4. A matched pair has changed where the two tell anything else, ids, versions and arrivals aside.
  */
 import type { BacktestAlert, BacktestRule } from "../domain/backtest-rows.ts";
-import type { Instant } from "../domain/envelope.ts";
+import { type Instant, keyText } from "../domain/envelope.ts";
 import type { Alert } from "../domain/event.ts";
 import { same } from "../domain/same.ts";
 import { alertKey } from "./derived-of.ts";
@@ -34,6 +34,10 @@ const likeness = ({ tenant, camera, ruleId, place, direction, start }: Alert): s
 
 /** What it tells whom it concerns. */
 const told = (alert: Alert) => ({ ...alert, receivedAt: 0, id: "", revision: 0, ruleVersion: 0, place: { ...alert.place, epoch: 0 } });
+
+/** As text first: nearly all are equal, in the order of their fields too, and that is told ten times as fast. */
+const isOther = (then: Alert, now: Alert): boolean =>
+  JSON.stringify(told(then)) !== JSON.stringify(told(now)) && !same(told(then), told(now));
 
 const isClosedLater = ({ ruleType }: Alert): boolean => ruleType === "occupancy";
 
@@ -88,12 +92,12 @@ export const createDifference = (
       of.onlyNow++;
       return { row: "alert", side: "now", changed: false, now };
     }
-    const changed = !same(told(then), told(now));
+    const changed = isOther(then, now);
     of.both++;
     if (changed) of.changed++;
     return { row: "alert", side: "both", changed, then, now };
   };
-  const cameraOf = ({ tenant, camera }: Pick<Alert, "tenant" | "camera">): string => JSON.stringify([tenant, camera]);
+  const cameraOf = ({ tenant, camera }: Pick<Alert, "tenant" | "camera">): string => keyText(tenant, camera);
   const opened = (alert: Alert, by: 1 | -1): void => {
     const camera = cameraOf(alert);
     openAt.set(camera, (openAt.get(camera) ?? 0) + by);

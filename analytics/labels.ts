@@ -43,6 +43,7 @@ type Judged = {
 
 export const createLabelled = (labels: readonly Label[], tolerance: number, holding: Holding): Labelled => {
   const judged = new Map<string, Judged>();
+  const wires = new Set(labels.map(({ tripwireId }) => tripwireId));
   const keyOf = (camera: string, tripwireId: string, direction: Direction): string => JSON.stringify([camera, tripwireId, direction]);
   for (const { camera, tripwireId } of labels)
     for (const direction of ["entry", "exit"] as const) {
@@ -52,6 +53,7 @@ export const createLabelled = (labels: readonly Label[], tolerance: number, hold
   for (const { camera, tripwireId, direction, at } of labels) judged.get(keyOf(camera, tripwireId, direction))?.labels.push(at);
   return {
     add: ({ camera, place, direction, at }) => {
+      if (!wires.has(place.id)) return;
       const one = judged.get(keyOf(camera, place.id, direction));
       if (one === undefined) return;
       holding.add(1);

@@ -1,6 +1,7 @@
 /** Crossings and stays counted on two sides: as they stand in the log, and as a candidate finds them. */
 import type { BacktestCrossings, BacktestStays, BacktestTripwire, ThenNow } from "../domain/backtest-rows.ts";
 import type { Direction } from "../domain/camera.ts";
+import { keyText } from "../domain/envelope.ts";
 import type { Crossing, Presence } from "../domain/event.ts";
 import { crossingKey, presenceKey } from "./derived-of.ts";
 import type { Holding } from "./holding.ts";
@@ -36,7 +37,7 @@ export const createThenNow = (holding: Holding): ThenNowCounts => {
   const retracted = new Map<string, boolean>();
 
   const wireOf = (camera: string, tripwireId: string): Wire => {
-    const key = JSON.stringify([camera, tripwireId]);
+    const key = keyText(camera, tripwireId);
     const known = wires.get(key);
     if (known !== undefined) return known;
     const fresh: Wire = { camera, tripwireId, types: new Map() };
@@ -44,7 +45,7 @@ export const createThenNow = (holding: Holding): ThenNowCounts => {
     return fresh;
   };
   const placeOf = (camera: string, analytic: "fov" | "roi", placeId: string): Place => {
-    const key = JSON.stringify([camera, analytic, placeId]);
+    const key = keyText(keyText(camera, analytic), placeId);
     const known = places.get(key);
     if (known !== undefined) return known;
     const fresh: Place = { camera, analytic, placeId, stays: beside(0, 0) };

@@ -28,7 +28,10 @@ const random = (seed: number): (() => number) => {
 
 const cents = (value: number): number => Math.round(value * 100) / 100;
 
-export const walkers = (frames: number, seed = 1): readonly NativeFrame[] => {
+export const walkers = (frames: number, seed = 1): readonly NativeFrame[] => [...walking(frames, seed)];
+
+/** The same, one at a time: a million of them need not be held. */
+export function* walking(frames: number, seed = 1): Generator<NativeFrame> {
   const next = random(seed);
   let ids = 0;
   const speed = (): number => (next() < 0.5 ? -1 : 1) * (2 + 6 * next());
@@ -54,11 +57,11 @@ export const walkers = (frames: number, seed = 1): readonly NativeFrame[] => {
     one.y = Math.min(700, Math.max(60, one.y));
     return one;
   };
-  return Array.from({ length: frames }, (_, i) => {
+  for (let i = 0; i < frames; i++) {
     const tick = Math.floor(i / SENSORS) + 1;
     const group = sensors[i % SENSORS] as Walker[];
     for (const [k, one] of group.entries()) group[k] = walk(one);
-    return {
+    yield {
       sensorId: `cam-${String(i % SENSORS).padStart(3, "0")}`,
       timestamp: new Date(start + tick * STEP_MS).toISOString(),
       id: String(tick),
@@ -69,5 +72,5 @@ export const walkers = (frames: number, seed = 1): readonly NativeFrame[] => {
         confidence: cents(0.5 + next() / 2),
       })),
     };
-  });
-};
+  }
+}
