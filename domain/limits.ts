@@ -270,9 +270,7 @@ export const limits = {
   verifyNarrowed: 500,
   /** What a verification found that stands in its result; the rest is counted there and stands among its rows. */
   verifyFindings: 100,
-  /** Days a recomputation may be asked for, of event time. */
-  recomputeDays: 31,
-  /** Alerts, crossings, entries and leavings of that time, as they were told or as they are found again: so many are compared at most. */
+  /** Alerts, crossings, entries and leavings that a recomputation compares, as they were told or as they are found again. */
   recomputeEvents: 200_000,
   /** Alerts and objects of them, and objects that are counted, that a backtest holds at once: with more it fails. */
   backtestHeld: 1_000_000,

@@ -49,8 +49,7 @@ const begin = async (parts: Parts, { tenant, wish, keep }: Run<RecomputeWish>, p
   const { camera, from, to } = wish;
   const { limits, logs, isDecided, span } = parts;
   if (!(from < to)) throw new JobFailure("The time ends before it begins.");
-  if (to - from > limits.recomputeDays * DAY_MS)
-    throw new JobFailure(`The time is longer than the ${limits.recomputeDays} days that can be recomputed at once.`);
+  if (to - from > limits.jobRangeMs) throw new JobFailure(`The time is longer than the ${limits.jobRangeMs / DAY_MS} days of one job.`);
   const key = { tenant, camera };
   if (!(await isDecided(key)) && (await span(key, EVER)) === undefined) throw new JobFailure("Nothing was ever heard of this camera.");
   const kept: Kept = { epoch: logs.facts.epoch, from: (await logs.derived.bounds(partition)).end, asked: false };

@@ -136,7 +136,7 @@ describe("the job of a recomputation", () => {
   it.each([
     ["a time that ends before it begins", { to: BEGIN - 1 }, true, "The time ends before it begins."],
     ["no time at all", { to: BEGIN }, true, "The time ends before it begins."],
-    ["a time that is too long", { to: BEGIN + limits.recomputeDays * DAY_MS + 1 }, true, "longer than the 31 days"],
+    ["a time that is too long", { to: BEGIN + limits.jobRangeMs + 1 }, true, "longer than the 366 days"],
     ["a camera nobody ever heard of", {}, false, "Nothing was ever heard of this camera."],
   ] as const)("refuses %s, and nothing of it is in the log", async (_, wished, known, reason) => {
     const ran = work(known)(runOf(wished).run);
