@@ -82,15 +82,27 @@ export class SourcesError extends Error {
   override readonly name = "SourcesError";
 }
 
-/** The sources a file names. Throws SourcesError with a line for each fault. */
-export const readSources = (json: string): readonly SourceSettings[] => {
-  let parsed: unknown;
+const parsedFrom = (json: string): unknown => {
   try {
-    parsed = JSON.parse(json);
+    return JSON.parse(json);
   } catch (cause) {
     throw new SourcesError(`is no JSON (${(cause as Error).message})`, { cause });
   }
-  const read = file.safeParse(parsed);
+};
+
+/** The sources a file names. Throws SourcesError with a line for each fault. */
+export const readSources = (json: string): readonly SourceSettings[] => {
+  const read = file.safeParse(parsedFrom(json));
   if (read.success) return read.data.sources;
   throw new SourcesError(read.error.issues.map(({ path, message }) => `${path.join(".") || "the file"}: ${message}`).join("\n"));
+};
+
+/** What is shown to the Kafka of a topic, as under `access` of a source. Throws SourcesError with a line for each fault. */
+export const readAccess = (json: string): z.output<typeof access> => {
+  const read = access.safeParse(parsedFrom(json));
+  if (!read.success)
+    throw new SourcesError(read.error.issues.map(({ path, message }) => `${path.join(".") || "the file"}: ${message}`).join("\n"));
+  const [half] = halfSaid(read.data);
+  if (half !== undefined) throw new SourcesError(`${half[0]}: goes together with ${half[1]}`);
+  return read.data;
 };

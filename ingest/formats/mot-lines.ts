@@ -1,6 +1,6 @@
 /**
  * Frames as MOT text, which mot.ts reads back: the same instants, and at each the same objects with their ids, types, boxes, confidences and
- * visibility. What MOT has no place for is left out: frames without objects, the frames' own ids, model versions, other attributes. What it
+ * visibility (of a right or lower edge the last bit of 53 may be another). What MOT has no place for is left out: frames without objects, the frames' own ids, model versions, other attributes. What it
  * would say wrongly is refused.
  */
 import type { Instant } from "../../domain/envelope.ts";
@@ -29,26 +29,32 @@ const beside = (value: number, step: 1n | -1n): number => {
   return bits.getFloat64(0);
 };
 
-/** A width that, added to the left, gives the right again to the last bit; undefined where there is none. */
-const widthOf = (from: number, to: number): number | undefined => {
+/**
+ * A width that, added to the left, gives the right again to the last bit. Where there is none (the sum would have to be rounded to an odd last
+ * bit, half of the way from either) it gives the number beside.
+ */
+const widthOf = (from: number, to: number): number => {
   const width = to - from;
   if (from + width === to) return width;
-  return [beside(width, 1n), beside(width, -1n)].find((one) => one >= 0 && from + one === to);
+  return [beside(width, 1n), beside(width, -1n)].find((one) => one >= 0 && from + one === to) ?? width;
 };
 
-const sizeOf = ({ leftX, topY, rightX, bottomY }: Box): readonly [number, number] | undefined => {
-  const width = widthOf(leftX, rightX);
-  const height = widthOf(topY, bottomY);
-  return width === undefined || height === undefined ? undefined : [width, height];
-};
+const sizeOf = ({ leftX, topY, rightX, bottomY }: Box): readonly [number, number] => [widthOf(leftX, rightX), widthOf(topY, bottomY)];
 
 const lineOf = (number: number, object: DetectedObject): string | Fault => {
   const track = motTrack(object.id);
   if (track === undefined) return { fault: `has an object of the id ${object.id}, and MOT has whole numbers only` };
   const { bbox, confidence, type, info } = object;
-  const size = sizeOf(bbox);
-  if (size === undefined) return { fault: `has a box (of the object ${object.id}) whose corners no width and height give again` };
-  return [number, track, bbox.leftX, bbox.topY, ...size, confidence ?? -1, CLASSES.indexOf(type) + 1 || -1, motVisibility(info)].join(",");
+  return [
+    number,
+    track,
+    bbox.leftX,
+    bbox.topY,
+    ...sizeOf(bbox),
+    confidence ?? -1,
+    CLASSES.indexOf(type) + 1 || -1,
+    motVisibility(info),
+  ].join(",");
 };
 
 /** The lines of one frame, none for one without objects. */

@@ -37,7 +37,8 @@ export const createVerdicts = (documents: ReadonlyMap<string, OpenDocument>) => 
     const { content } = operation.responses[status] ?? {};
     if (content === undefined) return body.length === 0 ? undefined : "has a body that is not declared";
     if (content[type]?.schema === undefined) return `its type ${type} is not declared`;
-    if (!type.endsWith("json")) return undefined;
+    // Lines of JSON are no JSON.
+    if (!/[/+]json$/.test(type)) return undefined;
     const isShaped = shapeOf(operation, status, type);
     let read: unknown;
     try {

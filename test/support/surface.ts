@@ -54,7 +54,8 @@ export const declared = async (
   const type = (response.headers.get("content-type") ?? "").split(";")[0] ?? "";
   const schema = document.paths[path]?.[method.toLowerCase()]?.responses[String(response.status)]?.content?.[type]?.schema;
   if (schema === undefined) return { body: text, fault: `${response.status} ${type} is not declared for ${method} ${path}` };
-  if (!type.endsWith("json")) return { body: text, fault: undefined };
+  // Lines of JSON are no JSON.
+  if (!/[/+]json$/.test(type)) return { body: text, fault: undefined };
   const body: unknown = JSON.parse(text);
   const whole = JSON.parse(
     JSON.stringify({ ...schema, $defs: document.components.schemas }).replaceAll("#/components/schemas/", "#/$defs/"),

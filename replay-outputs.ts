@@ -1,0 +1,44 @@
+/** Where `tallywire replay` writes: a file that is not there yet, standard output, or a topic. */
+import { once } from "node:events";
+import { open } from "node:fs/promises";
+import type { Writable } from "node:stream";
+import type { Topic } from "./adapters/topic-kafka.ts";
+import { type Output, ReplayError, type ReplayLine } from "./replay-command.ts";
+
+const textOf = (lines: readonly ReplayLine[]): string => lines.map(({ text }) => `${text}\n`).join("");
+
+/** Throws ReplayError where it is there already, or cannot be made. */
+const fileOutput = async (path: string): Promise<Output> => {
+  const file = await open(path, "wx").catch((cause: NodeJS.ErrnoException) => {
+    const why = cause.code === "EEXIST" ? "is there already; name another file" : `cannot be made: ${cause.message}`;
+    throw new ReplayError(`${path} ${why}`, { cause });
+  });
+  return { write: async (lines) => void (await file.write(textOf(lines))), close: () => file.close() };
+};
+
+/** It is not closed: others write there too. */
+export const streamOutput = (stream: Writable): Output => {
+  let failure: Error | undefined;
+  const fail = (error: Error): void => {
+    failure = error;
+  };
+  stream.on("error", fail);
+  return {
+    write: async (lines) => {
+      if (failure !== undefined) throw failure;
+      if (!stream.write(textOf(lines))) await once(stream, "drain");
+    },
+    close: async () => void stream.off("error", fail),
+  };
+};
+
+const topicOutput = (topic: Topic): Output => ({
+  write: (lines) => topic.send(lines.map(({ sensor, text }) => ({ key: sensor, value: text }))),
+  close: () => topic.close(),
+});
+
+/** `out`: `-`, a path, or `kafka://host:port/topic`. */
+export const openOutput = async (out: string, openTopic: (url: string) => Promise<Topic>): Promise<Output> => {
+  if (out === "-") return streamOutput(process.stdout);
+  return out.startsWith("kafka:") ? topicOutput(await openTopic(out)) : fileOutput(out);
+};
