@@ -5,9 +5,9 @@ import { AdapterError, type Clock, type Journal, type Logs, type Meter, type Sto
 import type { Borders } from "../../projections/borders.ts";
 import type { Projection } from "../../projections/projection.ts";
 import { rebuildBeside } from "../../projections/rebuild-beside.ts";
-import { readBuilding } from "../../projections/rebuild-books.ts";
+import { isUnderWay, readBuilding } from "../../projections/rebuild-books.ts";
 import { giveUp } from "../../projections/rebuild-exchange.ts";
-import { oldOf, ownName } from "../../projections/rebuild-half.ts";
+import { nextOf, oldOf, ownName } from "../../projections/rebuild-half.ts";
 
 type Parts = {
   readonly logs: Pick<Logs, "facts" | "derived">;
@@ -59,6 +59,8 @@ const build = async (parts: Parts, run: Run<RebuildWish>, projection: Projection
     throw new JobFailure(`The table before the last rebuild is still kept as ${old}: drop it first, with the step drop-old.`);
   // It was done, and nobody was told of it any more.
   if (isMine && found.stage === "done") return { projection: name, old };
+  // What is half built was asked for where there was room for it.
+  if (found === undefined || !isUnderWay(found)) await checkRoom(warehouse, name);
   const log = projection.log === "facts" ? logs.facts : logs.derived;
   const world = { projection, log, warehouse, borders, clock, journal, meter, stop: run.stop };
   try {
@@ -69,6 +71,21 @@ const build = async (parts: Parts, run: Run<RebuildWish>, projection: Projection
     if (run.stop.aborted && !parts.stop.aborted) await giveUp(warehouse, name);
     throw error;
   }
+};
+
+const ROOM = `SELECT (SELECT sum(bytes_on_disk) FROM system.parts
+  WHERE active AND database = currentDatabase() AND table IN ({table:String}, concat({table:String}, '_local'))) AS needed,
+(SELECT min(free_space) FROM system.disks) AS free`;
+/** Of what the table has: so much more must be free, since parts are there twice while they are merged. */
+const SPARE = 1.5;
+
+/** A disk that a rebuild fills is one that nothing comes in on any more. */
+const checkRoom = async (warehouse: Pick<Warehouse, "select">, name: string): Promise<void> => {
+  const [row] = await warehouse.select<{ needed: number; free: number }>(ROOM, { table: name });
+  if (row === undefined || row.free >= row.needed * SPARE) return;
+  throw new JobFailure(
+    `${name} has ${row.needed} bytes, and ${Math.ceil(row.needed * SPARE)} must be free to build it anew: there are ${row.free}.`,
+  );
 };
 
 /** Of the whole. */
@@ -93,9 +110,10 @@ const keeping = ({ kept, keep, pause, progress }: Run<RebuildWish>) => {
 
 /** Also what a rebuild left half built that was given up while nobody could drop it. */
 const dropOld = async (warehouse: Warehouse, name: string): Promise<Json> => {
-  const old = oldOf(name);
-  if ((await ownName(warehouse, old)) === undefined) throw new JobFailure(`There is no old table of ${name}.`);
+  const left: string[] = [];
+  for (const table of [oldOf(name), nextOf(name)]) if ((await ownName(warehouse, table)) !== undefined) left.push(table);
+  if (left.length === 0) throw new JobFailure(`There is no old table of ${name}.`);
   await giveUp(warehouse, name);
-  await warehouse.define([`DROP TABLE IF EXISTS ${old} SYNC`]);
-  return { projection: name, dropped: old };
+  await warehouse.define([`DROP TABLE IF EXISTS ${oldOf(name)} SYNC`]);
+  return { projection: name, dropped: left };
 };

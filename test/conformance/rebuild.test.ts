@@ -1,126 +1,21 @@
 /** A table built anew beside the one that is used: while its projectors go on, cut off anywhere and taken up again, with a log that forgets. */
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { openMemoryLogs } from "../../adapters/log-memory.ts";
-import { JobFailure, type RebuildWish, type Run } from "../../domain/job.ts";
-import { AdapterError, type Log, type Position, type Warehouse } from "../../domain/ports.ts";
-import { Borders } from "../../projections/borders.ts";
+import { describe, expect, it } from "vitest";
+import { limits } from "../../domain/limits.ts";
+import { AdapterError, type Warehouse } from "../../domain/ports.ts";
 import { crossings } from "../../projections/crossings.ts";
 import { projections as all } from "../../projections/index.ts";
-import { openProjections } from "../../projections/open.ts";
 import { positions } from "../../projections/positions.ts";
-import { Progress } from "../../projections/progress.ts";
 import type { Projection } from "../../projections/projection.ts";
-import { project } from "../../projections/projector.ts";
-import { rebuildBeside } from "../../projections/rebuild-beside.ts";
 import { readBuilding } from "../../projections/rebuild-books.ts";
-import { resume } from "../../projections/resume.ts";
-import { rebuildWork } from "../../roles/jobs/rebuild.ts";
-import { historyOf } from "../support/history.ts";
+import { createModels } from "../../roles/warehouse.ts";
+import { buildingBeside, shortened } from "../support/building-beside.ts";
 import { refusal } from "../support/refusal.ts";
-import { clock, embedded, noted, tempDir } from "../support/warehouse.ts";
+import { clock } from "../support/warehouse.ts";
 
-const PARTITIONS = 2;
-const kinds = ["facts", "derived"] as const;
-const SLICE = { events: 40, weight: 100_000 };
 const ROOMY = { events: 200, weight: 100_000 };
-const atOnce = (): Promise<void> => Promise.resolve();
 
-type Logs = ReturnType<typeof openMemoryLogs>;
-
-/** A log that has forgotten what lies before these positions. */
-const shortened = (logs: Logs, starts: Record<(typeof kinds)[number], readonly Position[]>): Logs => {
-  const of = <L extends Log<never>>(log: L, from: readonly Position[]): L =>
-    new Proxy(log, {
-      get: (target, name) => {
-        if (name === "bounds") return async (p: number) => ({ ...(await target.bounds(p)), start: from[p] ?? 0 });
-        if (name === "read")
-          return (p: number, at: unknown, how: object) =>
-            target.read(p, at === "start" ? (from[p] ?? 0) : Math.max(at as number, from[p] ?? 0), how);
-        const value: unknown = Reflect.get(target, name, target);
-        return typeof value === "function" ? value.bind(target) : value;
-      },
-    });
-  return { ...logs, facts: of(logs.facts as never, starts.facts), derived: of(logs.derived as never, starts.derived) } as unknown as Logs;
-};
-
-describe("a table that is built beside the one in use", { timeout: 120_000 }, () => {
-  let warehouse: Awaited<ReturnType<typeof embedded>>["warehouse"];
-  let logs: Logs;
-  let remove: () => void;
-  const ends: (() => Promise<void>)[] = [];
-  beforeEach(async () => {
-    const temp = tempDir();
-    remove = temp.remove;
-    warehouse = (await embedded(temp.dir)).warehouse;
-    logs = openMemoryLogs({ partitions: PARTITIONS });
-  });
-  afterEach(async () => {
-    for (const end of ends.splice(0)) await end();
-    await warehouse.close();
-    await logs.close();
-    remove();
-  });
-
-  const { facts, derived } = (() => {
-    const cameras = ["c", "d", "e"].map((camera, i) => historyOf(7 + i, "t", camera, 60));
-    return { facts: cameras.flatMap((one) => one.facts), derived: cameras.flatMap((one) => one.derived) };
-  })();
-  const append = async (from: number, to: number): Promise<void> => {
-    const cut = <E>(list: readonly E[]): readonly E[] => list.slice(Math.floor(list.length * from), Math.floor(list.length * to));
-    const [f, d] = [cut(facts), cut(derived)];
-    for (let i = 0; i < f.length; i += 20) await logs.facts.append(f.slice(i, i + 20));
-    for (let i = 0; i < d.length; i += 20) await logs.derived.append(d.slice(i, i + 20));
-  };
-
-  /** A process: opens, projects, and stops without a word. */
-  const live = async (list: readonly Projection[] = all, log: Logs = logs) => {
-    const note = noted();
-    const end = new AbortController();
-    const borders = new Borders();
-    const progress = new Progress();
-    const parts = { clock, ...note, stop: end.signal };
-    const outdated = await openProjections({ ...log, warehouse, projections: list, borders, ...parts });
-    const running = Promise.all(
-      kinds.flatMap((kind) =>
-        Array.from({ length: PARTITIONS }, (_, partition) =>
-          project({ kind, log: log[kind], partition, projections: list, warehouse, progress, borders, ...parts }),
-        ),
-      ),
-    );
-    const caughtUp = async (): Promise<void> => {
-      for (const kind of kinds)
-        for (let p = 0; p < PARTITIONS; p++)
-          await Promise.race([progress.until(kind, p, (await log[kind].bounds(p)).end, end.signal), running]);
-    };
-    const rebuild = (projection: Projection, more: Partial<Parameters<typeof rebuildBeside>[0]> = {}) => {
-      const of = { projection, log: log[projection.log], warehouse, borders, by: "me", keeps: true, pause: atOnce, slice: SLICE };
-      return rebuildBeside({ ...of, ...parts, ...more } as Parameters<typeof rebuildBeside>[0]);
-    };
-    const stop = async (): Promise<void> => {
-      end.abort();
-      await running;
-    };
-    ends.push(stop);
-    return { outdated, caughtUp, rebuild, stop, borders, progress, end, ...note };
-  };
-
-  const rowsOf = async (table: string, columns = "* EXCEPT (epoch)"): Promise<readonly unknown[]> =>
-    warehouse.select(`SELECT ${columns} FROM ${table} ORDER BY ALL`, {});
-  /** Hours of frames, folded. */
-  const SPANS = "tenant, camera, hour, partition, min(least) AS l, max(greatest) AS g";
-  const spansOf = async (table: string): Promise<readonly unknown[]> =>
-    warehouse.select(`SELECT ${SPANS} FROM ${table} GROUP BY tenant, camera, hour, partition ORDER BY ALL`, {});
-  const isThere = async (table: string): Promise<boolean> =>
-    (await warehouse.select("SELECT 1 FROM system.tables WHERE database = currentDatabase() AND name = {table:String}", { table })).length >
-    0;
-  /** The marks count what is there. */
-  const rowsAddUp = async (list: readonly Projection[] = all): Promise<void> => {
-    for (const kind of kinds)
-      for (let partition = 0; partition < PARTITIONS; partition++) {
-        const { off } = await resume({ kind, log: logs[kind], partition, projections: list, warehouse });
-        expect([kind, partition, [...off]]).toEqual([kind, partition, []]);
-      }
-  };
+describe("a table that is built beside the one in use", { timeout: 300_000 }, () => {
+  const { the, derived, append, live, rowsOf, spansOf, isThere, rowsAddUp } = buildingBeside();
 
   it("has every row when it takes the old one's place, though rows came in all the while, and the old one stays", async () => {
     const one = await live();
@@ -162,8 +57,8 @@ describe("a table that is built beside the one in use", { timeout: 120_000 }, ()
     await first.caughtUp();
     await first.stop();
     const before = await spansOf("positions");
-    const ends = await Promise.all([0, 1].map(async (p) => Math.floor((await logs.facts.bounds(p)).end / 3 / 65_536) * 65_536));
-    const second = await live(all, shortened(logs, { facts: ends, derived: [0, 0] }));
+    const ends = await Promise.all([0, 1].map(async (p) => Math.floor((await the.logs.facts.bounds(p)).end / 3 / 65_536) * 65_536));
+    const second = await live(all, shortened(the.logs, { facts: ends, derived: [0, 0] }));
     await second.rebuild(positions);
     expect(await spansOf("positions")).toEqual(before);
     expect(before.length).toBeGreaterThan(2);
@@ -175,9 +70,9 @@ describe("a table that is built beside the one in use", { timeout: 120_000 }, ()
     await first.caughtUp();
     await first.stop();
     const before = await rowsOf("crossings");
-    const ends = await Promise.all([0, 1].map(async (p) => Math.floor((await logs.derived.bounds(p)).end / 65_536)));
+    const ends = await Promise.all([0, 1].map(async (p) => Math.floor((await the.logs.derived.bounds(p)).end / 65_536)));
     const starts = ends.map((end) => Math.floor(end / 4) * 65_536);
-    const forgetting = shortened(logs, { facts: [0, 0], derived: starts });
+    const forgetting = shortened(the.logs, { facts: [0, 0], derived: starts });
     const second = await live(all, forgetting);
     // Records that were not read yet, once; and once more.
     let dropped = 0;
@@ -197,11 +92,11 @@ describe("a table that is built beside the one in use", { timeout: 120_000 }, ()
     await append(0, 0.5);
     const list = [crossings];
     // The oldest third is gone: so something is carried over too.
-    const starts = await Promise.all([0, 1].map(async (p) => Math.floor((await logs.derived.bounds(p)).end / 3 / 65_536) * 65_536));
+    const starts = await Promise.all([0, 1].map(async (p) => Math.floor((await the.logs.derived.bounds(p)).end / 3 / 65_536) * 65_536));
     const first = await live(list);
     await first.caughtUp();
     await first.stop();
-    const log = shortened(logs, { facts: [0, 0], derived: starts });
+    const log = shortened(the.logs, { facts: [0, 0], derived: starts });
     let goneOn = 0;
     let cutAt = 1;
     // Every other statement: all of them take a minute.
@@ -215,13 +110,13 @@ describe("a table that is built beside the one in use", { timeout: 120_000 }, ()
         return work();
       };
       const cutting: Warehouse = {
-        ...warehouse,
+        ...the.warehouse,
         // Each statement of a definition is one.
         define: async (ddl) => {
-          for (const statement of ddl) await cut(() => warehouse.define([statement]));
+          for (const statement of ddl) await cut(() => the.warehouse.define([statement]));
         },
-        insert: (table, rows, token) => cut(() => warehouse.insert(table, rows, token)),
-        select: (sql, params) => warehouse.select(sql, params),
+        insert: (table, rows, token) => cut(() => the.warehouse.insert(table, rows, token)),
+        select: (sql, params) => the.warehouse.select(sql, params),
       };
       const by = `job ${cutAt}`;
       const one = await live(list, log);
@@ -232,7 +127,7 @@ describe("a table that is built beside the one in use", { timeout: 120_000 }, ()
       await one.stop();
       const two = await live(list, log);
       expect([cutAt, two.outdated]).toEqual([cutAt, []]);
-      const found = await readBuilding(warehouse, "crossings");
+      const found = await readBuilding(the.warehouse, "crossings");
       if (found?.by !== by || found.stage !== "done") await two.rebuild(crossings, { by, slice: ROOMY });
       if (two.lines.some((line) => line.includes('"goesOn":true'))) goneOn += 1;
       await append(0.5 + cutAt * 0.005, 0.5 + (cutAt + 2) * 0.005);
@@ -246,7 +141,7 @@ describe("a table that is built beside the one in use", { timeout: 120_000 }, ()
     const keys = "at, objectId, placeId, direction, confirmedAt, placeEpoch, camera, position, partition";
     const rows = await rowsOf("crossings", keys);
     expect(new Set(rows.map((row) => JSON.stringify(row))).size).toBe(rows.length);
-    await warehouse.define(["DROP TABLE crossings SYNC", "TRUNCATE TABLE marks SYNC", "TRUNCATE TABLE versions SYNC"]);
+    await the.warehouse.define(["DROP TABLE crossings SYNC", "TRUNCATE TABLE marks SYNC", "TRUNCATE TABLE versions SYNC"]);
     const fresh = await live(list);
     await fresh.caughtUp();
     expect(await rowsOf("crossings", keys)).toEqual(rows);
@@ -283,7 +178,7 @@ describe("a table that is built beside the one in use", { timeout: 120_000 }, ()
     };
     expect((await refusal(second.rebuild(grown, { by: "start", pause }))).code).toBe("closed");
     await second.stop();
-    const left = await readBuilding(warehouse, "crossings");
+    const left = await readBuilding(the.warehouse, "crossings");
     expect(left?.stage).toBe("fill");
     expect(left?.rows).toBeGreaterThan(0);
     const third = await live(newer);
@@ -294,7 +189,7 @@ describe("a table that is built beside the one in use", { timeout: 120_000 }, ()
     await append(0.8, 1);
     await third.caughtUp();
     await third.stop();
-    const marked = await warehouse.select<{ right: number; n: number; marked: number }>(
+    const marked = await the.warehouse.select<{ right: number; n: number; marked: number }>(
       "SELECT countIf(late = (isLate = 1)) AS right, count() AS n, sum(isLate) AS marked FROM crossings",
       {},
     );
@@ -329,81 +224,30 @@ describe("a table that is built beside the one in use", { timeout: 120_000 }, ()
     await rowsAddUp();
   });
 
-  describe("as a job", () => {
-    const asked = (projection: string, step: RebuildWish["step"], id: string, more: Partial<Run<RebuildWish>> = {}): Run<RebuildWish> => ({
-      tenant: "t",
-      id,
-      wish: { kind: "rebuild", projection, step },
-      stop: new AbortController().signal,
-      kept: undefined,
-      progress: () => undefined,
-      keep: atOnce,
-      pause: atOnce,
-      rows: atOnce,
-      ...more,
-    });
-    const working = async (isAlone = true) => {
-      await append(0, 1);
-      const one = await live();
-      await one.caughtUp();
-      const work = rebuildWork({
-        logs,
-        warehouse: () => warehouse,
-        projections: all,
-        borders: one.borders,
-        isAlone,
-        clock,
-        journal: one.journal,
-        meter: one.meter,
-        stop: one.end.signal,
-      });
-      const failure = async (run: Run<RebuildWish>): Promise<string> => {
-        const error: unknown = await work(run).catch((thrown: unknown) => thrown);
-        expect(error).toBeInstanceOf(JobFailure);
-        return (error as JobFailure).message;
-      };
-      return { one, work, failure };
+  it("keeps those who ask of it waiting, for as long as they would wait for what was just written; others are answered", async () => {
+    await append(0, 0.1);
+    const one = await live();
+    await one.caughtUp();
+    const asking = (afterMs: number) => {
+      const models = createModels({ clock, ...one, limits: { ...limits, afterMs }, stop: one.end.signal });
+      models.state.warehouse = the.warehouse;
+      models.open();
+      models.borders.takeOut("crossings");
+      return models;
     };
-
-    it("is refused for a projection that there is not, and where others bring in too", async () => {
-      const { failure } = await working();
-      expect(await failure(asked("nonsense", "rebuild", "1"))).toMatch(/no projection nonsense: there are alerts,/);
-      const shared = await working(false);
-      expect(await shared.failure(asked("crossings", "rebuild", "1"))).toMatch(/one process has all of the log/);
+    const scope = { tenant: "t", camera: "c", epochs: new Map() };
+    const all = { from: undefined, to: undefined, limit: 1000, after: undefined };
+    const soon = asking(1);
+    expect(await refusal(soon.ask.crossings(scope, { ...all, tripwireId: undefined }))).toMatchObject({
+      code: "unavailable",
+      retryable: true,
+      message: "The table crossings is being built anew.",
     });
-
-    it("keeps the old table until it is told otherwise, and is refused once more before that", async () => {
-      const { work, failure } = await working();
-      const told: number[] = [];
-      const before = await rowsOf("crossings");
-      const answer = await work(asked("crossings", "rebuild", "1", { progress: (done, of) => told.push(done / of) }));
-      expect(answer).toEqual({ projection: "crossings", old: "crossings__old", rows: before.length });
-      expect(told.at(-1)).toBe(1);
-      expect(await rowsOf("crossings")).toEqual(before);
-      // The same run again: nobody was told of its end.
-      expect(await work(asked("crossings", "rebuild", "1"))).toEqual({ projection: "crossings", old: "crossings__old" });
-      expect(await failure(asked("crossings", "rebuild", "2"))).toMatch(/drop it first, with the step drop-old/);
-      expect(await work(asked("crossings", "drop-old", "3"))).toEqual({ projection: "crossings", dropped: "crossings__old" });
-      expect(await isThere("crossings__old")).toBe(false);
-      expect(await failure(asked("crossings", "drop-old", "4"))).toBe("There is no old table of crossings.");
-      expect(await work(asked("crossings", "rebuild", "5"))).toMatchObject({ rows: before.length });
-    });
-
-    it("refuses another of the same table meanwhile, and drops the half-built table when it is cancelled", async () => {
-      const { work, failure } = await working();
-      const before = await rowsOf("frames");
-      const cancelled = new AbortController();
-      const refused: string[] = [];
-      const pause = async (): Promise<void> => {
-        if (!(await isThere("frames__next"))) return;
-        if (refused.length === 0) refused.push(await failure(asked("frames", "rebuild", "2")));
-        cancelled.abort();
-      };
-      const error = await refusal(work(asked("frames", "rebuild", "1", { pause, stop: cancelled.signal })));
-      expect(error.code).toBe("closed");
-      expect(refused).toEqual(["frames is being built anew already."]);
-      expect(await isThere("frames__next")).toBe(false);
-      expect(await rowsOf("frames")).toEqual(before);
-    });
+    expect((await soon.ask.frames(scope, all)).rows.length).toBeGreaterThan(0);
+    const late = asking(100_000);
+    const answer = late.ask.crossings(scope, { ...all, tripwireId: undefined });
+    await late.ask.frames(scope, all);
+    late.borders.putIn("crossings");
+    expect((await answer).rows.length).toBeGreaterThan(0);
   });
 });

@@ -19,7 +19,7 @@ const FRAMES_A_BODY = 10;
 /** Milliseconds for anything that is waited for here; a server that is killed where it should not be is noticed much sooner. */
 const LATE_MS = 60_000;
 /** Statements of one rebuild, about: the nth of them is the last one. */
-const STATEMENTS = 24;
+const STATEMENTS = 16;
 
 type Job = { readonly id: string; readonly state: string; readonly reason?: string };
 export type Rebuilding = {
