@@ -250,7 +250,7 @@ export const settings = {
   JOBS_AT_ONCE: { schema: integer(1, 64), default: "1", help: "jobs this process runs at once (role jobs)" },
   JOBS_SHARE: {
     schema: positive.pipe(z.number().max(1)),
-    default: "0.5",
+    default: "0.2",
     help: "how much of its time a process gives to jobs while it has other work",
   },
   CHECKPOINT_SECONDS: { schema: positive, default: "5", help: "seconds between checkpoints of the engine's memory" },
