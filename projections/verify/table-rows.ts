@@ -76,32 +76,59 @@ export const groupsOf = (cameras: readonly CameraRows[], most = GROUP_ROWS): rea
   return groups;
 };
 
+const WHOSE = "tenant = {tenant:String} AND camera = {camera:String}";
+/** Milliseconds of event time that are looked through at first; then as many as hold about a page. */
+const FIRST_WINDOW_MS = 60_000;
+
 /** A group's, by camera, instant and position: of few rows all in one page, else of the one camera there is. */
-export async function* rowsOf(warehouse: Warehouse, form: Form, extent: Extent, { tenant, cameras, n }: Group): AsyncGenerator<Page> {
+export async function* rowsOf(warehouse: Warehouse, form: Form, extent: Extent, group: Group): AsyncGenerator<Page> {
   const { table, instant, columns } = form;
-  const select = `SELECT ${columns.join(", ")} FROM ${table}
-WHERE tenant = {tenant:String} AND camera IN {cameras:Array(String)} AND ${WITHIN(instant)}`;
-  const params = { ...within(extent), tenant, cameras };
+  const { tenant, cameras, n } = group;
+  const [camera = ""] = cameras;
+  const select = `SELECT ${columns.join(", ")} FROM ${table}`;
+  const params = { ...within(extent), tenant };
   if (n <= GROUP_ROWS) {
-    yield pageOf(form, await warehouse.select<Row>(`${select} ORDER BY camera, ${instant}, position`, params));
+    const sql = `${select}
+WHERE tenant = {tenant:String} AND camera IN {cameras:Array(String)} AND ${WITHIN(instant)} ORDER BY camera, ${instant}, position`;
+    yield pageOf(form, await warehouse.select<Row>(sql, { ...params, cameras }));
     return;
   }
-  const sql = `${select} AND ${instant} >= {at:Int64} AND (${instant}, position) > ({at:Int64}, {after:Int64})
+  const next = `SELECT min(${instant}) AS nearest, count() AS n FROM ${table} WHERE ${WHOSE} AND ${WITHIN(instant)}`;
+  const sql = `${select} WHERE ${WHOSE} AND ${WITHIN(instant)} AND (${instant}, position) > ({since:Int64}, {after:Int64})
 ORDER BY ${instant}, position LIMIT {rows:UInt32} WITH TIES`;
-  let at = extent.since ?? FIRST;
-  let after = -1;
-  for (let rows = FIRST_ROWS; ; ) {
-    const page = pageOf(form, await warehouse.select<Row>(sql, { ...params, at, after, rows }));
-    if (page.rows.length > 0) yield page;
-    const last = page.rows.at(-1);
-    if (last === undefined || page.rows.length < rows) return;
-    at = last[instant] as number;
-    after = last.position as number;
-    rows = sized(rows, page);
+  let window = FIRST_WINDOW_MS;
+  let rows = FIRST_ROWS;
+  let since = extent.since ?? FIRST;
+  for (;;) {
+    // Over times without rows in one step: the windows need not look through them.
+    const [found] = await warehouse.select<{ nearest: Instant; n: number }>(next, { ...params, camera, since });
+    if (found === undefined || found.n === 0) return;
+    since = found.nearest;
+    for (let seen = 1; seen > 0; ) {
+      const until = Math.min(since + window, params.until);
+      seen = 0;
+      for (let after = -1; ; ) {
+        const page = pageOf(form, await warehouse.select<Row>(sql, { ...params, camera, since, until, after, rows }));
+        if (page.rows.length > 0) yield page;
+        seen += page.rows.length;
+        const last = page.rows.at(-1);
+        if (last === undefined || page.rows.length < rows) break;
+        since = last[instant] as Instant;
+        after = last.position as Position;
+        rows = sized(rows, page);
+      }
+      if (seen < rows / 2) window *= 8;
+      else if (seen > 2 * rows) window = Math.max(1, Math.floor(window / 2));
+      since = until;
+      if (since >= params.until) return;
+    }
   }
 }
 
-/** A camera's of one day, by position. */
+/**
+ * A camera's of one day, by position. First how far a page reaches, from the positions alone: they are not in the table's order, and to
+ * sort whole rows for each page would read the day as often as it has pages.
+ */
 export async function* rowsOfDay(
   warehouse: Warehouse,
   form: Form,
@@ -109,18 +136,21 @@ export async function* rowsOfDay(
   { tenant, camera, day }: CameraKey & { readonly day: Instant },
 ): AsyncGenerator<Page> {
   const { table, instant, columns } = form;
-  const sql = `SELECT ${columns.join(", ")} FROM ${table}
-WHERE tenant = {tenant:String} AND camera = {camera:String} AND ${WITHIN(instant)} AND position > {after:Int64}
-ORDER BY position LIMIT {rows:UInt32} WITH TIES`;
+  const which = `FROM ${table} WHERE ${WHOSE} AND ${WITHIN(instant)}`;
+  const reach = `SELECT max(position) AS last, count() AS n FROM (SELECT position ${which} ORDER BY position LIMIT {rows:UInt32})`;
+  const sql = `SELECT ${columns.join(", ")} ${which} ORDER BY position`;
   const since = Math.max(day, extent.since ?? FIRST);
   const until = Math.min(day + DAY_MS, extent.until ?? LAST);
-  let after = -1;
+  const params = { ...within({ ...extent, since, until }), tenant, camera };
+  let { from } = extent;
   for (let rows = FIRST_ROWS; ; ) {
-    const page = pageOf(form, await warehouse.select<Row>(sql, { ...within({ ...extent, since, until }), tenant, camera, after, rows }));
-    if (page.rows.length > 0) yield page;
-    const last = page.rows.at(-1);
-    if (last === undefined || page.rows.length < rows) return;
-    after = last.position as number;
+    const [found] = await warehouse.select<{ last: Position; n: number }>(reach, { ...params, from, rows });
+    if (found === undefined || found.n === 0) return;
+    const to = found.last + 1;
+    const page = pageOf(form, await warehouse.select<Row>(sql, { ...params, from, to }));
+    yield page;
+    if (found.n < rows) return;
+    from = to;
     rows = sized(rows, page);
   }
 }

@@ -1,10 +1,12 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import type { Json } from "../../domain/envelope.ts";
 import type { Finding } from "../../domain/finding.ts";
-import { limits } from "../../domain/limits.ts";
+import { type Limits, limits } from "../../domain/limits.ts";
 import type { Logs, Warehouse } from "../../domain/ports.ts";
 import { projections } from "../../projections/index.ts";
+import { reachedAlone, verifyWork } from "../../roles/jobs/verify.ts";
 import { furnished, verified } from "../support/proven.ts";
-import { embedded, tempDir } from "../support/warehouse.ts";
+import { clock, embedded, noted, tempDir } from "../support/warehouse.ts";
 
 const ROWS = projections.filter(({ kind }) => kind === "rows").map(({ name }) => name);
 const TABLES = [...projections.map(({ name }) => name), "marks", "versions"];
@@ -307,5 +309,50 @@ describe("a warehouse that was damaged", () => {
     const few = await verified(logs, warehouse, { limits: { ...limits, verifyNarrowed: 2 } });
     expect(sorts(few.findings).filter((what) => what === "rows-missing")).toHaveLength(2);
     expect(sorts(few.findings).filter((what) => what === "day-differs")).toHaveLength(days - 2);
+  });
+});
+
+describe("a verification as a job", () => {
+  const running = async (tenant: string, some: Partial<Limits> = {}) => {
+    const rows = new Map<number, Json>();
+    const work = verifyWork({ logs, warehouse: () => warehouse, reached: reachedAlone, ...noted(), clock, limits: { ...limits, ...some } });
+    const result = await work({
+      tenant,
+      id: "1",
+      wish: { kind: "verify", from: undefined, to: undefined, derive: false },
+      stop: new AbortController().signal,
+      kept: undefined,
+      progress: () => undefined,
+      keep: async () => undefined,
+      pause: async () => undefined,
+      rows: async (number, more) => {
+        for (const [i, row] of more.entries()) rows.set(number + i, row);
+      },
+    });
+    return { result, rows: [...rows].sort(([a], [b]) => a - b) };
+  };
+
+  it("looks at its own tenant, tells findings in its result and among its rows, with every camera's days", async () => {
+    await damage(["alerts"], `ALTER TABLE alerts UPDATE count = count + 1 WHERE tenant = 'north' AND revision = 0 ${MUTATED}`);
+    const south = await running("south");
+    expect(south.result).toMatchObject({ verdict: "agree", findings: 0, told: [] });
+    expect(south.rows.every(([, row]) => (row as { tenant: string }).tenant === "south")).toBe(true);
+    const north = await running("north");
+    const { findings, told } = north.result as { findings: number; told: readonly Json[] };
+    expect(findings).toBeGreaterThan(1);
+    expect(told).toHaveLength(findings);
+    const isFinding = (row: Json): boolean => typeof row === "object" && row !== null && "what" in row;
+    expect(north.rows.map(([number]) => number)).toEqual(north.rows.map((_, i) => i));
+    expect(north.rows.map(([, row]) => row).filter(isFinding)).toEqual(told);
+    expect(north.rows.filter(([, row]) => !isFinding(row)).length).toBe(south.rows.length);
+  });
+
+  it("tells no more than it may: the rest is counted", async () => {
+    await damage(["alerts"], `ALTER TABLE alerts UPDATE count = count + 1 WHERE revision = 0 ${MUTATED}`);
+    const { result, rows } = await running("north", { verifyFindings: 1, jobRows: 5 });
+    const { findings, told } = result as { findings: number; told: readonly Json[] };
+    expect(told).toHaveLength(1);
+    expect(findings).toBeGreaterThan(1);
+    expect(rows).toHaveLength(5);
   });
 });
