@@ -1,11 +1,18 @@
-/** `tallywire backtest`: what other wires, regions and rules would have given, asked of a running server. Ends with 0 when it is done, else with 1. */
+/**
+ * `tallywire backtest`: what other wires, regions and rules would have given. Asked of a running server where one is named, else found out from the
+ * data, which nobody may have then. Ends with 0 when it is done, else with 1.
+ */
 import { open, readFile } from "node:fs/promises";
 import { parse } from "csv-parse/sync";
 import { z } from "zod";
+import { presentAlerts, presentCounts } from "./api/emdx/backtest-results.ts";
+import { csvText } from "./api/emdx/csv.ts";
+import type { BacktestRow } from "./domain/backtest-rows.ts";
+import { JobFailure } from "./domain/job.ts";
 import { AdapterError } from "./domain/ports.ts";
-import { endingOf, type JobParts, type JobServer, parsed, request, runJob, tableText } from "./job-command.ts";
+import { barOf, endingOf, type JobParts, type JobServer, parsed, request, runJob, tableText } from "./job-command.ts";
 
-export type BacktestOptions = JobServer & {
+export type BacktestOptions = Partial<JobServer> & {
   /** A file: a candidate for each of `sensor`, or `{"sensors": [...]}` with one for each it names. Undefined: the definitions that were in force. */
   readonly rules?: string | undefined;
   readonly sensor?: readonly string[] | undefined;
@@ -17,6 +24,14 @@ export type BacktestOptions = JobServer & {
   readonly tolerance?: number | undefined;
   /** A file that is not there yet: the alerts. */
   readonly csv?: string | undefined;
+};
+
+export type BacktestParts = JobParts & {
+  /** Works at the data itself. Undefined when it is done, else why what was sent cannot be. Throws AdapterError, JobFailure. */
+  readonly here: (
+    sent: object,
+    told: { readonly rows: (rows: readonly BacktestRow[]) => Promise<void>; readonly progress: (done: number, of: number) => void },
+  ) => Promise<string | undefined>;
 };
 
 /** What a command was given cannot be used. */
@@ -82,17 +97,19 @@ const linesOf = (file: string, text: string): unknown => {
 };
 
 /** Gives the exit code. Throws what is a defect. */
-export const backtestCommand = async (parts: JobParts, options: BacktestOptions): Promise<number> => {
+export const backtestCommand = async (parts: BacktestParts, options: BacktestOptions): Promise<number> => {
   try {
     return await run(parts, options);
   } catch (error) {
-    if (!(error instanceof AdapterError || error instanceof BacktestError)) throw error;
+    if (!(error instanceof AdapterError || error instanceof BacktestError || error instanceof JobFailure)) throw error;
     parts.complain(error.message);
+    if (error instanceof AdapterError && error.code === "in-use")
+      parts.complain("A server has the data. Ask that one: tallywire backtest --server http://127.0.0.1:8080");
     return 1;
   }
 };
 
-const run = async (parts: JobParts, options: BacktestOptions): Promise<number> => {
+const run = async (parts: BacktestParts, options: BacktestOptions): Promise<number> => {
   const { from, to, late = false, tolerance } = options;
   const wish = {
     ...(await sensorsOf(options.rules, options.sensor ?? [])),
@@ -105,23 +122,57 @@ const run = async (parts: JobParts, options: BacktestOptions): Promise<number> =
   // Before the work: a file that cannot be written is told of at once.
   const file = options.csv === undefined ? undefined : await openFile(options.csv);
   try {
-    const job = await runJob(parts, options, "/backtests", wish);
-    if (job.state !== "done") {
-      parts.complain(endingOf(job));
-      return 1;
-    }
-    for (const line of await tablesOf(options, job.id)) parts.print(line);
-    if (file === undefined) return 0;
     let isFirst = true;
-    for await (const { text } of pages(options, `/backtests/${job.id}/alerts`, "text/csv")) {
-      // Each page is a table of its own; names may hold no line break.
-      await file.write(isFirst ? text : text.slice(text.indexOf("\r\n") + 2));
+    /** Each table is one of its own; names of columns hold no line break. */
+    const append = async (table: string): Promise<void> => {
+      await file?.write(isFirst ? table : table.slice(table.indexOf("\r\n") + 2));
       isFirst = false;
-    }
-    return 0;
+    };
+    const { server, token } = options;
+    const lines = server === undefined ? await here(parts, wish, append) : await there(parts, { server, token }, wish, file && append);
+    for (const line of lines ?? []) parts.print(line);
+    return lines === undefined ? 1 : 0;
   } finally {
     await file?.close();
   }
+};
+
+/** Undefined where it did not come to its end. `append`: undefined where nobody wants the alerts. */
+const there = async (
+  parts: JobParts,
+  server: JobServer,
+  wish: object,
+  append: ((table: string) => Promise<void>) | undefined,
+): Promise<readonly string[] | undefined> => {
+  const job = await runJob(parts, server, "/backtests", wish);
+  if (job.state !== "done") {
+    parts.complain(endingOf(job));
+    return undefined;
+  }
+  const lines = await tablesOf(server, job.id);
+  if (append !== undefined) for await (const { text } of pages(server, `/backtests/${job.id}/alerts`, "text/csv")) await append(text);
+  return lines;
+};
+
+const here = async (
+  parts: BacktestParts,
+  wish: object,
+  append: (table: string) => Promise<void>,
+): Promise<readonly string[] | undefined> => {
+  const counted: BacktestRow[] = [];
+  const bar = barOf();
+  try {
+    const rows = async (found: readonly BacktestRow[]): Promise<void> => {
+      counted.push(...found.filter(({ row }) => row !== "alert" && row !== "crossing"));
+      const { body, table } = presentAlerts(found, "running");
+      if (body.alerts.length > 0) await append(csvText(table));
+    };
+    const refused = await parts.here(wish, { rows, progress: (done, of) => bar.set({ done, of }) });
+    if (refused !== undefined) throw new BacktestError(refused);
+  } finally {
+    bar.stop();
+  }
+  return linesOfCounts(presentCounts(counted, "done").body);
 };
 
 const openFile = async (path: string) => {

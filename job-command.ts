@@ -98,7 +98,7 @@ const patiently = async <T>({ clock, stop }: JobParts, work: () => Promise<T>): 
   }
 };
 
-const barOf = () => {
+export const barOf = () => {
   if (process.stderr.isTTY !== true) return { set: () => undefined, stop: () => undefined };
   const bar = new SingleBar({ format: "{bar} {percentage}%  ETA {eta_formatted}", stream: process.stderr, clearOnComplete: true });
   let isStarted = false;

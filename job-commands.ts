@@ -1,7 +1,9 @@
-/** The commands that ask a running server for work: backtest, recompute, rebuild. */
+/** The commands that ask for work: backtest, which may work at the data itself, recompute, rebuild. */
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { systemClock } from "./adapters/clock.ts";
-import { type BacktestOptions, backtestCommand } from "./backtest-command.ts";
+import { type BacktestOptions, type BacktestParts, backtestCommand } from "./backtest-command.ts";
+import { backtestHere } from "./backtest-here.ts";
+import type { Config } from "./config.ts";
 import { AdapterError } from "./domain/ports.ts";
 import { instantOf } from "./domain/timestamp.ts";
 import { endingOf, type JobParts, type JobServer, runJob } from "./job-command.ts";
@@ -19,8 +21,10 @@ const seconds = (text: string): number => {
   return value;
 };
 
-const atServer = (command: Command, scope: string): Command =>
-  command.option("--server <url>", "the server", "http://127.0.0.1:8080").option("--token <text>", `the token, with the scope ${scope}`);
+const atServer = (command: Command, scope: string, preset?: string): Command =>
+  command
+    .option("--server <url>", "a running server, which has the data", preset)
+    .option("--token <text>", `the token, with the scope ${scope}`);
 
 /** Ctrl-C cancels the job; a second one ends the command at once. */
 const partsOf = (): JobParts => {
@@ -50,12 +54,18 @@ const plainly = async (server: JobServer, resource: string, wish: object): Promi
 };
 
 type Recompute = JobServer & { readonly sensor: string; readonly from: string; readonly to: string; readonly definitions: string };
+type Backtest = Omit<BacktestOptions, "rules"> & { readonly tenant?: string };
 type Rebuild = JobServer & { readonly dropOld?: true };
 
-export const addJobCommands = (program: Command): void => {
+type Settings = {
+  readonly withSettings: (command: Command) => Command;
+  readonly configFrom: (options: Readonly<Record<string, string>>) => Config;
+};
+const LOCAL = "http://127.0.0.1:8080";
+
+export const addJobCommands = (program: Command, { withSettings, configFrom }: Settings): void => {
   atServer(
-    program
-      .command("backtest")
+    withSettings(program.command("backtest"))
       .description("find out what other tripwires, regions and rules would have given over recorded frames")
       .argument("[rules]", "a JSON file of tripwires, rois, rules and settings; what was in force when left out")
       .option("--sensor <id>", "of which sensor; may be repeated", several)
@@ -64,10 +74,18 @@ export const addJobCommands = (program: Command): void => {
       .option("--late", "take frames that came late in at their place")
       .option("--labels <file>", "what somebody saw, to be found again: JSON, or CSV with sensorId, tripwireId, timestamp, direction")
       .option("--tolerance <s>", "seconds by which a label and a crossing may be apart", seconds)
-      .option("--csv <file>", "write the alerts, those of then and of now, to a file that is not there yet"),
+      .option("--csv <file>", "write the alerts, those of then and of now, to a file that is not there yet")
+      .option("--tenant <id>", "whose sensors; a server knows it by the token"),
     "events:read",
-  ).action(async (rules: string | undefined, options: Omit<BacktestOptions, "rules">) => {
-    process.exitCode = await backtestCommand(partsOf(), { ...options, rules });
+  ).action(async (rules: string | undefined, options: Backtest) => {
+    const { sensor, from, to, late, labels, tolerance, csv, tenant, server, token, ...settings } = options;
+    const parts = partsOf();
+    const here: BacktestParts["here"] = (sent, told) => {
+      const config = configFrom(settings as Readonly<Record<string, string>>);
+      return backtestHere({ config, tenant: tenant ?? config.EMDX_TENANT, stop: parts.stop, ...told }, sent);
+    };
+    const asked = { rules, sensor, from, to, late, labels, tolerance, csv, server, token };
+    process.exitCode = await backtestCommand({ ...parts, here }, asked);
   });
 
   atServer(
@@ -81,6 +99,7 @@ export const addJobCommands = (program: Command): void => {
         new Option("--definitions <which>", "with those that were in force, or those of now").choices(["then", "now"]).default("then"),
       ),
     "cameras:write",
+    LOCAL,
   ).action(async ({ sensor, from, to, definitions, ...server }: Recompute) => {
     process.exitCode = await plainly(server, "/recomputes", { sensorId: sensor, fromTimestamp: from, toTimestamp: to, definitions });
   });
@@ -92,6 +111,7 @@ export const addJobCommands = (program: Command): void => {
       .argument("<projection>", projections.map(({ name }) => name).join(", "))
       .option("--drop-old", "drop the table that was kept when the new one took its place"),
     "ops",
+    LOCAL,
   ).action(async (projection: string, { dropOld, ...server }: Rebuild) => {
     process.exitCode = await plainly(server, "/rebuilds", { projection, step: dropOld === true ? "drop-old" : "rebuild" });
   });

@@ -1,16 +1,21 @@
 #!/usr/bin/env node
 /** The composition root's command line. */
+import { readFileSync } from "node:fs";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { quietClock, systemClock } from "./adapters/clock.ts";
 import { openJournal } from "./adapters/journal-pino.ts";
 import { openSigningKey, openTokenKeys } from "./adapters/token-keys.ts";
+import { openKafkaTopic } from "./adapters/topic-kafka.ts";
 import { type Config, ConfigError, flags, keySourceOf, readConfig, showConfig } from "./config.ts";
 import { limits } from "./domain/limits.ts";
 import { AdapterError } from "./domain/ports.ts";
 import { instantOf } from "./domain/timestamp.ts";
 import { fileFormats, ImportError, type ImportOptions, importFile } from "./ingest/file.ts";
+import { readAccess, SourcesError } from "./ingest/source-settings.ts";
 import { addJobCommands } from "./job-commands.ts";
 import { openData } from "./open-data.ts";
+import { ReplayError, type ReplayOptions, replay } from "./replay-command.ts";
+import { openOutput } from "./replay-outputs.ts";
 import { serve } from "./serve.ts";
 import { mintToken, type Wanted } from "./token-command.ts";
 import { dayOrInstant, type VerifyOptions, verifyCommand } from "./verify-command.ts";
@@ -77,6 +82,49 @@ program
     if (done.rejections > 0) process.exitCode = 1;
   });
 
+const collected = (text: string, before: readonly string[] = []): readonly string[] => [...before, text];
+
+type ReplayFlags = Pick<
+  ReplayOptions,
+  "what" | "from" | "to" | "since" | "pace" | "follow" | "states" | "format" | "fps" | "server" | "token"
+> & {
+  readonly sensor?: readonly string[];
+  readonly out: string;
+  readonly access?: string;
+};
+program
+  .command("replay")
+  .description("send recorded alerts or facts again: into a file, to standard output, or into a Kafka topic")
+  .addOption(new Option("--what <kind>", "what is sent").choices(["alerts", "facts"]).default("alerts"))
+  .option("--sensor <id>", "of which sensor; may be repeated with alerts, which are of all where none is named", collected)
+  .option("--from <instant>", "RFC 3339 instant: what happened then or later", startOf)
+  .option("--to <instant>", "RFC 3339 instant: what happened before", startOf)
+  .option("--since <cursor>", "from where in the log: a cursor, a position that a write answered, or an instant of arrival")
+  .option("--pace <n>", "times the recorded pace; as fast as it goes when left out")
+  .option("--follow", "go on with what comes, until stopped")
+  .option("--states", "with facts: what became of the camera as well, among the frames")
+  .addOption(new Option("--format <name>", "how facts are written").choices(["ndjson", "mot"]).default("ndjson"))
+  .option("--fps <n>", "frames a second of MOT text; 1000 when left out: one for each millisecond")
+  .option("--out <where>", "a file that is not there yet, - for standard output, or kafka://host:port/topic", "-")
+  .option("--access <file>", "a JSON file of what is shown to that Kafka, as under access of a source")
+  .option("--server <url>", "the server", "http://127.0.0.1:8080")
+  .option("--token <text>", "the token, where the server asks for one")
+  .action(async ({ sensor, out, access, ...options }: ReplayFlags) => {
+    const stopping = new AbortController();
+    for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => stopping.abort());
+    const output = await openOutput(out, (url) =>
+      openKafkaTopic(
+        { url, journal: openJournal("warn"), ...(access !== undefined && { access: readAccess(readFileSync(access, "utf8")) }) },
+        systemClock,
+      ),
+    );
+    // Standard output may be what is written to.
+    const tell = (line: string): void => console.error(line);
+    const done = await replay({ ...options, sensors: sensor ?? [], output, clock: systemClock, tell, signal: stopping.signal });
+    const on = done.cursor === undefined ? "" : `; --since ${done.cursor} goes on from here`;
+    tell(`${done.lines} lines written to ${out === "-" ? "standard output" : out.replace(/\/\/[^@/]*@/, "//***@")}${on}`);
+  });
+
 withSettings(program.command("token").description("mint a token for development, with the secret or the private key of the settings"))
   .requiredOption("--tenant <id>", "whose data it opens")
   .requiredOption("--scope <names>", "what may be done with it, separated by spaces")
@@ -96,8 +144,6 @@ withSettings(program.command("token").description("mint a token for development,
       keys.close();
     }
   });
-
-addJobCommands(program);
 
 const dayOf = (text: string): number => {
   const at = dayOrInstant(text);
@@ -125,10 +171,11 @@ withSettings(program.command("verify").description("prove that the logs and the 
     process.exitCode = await verifyCommand(parts, options);
   });
 
-addJobCommands(program);
+addJobCommands(program, { withSettings, configFrom });
 
 program.parseAsync().catch((error: unknown) => {
-  if (!(error instanceof ConfigError || error instanceof ImportError || error instanceof AdapterError)) throw error;
-  console.error(error.message);
+  const isOurs = [ConfigError, ImportError, AdapterError, ReplayError, SourcesError].some((kind) => error instanceof kind);
+  if (!isOurs) throw error;
+  console.error((error as Error).message);
   process.exitCode = error instanceof ConfigError ? 78 : 1;
 });

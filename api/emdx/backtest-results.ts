@@ -42,23 +42,7 @@ export const backtestRoutes = (emdx: Emdx): void => {
       row.row === "alert" &&
       (side === undefined || row.side === side) &&
       (ruleId === undefined || (row.now ?? row.then)?.ruleId === ruleId),
-    present: (rows, state) => {
-      const found = rows.filter(is("alert"));
-      const alerts = found.map((row) => ({
-        side: row.side,
-        changed: row.changed,
-        ...(row.then && { thenAlert: alertBody(row.then) }),
-        ...(row.now && { nowAlert: alertBody(row.now) }),
-      }));
-      const shown = alertTable(alerts.flatMap(({ thenAlert, nowAlert }) => nowAlert ?? thenAlert ?? []));
-      return {
-        body: { state, alerts },
-        table: {
-          columns: ["side", "changed", "then_id", ...shown.columns],
-          rows: shown.rows.map((cells, i) => [alerts[i]?.side, alerts[i]?.changed, alerts[i]?.thenAlert?.id, ...cells]),
-        },
-      };
-    },
+    present: presentAlerts,
   });
 
   results(emdx, {
@@ -98,39 +82,7 @@ export const backtestRoutes = (emdx: Emdx): void => {
     begins: countsFrom,
     ends: () => undefined,
     wanted: ({ row }) => row !== "alert" && row !== "crossing",
-    present: (rows, state) => {
-      const body: Counts = {
-        state,
-        rules: rows.filter(is("rule")).map(({ row: _, camera, analytic, ruleId, ruleType, ...counts }) => ({
-          sensorId: camera,
-          type: analytic,
-          rule_id: ruleId,
-          rule_type: ruleType,
-          ...counts,
-        })),
-        tripwires: rows.filter(is("tripwire")).map(({ camera, tripwireId, direction, ...counts }) => ({
-          sensorId: camera,
-          tripwireId,
-          direction,
-          ...compared(counts),
-        })),
-        crossings: rows.filter(is("crossings")).map(({ row: _, camera, raw, distinct, net, ...of }) => ({
-          sensorId: camera,
-          ...of,
-          ...(raw && { raw: compared(raw) }),
-          distinct: compared(distinct),
-          ...(net && { net: compared(net) }),
-        })),
-        stays: rows.filter(is("stays")).map(({ camera, analytic, placeId, ...counts }) => ({
-          sensorId: camera,
-          type: analytic,
-          placeId,
-          ...compared(counts),
-        })),
-        labels: rows.filter(is("labels")).map(({ row: _, camera, ...counts }) => ({ sensorId: camera, ...counts })),
-      };
-      return { body, table: countTable(body) };
-    },
+    present: presentCounts,
   });
 };
 
@@ -142,6 +94,60 @@ const columns = [
   ...["onlyThen", "onlyNow", "both", "changed", "countMode", "thenCount", "nowCount"],
   ...["labels", "crossings", "found", "precision", "recall"],
 ];
+
+type Presented<A> = { readonly body: A; readonly table: Table };
+
+export const presentAlerts = (rows: readonly BacktestRow[], state: Job["state"]): Presented<z.infer<typeof jobSchemas.backtestAlerts>> => {
+  const found = rows.filter(is("alert"));
+  const alerts = found.map((row) => ({
+    side: row.side,
+    changed: row.changed,
+    ...(row.then && { thenAlert: alertBody(row.then) }),
+    ...(row.now && { nowAlert: alertBody(row.now) }),
+  }));
+  const shown = alertTable(alerts.flatMap(({ thenAlert, nowAlert }) => nowAlert ?? thenAlert ?? []));
+  return {
+    body: { state, alerts },
+    table: {
+      columns: ["side", "changed", "then_id", ...shown.columns],
+      rows: shown.rows.map((cells, i) => [alerts[i]?.side, alerts[i]?.changed, alerts[i]?.thenAlert?.id, ...cells]),
+    },
+  };
+};
+
+export const presentCounts = (rows: readonly BacktestRow[], state: Job["state"]): Presented<Counts> => {
+  const body: Counts = {
+    state,
+    rules: rows.filter(is("rule")).map(({ row: _, camera, analytic, ruleId, ruleType, ...counts }) => ({
+      sensorId: camera,
+      type: analytic,
+      rule_id: ruleId,
+      rule_type: ruleType,
+      ...counts,
+    })),
+    tripwires: rows.filter(is("tripwire")).map(({ camera, tripwireId, direction, ...counts }) => ({
+      sensorId: camera,
+      tripwireId,
+      direction,
+      ...compared(counts),
+    })),
+    crossings: rows.filter(is("crossings")).map(({ row: _, camera, raw, distinct, net, ...of }) => ({
+      sensorId: camera,
+      ...of,
+      ...(raw && { raw: compared(raw) }),
+      distinct: compared(distinct),
+      ...(net && { net: compared(net) }),
+    })),
+    stays: rows.filter(is("stays")).map(({ camera, analytic, placeId, ...counts }) => ({
+      sensorId: camera,
+      type: analytic,
+      placeId,
+      ...compared(counts),
+    })),
+    labels: rows.filter(is("labels")).map(({ row: _, camera, ...counts }) => ({ sensorId: camera, ...counts })),
+  };
+  return { body, table: countTable(body) };
+};
 
 /** One line a count, empty where it has no such thing. */
 const countTable = ({ rules, tripwires, crossings, stays, labels }: Counts): Table => {
@@ -172,7 +178,7 @@ type Results<P extends Parameters, A> = {
   /** The number after the last; undefined for all there are. */
   readonly ends: (job: Job) => number | undefined;
   readonly wanted: (row: BacktestRow, asked: Values<P> & Page) => boolean;
-  readonly present: (rows: readonly BacktestRow[], state: Job["state"]) => { readonly body: A; readonly table: Table };
+  readonly present: (rows: readonly BacktestRow[], state: Job["state"]) => Presented<A>;
 };
 
 const results = <P extends Parameters, A>(emdx: Emdx, own: Results<P, A>): void => {

@@ -193,3 +193,23 @@ describe("what was known before", () => {
     expect(await state(`asOf=${position}`)).toEqual(then);
   });
 });
+
+describe("tallywire backtest without a server", () => {
+  const flags = ["--sensor", demoSensor, "--from", range.fromTimestamp, "--to", range.toTimestamp];
+  const command = (...more: string[]) => run(process.execPath, [MAIN, "backtest", join(data, "rules.json"), ...flags, ...more]);
+
+  it("works at the data once nobody has it, and says who may be asked while somebody does", { timeout: 60_000 }, async () => {
+    const there = await command("--server", server.url);
+    await expect(command("--data", data)).rejects.toMatchObject({ code: 1, stderr: expect.stringContaining("Ask that one") });
+    await server.stop();
+    const csv = join(data, "here.csv");
+    const here = await command("--data", data, "--csv", csv);
+    expect(here.stdout).toBe(there.stdout);
+    expect((await readFile(csv, "utf8")).split("\r\n").length).toBeGreaterThan(20);
+    await expect(command("--data", data, "--to", "2026-01-01T00:00:00Z")).rejects.toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("is not before"),
+    });
+    server = await startServer({ data });
+  });
+});

@@ -3,12 +3,12 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { type BacktestOptions, backtestCommand } from "../../backtest-command.ts";
+import { type BacktestOptions, type BacktestParts, backtestCommand } from "../../backtest-command.ts";
 import type { BacktestRow } from "../../domain/backtest-rows.ts";
 import type { Json } from "../../domain/envelope.ts";
 import type { BacktestWish, Job } from "../../domain/job.ts";
 import { AdapterError } from "../../domain/ports.ts";
-import { type JobParts, tableText } from "../../job-command.ts";
+import { tableText } from "../../job-command.ts";
 import { FakeCore } from "../support/core.ts";
 import { anAlert, type Served, serveCore } from "../support/surface.ts";
 
@@ -47,7 +47,8 @@ const run = async (own: Partial<BacktestOptions>, looks: readonly Partial<Job>[]
   const said: string[] = [];
   const complained: string[] = [];
   let look = 0;
-  const parts: JobParts = {
+  const parts: BacktestParts = {
+    here: () => Promise.reject(new Error("a server was named")),
     clock: {
       now: () => 0,
       sleep: async () => {
