@@ -15,7 +15,7 @@ type Walker = { id: string; x: number; y: number; vx: number; vy: number; width:
 
 const SENSORS = 100;
 const WALKERS = 20;
-const STEP_MS = 100;
+const FPS = 10;
 
 /** Numbers in [0, 1): a linear congruence with the top bits taken, enough for walkers. */
 const random = (seed: number): (() => number) => {
@@ -30,8 +30,9 @@ const cents = (value: number): number => Math.round(value * 100) / 100;
 
 export const walkers = (frames: number, seed = 1): readonly NativeFrame[] => [...walking(frames, seed)];
 
-/** The same, one at a time: a million of them need not be held. */
-export function* walking(frames: number, seed = 1): Generator<NativeFrame> {
+/** The same, one at a time: a million of them need not be held. They walk as fast whatever the frame rate. */
+export function* walking(frames: number, seed = 1, fps = FPS): Generator<NativeFrame> {
+  const pace = FPS / fps;
   const next = random(seed);
   let ids = 0;
   const speed = (): number => (next() < 0.5 ? -1 : 1) * (2 + 6 * next());
@@ -43,14 +44,14 @@ export function* walking(frames: number, seed = 1): Generator<NativeFrame> {
     vy: speed(),
     width: 30 + 30 * next(),
     height: 80 + 60 * next(),
-    steps: 150 + Math.floor(450 * next()),
+    steps: Math.floor((150 + Math.floor(450 * next())) / pace),
   });
   const sensors = Array.from({ length: SENSORS }, () => Array.from({ length: WALKERS }, walker));
   const start = Date.UTC(2026, 0, 1);
   const walk = (one: Walker): Walker => {
     if (--one.steps <= 0) return walker();
-    one.x += one.vx + 3 * (next() - 0.5);
-    one.y += one.vy + 3 * (next() - 0.5);
+    one.x += pace * (one.vx + 3 * (next() - 0.5));
+    one.y += pace * (one.vy + 3 * (next() - 0.5));
     if (one.x < 40 || one.x > 1240) one.vx = -one.vx;
     if (one.y < 60 || one.y > 700) one.vy = -one.vy;
     one.x = Math.min(1240, Math.max(40, one.x));
@@ -63,7 +64,7 @@ export function* walking(frames: number, seed = 1): Generator<NativeFrame> {
     for (const [k, one] of group.entries()) group[k] = walk(one);
     yield {
       sensorId: `cam-${String(i % SENSORS).padStart(3, "0")}`,
-      timestamp: new Date(start + tick * STEP_MS).toISOString(),
+      timestamp: new Date(start + Math.round((tick * 1000) / fps)).toISOString(),
       id: String(tick),
       objects: group.map(({ id, x, y, width, height }) => ({
         id,
