@@ -11,7 +11,7 @@ import { limits } from "./domain/limits.ts";
 import { AdapterError } from "./domain/ports.ts";
 import { instantOf } from "./domain/timestamp.ts";
 import { fileFormats, ImportError, type ImportOptions, importFile } from "./ingest/file.ts";
-import { readAccess, SourcesError } from "./ingest/source-settings.ts";
+import { readAccess } from "./ingest/source-settings.ts";
 import { addJobCommands } from "./job-commands.ts";
 import { openData } from "./open-data.ts";
 import { ReplayError, type ReplayOptions, replay } from "./replay-command.ts";
@@ -84,6 +84,15 @@ program
 
 const collected = (text: string, before: readonly string[] = []): readonly string[] => [...before, text];
 
+/** Throws ReplayError for a file that cannot be read, and for one that says what cannot be. */
+const accessIn = (path: string): ReturnType<typeof readAccess> => {
+  try {
+    return readAccess(readFileSync(path, "utf8"));
+  } catch (cause) {
+    throw new ReplayError(`--access ${path}: ${(cause as Error).message}`, { cause });
+  }
+};
+
 type ReplayFlags = Pick<
   ReplayOptions,
   "what" | "from" | "to" | "since" | "pace" | "follow" | "states" | "format" | "fps" | "server" | "token"
@@ -113,10 +122,7 @@ program
     const stopping = new AbortController();
     for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => stopping.abort());
     const output = await openOutput(out, (url) =>
-      openKafkaTopic(
-        { url, journal: openJournal("warn"), ...(access !== undefined && { access: readAccess(readFileSync(access, "utf8")) }) },
-        systemClock,
-      ),
+      openKafkaTopic({ url, journal: openJournal("warn"), ...(access !== undefined && { access: accessIn(access) }) }, systemClock),
     );
     // Standard output may be what is written to.
     const tell = (line: string): void => console.error(line);
@@ -174,7 +180,7 @@ withSettings(program.command("verify").description("prove that the logs and the 
 addJobCommands(program, { withSettings, configFrom });
 
 program.parseAsync().catch((error: unknown) => {
-  const isOurs = [ConfigError, ImportError, AdapterError, ReplayError, SourcesError].some((kind) => error instanceof kind);
+  const isOurs = [ConfigError, ImportError, AdapterError, ReplayError].some((kind) => error instanceof kind);
   if (!isOurs) throw error;
   console.error((error as Error).message);
   process.exitCode = error instanceof ConfigError ? 78 : 1;

@@ -2,8 +2,10 @@
 import { once } from "node:events";
 import { open } from "node:fs/promises";
 import type { Writable } from "node:stream";
-import type { Topic } from "./adapters/topic-kafka.ts";
 import { type Output, ReplayError, type ReplayLine } from "./replay-command.ts";
+
+/** What lines are sent to under their keys. `send` resolves when they are durable. */
+type Topic = { send(records: readonly { readonly key: string; readonly value: string }[]): Promise<void>; close(): Promise<void> };
 
 const textOf = (lines: readonly ReplayLine[]): string => lines.map(({ text }) => `${text}\n`).join("");
 
@@ -17,7 +19,7 @@ const fileOutput = async (path: string): Promise<Output> => {
 };
 
 /** It is not closed: others write there too. */
-export const streamOutput = (stream: Writable): Output => {
+const streamOutput = (stream: Writable): Output => {
   let failure: Error | undefined;
   const fail = (error: Error): void => {
     failure = error;

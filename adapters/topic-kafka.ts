@@ -4,7 +4,7 @@ import { AdapterError, type Clock } from "../domain/ports.ts";
 import type { KafkaClient } from "./kafka/client.ts";
 import { connectKafka, type KafkaPlace } from "./kafka/connect.ts";
 
-export type Topic = {
+type Topic = {
   /** Resolves when all are durable. Throws AdapterError; some may have been written then. */
   send(records: readonly { readonly key: string; readonly value: string }[]): Promise<void>;
   close(): Promise<void>;

@@ -35,8 +35,8 @@ const parameters = {
   pace,
   follow: parameter.flag("`true` goes on with what comes."),
   format: parameter.oneOf("How facts are written: as lines of JSON, or as MOT text.", "ndjson", "mot"),
-  states: parameter.flag("`true` also sends what became of the camera, among the frames."),
-  cursors: parameter.flag("`true` puts into each line, at its end, a cursor from which since= goes on."),
+  states: parameter.flag("With facts as ndjson: `true` also sends what became of the camera, among the frames."),
+  cursors: parameter.flag("With ndjson: `true` puts into each line, at its end, a cursor from which since= goes on."),
   fps: optional(
     {
       description: "Frames a second of MOT text; 1000 unless told otherwise.",
@@ -52,19 +52,13 @@ const parameters = {
 
 type Read = Values<typeof parameters>;
 
-/** What does not go together. */
-const clash = (asked: Read): readonly [name: string, detail: string] | undefined => {
-  const { what, sensorId, format, follow, toTimestamp, cursors, states, fps } = asked;
-  const isFacts = what === "facts";
+/** What does not go together. What merely means nothing beside the rest is dropped, as elsewhere. */
+const clash = ({ what, sensorId, format, follow, toTimestamp }: Read): readonly [name: string, detail: string] | undefined => {
   if (follow && toTimestamp !== undefined) return ["follow", "goes on without end; leave toTimestamp out"];
-  if (isFacts && sensorId?.length !== 1) return ["sensorId", "facts are of one sensor: name it"];
-  if (!isFacts && states) return ["states", "goes with what=facts"];
-  if (fps !== undefined && format !== "mot") return ["fps", "goes with format=mot"];
+  if (what === "facts" && sensorId?.length !== 1) return ["sensorId", "facts are of one sensor: name it"];
   if (format !== "mot") return undefined;
-  if (!isFacts) return ["format", "mot goes with what=facts"];
-  if (follow) return ["follow", "MOT is read through before it is sent, and so has to end"];
-  if (states) return ["states", "MOT has no place for them"];
-  return cursors ? ["cursors", "MOT has no place for them"] : undefined;
+  if (what !== "facts") return ["format", "mot goes with what=facts"];
+  return follow ? ["follow", "MOT is read through before it is sent, and so has to end"] : undefined;
 };
 
 /** setTimeout holds 24.8 days at most. */

@@ -301,6 +301,13 @@ describe("a stream", () => {
     expect(given.pieces).toBe(0);
   });
 
+  it("drops what means nothing beside the rest", async () => {
+    core.raise(alertAt(0));
+    expect(idsOf(await linesOf(await get("states=true&fps=25")))).toEqual(logged());
+    laid(1, () => "1,7,0,0,1,1,1,1,-1\n");
+    expect(await (await get("what=facts&sensorId=a&format=mot&states=true&cursors=true")).text()).toBe("1,7,0,0,1,1,1,1,-1\n");
+  });
+
   it("beyond as many as may be is 429", async () => {
     await served.close();
     await start({ replays: 1 });
@@ -317,12 +324,8 @@ describe("a stream", () => {
     ["what=facts&sensorId=a&sensorId=b", "sensorId: facts are of one sensor: name it"],
     [`follow=true&toTimestamp=${at(0)}`, "follow: goes on without end; leave toTimestamp out"],
     [`fromTimestamp=${at(1)}&toTimestamp=${at(0)}`, "fromTimestamp: is after toTimestamp"],
-    ["states=true", "states: goes with what=facts"],
     ["format=mot", "format: mot goes with what=facts"],
-    ["what=facts&sensorId=a&fps=25", "fps: goes with format=mot"],
     ["what=facts&sensorId=a&format=mot&follow=true", "follow: MOT is read through before it is sent, and so has to end"],
-    ["what=facts&sensorId=a&format=mot&states=true", "states: MOT has no place for them"],
-    ["what=facts&sensorId=a&format=mot&cursors=true", "cursors: MOT has no place for them"],
     ["what=facts&sensorId=a&format=mot&fps=0", "fps: is not a number from 0.001 to 1000"],
     ["pace=0", "pace: is not a number from 0.001 to 1000000"],
     ["since=AAAA", "since: was never given out here"],
