@@ -1,65 +1,78 @@
 import { describe, expect, it } from "vitest";
-import { initialCamera, type Rule, type Tripwire } from "../../domain/camera.ts";
-import { cameraDecider } from "../../domain/camera-decider.ts";
-import { type Candidate, candidateFault } from "../../domain/candidate.ts";
-import { ruleDefaults, sensorDefaults, tripwireDefaults } from "../../domain/defaults.ts";
-import { limits } from "../../domain/limits.ts";
+import { type Camera, type CameraEvent, evolveCamera, initialCamera, type Rule, ruleVersion, type Versioned } from "../../domain/camera.ts";
+import { type Candidate, candidateCamera, candidateFault } from "../../domain/candidate.ts";
+import { occupancyDefaults, sensorDefaults } from "../../domain/defaults.ts";
+import { decisions, increment } from "../support/door.ts";
 
-const wire: Tripwire = {
-  ...tripwireDefaults,
-  id: "gate",
-  name: "gate",
-  wire: [
-    { x: 0, y: 0 },
-    { x: 10, y: 0 },
-  ],
-  direction: { p1: { x: 5, y: -5 }, p2: { x: 5, y: 5 }, entryName: "in", exitName: "out" },
+const [wire, region] = decisions as readonly CameraEvent[];
+const door = (wire as Extract<CameraEvent, { type: "tripwire-defined" }>).tripwire;
+const floor = (region as Extract<CameraEvent, { type: "roi-defined" }>).roi;
+const crowd: Rule = {
+  ...occupancyDefaults,
+  ruleId: "crowd",
+  ruleType: "occupancy",
+  name: "Crowd",
+  analytic: "fov",
+  placeId: "shop",
+  countThreshold: 3,
+  timeInterval: 1,
 };
-const rule: Rule = {
-  ...ruleDefaults,
-  ruleId: "r",
-  name: "r",
-  analytic: "tripwire",
-  placeId: "gate",
-  schedule: undefined,
-  cooldown: 0,
-  ruleType: "increment",
-  countThreshold: 1,
-  direction: undefined,
-  countMode: "raw",
-};
-const candidate = (own: Partial<Candidate>): Candidate => ({ tripwires: [], rois: [], rules: [], settings: undefined, ...own });
+const decided = [...decisions, { type: "rule-defined", rule: crowd } as const].reduce<Camera>(evolveCamera, initialCamera());
+const inForce: Candidate = { tripwires: [door], rois: [floor], rules: [increment, crowd], settings: undefined };
+const versionsOf = (camera: Camera): Record<string, number> =>
+  Object.fromEntries([...camera.rules.values()].map((rule) => [rule.ruleId, ruleVersion(camera, rule as Versioned<Rule>)]));
 
-describe("a candidate", () => {
-  it("may have nothing at all, and whatever a camera may have", () => {
-    expect(candidateFault(candidate({}), initialCamera())).toBeUndefined();
-    const whole = candidate({ tripwires: [wire], rules: [rule], settings: sensorDefaults });
-    expect(candidateFault(whole, initialCamera())).toBeUndefined();
+describe("a camera as if a candidate had been decided", () => {
+  it("is the camera itself where the candidate is equal to what is in force", () => {
+    expect(candidateCamera(decided, inForce)).toEqual(decided);
+    expect(candidateCamera(decided, { ...inForce, settings: sensorDefaults })).toEqual(decided);
+    expect(versionsOf(candidateCamera(decided, inForce))).toEqual({ tens: 3, crowd: 4 });
   });
 
-  it("stands in the place of all the camera had: its places are not there for the candidate's rules, and do not fill it", () => {
-    const camera = [
-      { type: "define-tripwires", tripwires: [wire], deleteHistory: false } as const,
-      { type: "define-rules", rules: [rule] } as const,
-    ].reduce((sofar, command) => {
-      const decided = cameraDecider.decide(command, sofar);
-      if ("refused" in decided) throw new Error(decided.detail);
-      return decided.reduce(cameraDecider.evolve, sofar);
-    }, initialCamera());
-    expect(candidateFault(candidate({ rules: [rule] }), camera)).toMatchObject({ refused: "unknown-place", path: "rules[0].id" });
-    const many = Array.from({ length: limits.placesPerCamera }, (_, i) => ({ ...wire, id: `w${i}` }));
-    expect(candidateFault(candidate({ tripwires: many }), camera)).toBeUndefined();
-    expect(candidateFault(candidate({ tripwires: [...many, wire] }), camera)).toMatchObject({ refused: "too-many", path: "tripwires" });
+  it.each<[string, Partial<Candidate>, Record<string, number>]>([
+    ["another rule", { rules: [{ ...increment, countThreshold: 5 } as Rule, crowd] }, { tens: 0, crowd: 4 }],
+    ["a rule nobody had", { rules: [crowd, { ...increment, ruleId: "more" }] }, { crowd: 4, more: 0 }],
+    ["the rule's place drawn elsewhere", { tripwires: [{ ...door, minFrames: 2 }] }, { tens: 0, crowd: 4 }],
+    ["another region, which no rule is at", { rois: [{ ...floor, minFrames: 7 }] }, { tens: 3, crowd: 4 }],
+    ["other settings", { settings: { ...sensorDefaults, reorderMs: 500 } }, { tens: 0, crowd: 0 }],
+  ])("gives the number 0 to what is touched, with %s", (_name, over, versions) => {
+    expect(versionsOf(candidateCamera(decided, { ...inForce, ...over }))).toEqual(versions);
   });
 
-  it("is refused for what its camera's decider refuses, with the path in it", () => {
-    const twisted: Tripwire = { ...wire, direction: { ...wire.direction, p2: { x: 5, y: -6 } } };
-    for (const [own, path] of [
-      [{ tripwires: [wire, twisted] }, "tripwires[1].direction"],
-      [{ tripwires: [wire, wire] }, "tripwires[1].id"],
-      [{ tripwires: [wire], rules: [rule, { ...rule, countThreshold: 0, ruleId: "s" }] }, "rules[1].countThreshold"],
-      [{ settings: { ...sensorDefaults, reorderMs: -1 } }, "settings.reorderMs"],
-    ] as const)
-      expect(candidateFault(candidate(own), initialCamera())).toMatchObject({ path });
+  it("has nothing of what was in force but is not in the candidate, and stays whose it is", () => {
+    const registered = { type: "camera-registered", channel: 7, at: 1, events: "every" } as const;
+    const description = { name: "Shop", model: undefined, url: undefined, features: [], fps: 5, enabled: true, record: false };
+    const deleted = { type: "place-history-deleted", analytic: "tripwire", id: "door" } as const;
+    const own = evolveCamera(evolveCamera(decided, { ...registered, description }), deleted);
+    const camera = candidateCamera(own, { tripwires: [], rois: [], rules: [], settings: undefined });
+    expect([camera.tripwires.size, camera.rois.size, camera.rules.size]).toEqual([0, 0, 0]);
+    expect([camera.registered, camera.epochs, camera.revision]).toEqual([own.registered, own.epochs, own.revision]);
+    expect(camera.registered?.channel).toBe(7);
+    expect(camera.epochs.get("tripwire/door")).toBe(1);
+  });
+
+  it("bears the camera's own number where that was enabled after the rule", () => {
+    const description = { name: "Shop", model: undefined, url: undefined, features: [], fps: 5, enabled: false, record: false };
+    const off = evolveCamera(decided, { type: "camera-registered", channel: 1, at: 1, events: "every", description });
+    const on = evolveCamera(off, { type: "camera-described", at: 2, events: "every", description: { ...description, enabled: true } });
+    expect(versionsOf(candidateCamera(on, inForce))).toEqual(versionsOf(on));
+    expect(versionsOf(on)).toEqual({ tens: 6, crowd: 6 });
+  });
+});
+
+describe("what is wrong with a candidate", () => {
+  it("is nothing where the decider would follow it", () => {
+    expect(candidateFault(inForce, initialCamera())).toBeUndefined();
+    expect(candidateFault({ tripwires: [], rois: [], rules: [], settings: sensorDefaults }, decided)).toBeUndefined();
+  });
+
+  it.each<[string, Partial<Candidate>, string, string]>([
+    ["a wire of one point", { tripwires: [{ ...door, wire: door.wire.slice(1) }] }, "invalid", "tripwires[0].wire"],
+    ["two regions of one name", { rois: [floor, floor] }, "invalid", "rois[1].id"],
+    ["a rule at a wire that is not among them", { tripwires: [] }, "unknown-place", "rules[0].id"],
+    ["a threshold that is none", { rules: [crowd, { ...increment, countThreshold: 0 } as Rule] }, "invalid", "rules[1].countThreshold"],
+    ["settings out of bounds", { settings: { ...sensorDefaults, reorderMs: -1 } }, "invalid", "settings.reorderMs"],
+  ])("is told with its path: %s", (_name, over, refused, path) => {
+    expect(candidateFault({ ...inForce, ...over }, decided)).toMatchObject({ refused, path });
   });
 });
