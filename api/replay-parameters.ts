@@ -8,11 +8,12 @@ const LEAST_PACE = 0.001;
 const MOST_PACE = 1_000_000;
 export const PACE_FAULT = `is not a number from ${LEAST_PACE} to ${MOST_PACE}`;
 
-/** Undefined for what is none. */
-export const paceOf = (text: string): number | undefined => {
-  const pace = /^\d{1,7}(\.\d{1,6})?$/.test(text) ? Number(text) : Number.NaN;
-  return pace >= LEAST_PACE && pace <= MOST_PACE ? pace : undefined;
+/** Undefined for what is no number, or beyond these. */
+export const numberIn = (text: string, least: number, most: number): number | undefined => {
+  const value = /^\d{1,20}(\.\d{1,40})?([eE][+-]?\d{1,3})?$/.test(text) ? Number(text) : Number.NaN;
+  return value >= least && value <= most ? value : undefined;
 };
+export const paceOf = (text: string): number | undefined => numberIn(text, LEAST_PACE, MOST_PACE);
 
 export const pace = optional(
   {

@@ -5,7 +5,7 @@ import type { Core } from "../core.ts";
 import * as parameter from "../parameters.ts";
 import { optional, readParameters, type Values } from "../parameters.ts";
 import { tooMany, unprocessable } from "../problem.ts";
-import { pace } from "../replay-parameters.ts";
+import { numberIn, pace } from "../replay-parameters.ts";
 import type { Place } from "../replays.ts";
 import { type Declared, route } from "../route.ts";
 import { streamed } from "../streamed.ts";
@@ -17,6 +17,7 @@ import { factStream } from "./replay-facts.ts";
 
 /** MOT has whole numbers of frames for time: with so many a second there is one for each millisecond. */
 const MOT_FPS = 1000;
+const LEAST_FPS = 0.001;
 const MOST_FPS = 1000;
 
 const parameters = {
@@ -40,11 +41,11 @@ const parameters = {
   fps: optional(
     {
       description: "Frames a second of MOT text; 1000 unless told otherwise.",
-      schema: { type: "number", minimum: 0.001, maximum: MOST_FPS },
+      schema: { type: "number", minimum: LEAST_FPS, maximum: MOST_FPS },
     },
     (text, name) => {
-      const fps = /^\d{1,4}(\.\d{1,6})?$/.test(text) ? Number(text) : Number.NaN;
-      if (!(fps >= 0.001 && fps <= MOST_FPS)) throw unprocessable(name, `is not a number from 0.001 to ${MOST_FPS}`);
+      const fps = numberIn(text, LEAST_FPS, MOST_FPS);
+      if (fps === undefined) throw unprocessable(name, `is not a number from ${LEAST_FPS} to ${MOST_FPS}`);
       return fps;
     },
   ),
