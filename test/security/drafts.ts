@@ -20,6 +20,8 @@ export type World = {
   /** Names that are there, and positions. */
   readonly texts: readonly string[];
   readonly camera: string;
+  /** Of the tenant's jobs one, by what they are called in paths. */
+  readonly jobs: ReadonlyMap<string, string>;
   /** Good ones, of every type that the operation takes. */
   readonly bodies: readonly { readonly body: Buffer; readonly type: string }[];
 };
@@ -35,9 +37,10 @@ type Parts = {
 
 const JSON_TYPE = "application/json";
 
-const textOf = (parameter: OpenParameter, operation: Operation, { texts, camera }: World): fc.Arbitrary<readonly string[]> => {
+const textOf = (parameter: OpenParameter, operation: Operation, { texts, camera, jobs }: World): fc.Arbitrary<readonly string[]> => {
   const known = fc.constantFrom(...texts);
-  const preset = presetOf({ ...parameter, required: true }, camera);
+  const job = parameter.in === "path" ? jobs.get(operation.path.split("/")[1] ?? "") : undefined;
+  const preset = job ?? presetOf({ ...parameter, required: true }, camera);
   const values = valuesOf(parameter.schema, operation.document, known).map((value) => (Array.isArray(value) ? value : [value]).map(String));
   if (preset === undefined) return values;
   return fc.oneof({ arbitrary: fc.constant([preset]), weight: 2 }, { arbitrary: values, weight: 1 });

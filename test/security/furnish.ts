@@ -16,7 +16,7 @@ export const positionOf = (answer: Answer): string | undefined => {
 
 const LOOK_MS = 20;
 /** A job that was asked for is waited for: what it finds is part of what the tenant has. */
-const ended = async (crawler: Crawler, { status, headers }: Answer): Promise<void> => {
+export const ended = async (crawler: Crawler, { status, headers }: Answer): Promise<void> => {
   if (status !== 202 || headers.location === undefined) return;
   const look = { method: "GET", target: headers.location, headers: { authorization: `Bearer ${crawler.token}` } };
   for (;;) {
@@ -30,6 +30,8 @@ const ended = async (crawler: Crawler, { status, headers }: Answer): Promise<voi
 export const furnish = async (crawler: Crawler, operations: readonly Operation[]): Promise<string | undefined> => {
   let last: string | undefined;
   for (const call of mirrored(crawler.tenant)) {
+    // One of each kind is enough to be looked at.
+    if (crawler.jobs.has(call.target.split("/").at(-1) ?? "")) continue;
     const headers = { ...call.headers, authorization: `Bearer ${crawler.token}` };
     const answer = await crawler.ask(operationAt(operations, call).surface, { ...call, headers });
     if (answer.status >= 300 && answer.status !== 409) throw new Error(`${call.method} ${call.target}: ${answer.status} ${answer.body}`);

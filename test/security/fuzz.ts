@@ -28,6 +28,8 @@ export type Fuzzed = {
   readonly memory: { readonly before: number; readonly after: number };
 };
 
+/** Of one operation, however many there are: with fewer none of them may be let succeed. */
+const LEAST = 12;
 /** Of one operation: then it is left. */
 const MOST_FAULTS = 5;
 /** Requests to find a smaller one that fails. */
@@ -179,7 +181,7 @@ export const fuzz = async (server: Guarded, { requests, seed }: { readonly reque
     for (const operation of inOrder(mine)) {
       const note: Tried = { surface, name: operation.name, requests: 0, statuses: new Map() };
       tried.push(note);
-      const wanted = Math.ceil(requests / mine.length);
+      const wanted = Math.max(LEAST, Math.ceil(requests / mine.length));
       while (note.requests < wanted) {
         // What was removed or forbidden before is there again.
         const isRead = operation.method === "GET";
@@ -188,6 +190,7 @@ export const fuzz = async (server: Guarded, { requests, seed }: { readonly reque
         const world: World = {
           token: crawler.token,
           camera: shared.camera,
+          jobs: crawler.jobs,
           texts: [...Object.values(shared), ...ownIds(tenant), own(tenant, "type"), "*", "Europe/Berlin", position ?? "", ...events],
           bodies: bodiesOf(operation, operations, tenant),
         };

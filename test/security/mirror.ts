@@ -187,6 +187,9 @@ export function jobsOf(tenant: Tenant): readonly Call[] {
   const label = { sensorId: shared.camera, tripwireId: own(tenant, "wire"), timestamp: new Date(BEGIN).toISOString(), direction: "entry" };
   return [
     body("POST", "/api/v2/backtests", { sensors, fromTimestamp: from, toTimestamp: to, labels: [label] }),
+    body("POST", "/api/v2/recomputes", { sensorId: shared.camera, fromTimestamp: from, toTimestamp: to }),
+    body("POST", "/api/v2/rebuilds", { projection: "alerts", step: "drop-old" }),
     body("POST", "/api/v2/archives", { before: new Date(BEGIN).toISOString() }),
+    body("POST", "/api/v2/verifications", { fromTimestamp: from, toTimestamp: to }),
   ];
 }
