@@ -35,7 +35,7 @@ export type BacktestParts = JobParts & {
 };
 
 /** What a command was given cannot be used. */
-export class BacktestError extends Error {
+class BacktestError extends Error {
   override readonly name = "BacktestError";
 }
 

@@ -1,5 +1,4 @@
 /** A backtest over data that nobody has: the logs and the warehouse are opened, and nothing is written to them. */
-import { openArchive } from "./adapters/open.ts";
 import { readBacktest } from "./api/emdx/jobs-read.ts";
 import { knownFields } from "./api/emdx/jobs-schemas.ts";
 import { readJson } from "./api/json-body.ts";
@@ -38,11 +37,11 @@ export const backtestHere = async ({ config, tenant, stop, progress, rows }: Her
     if (error instanceof Problem) return error.detail;
     throw error;
   }
-  const { logs, warehouse, close } = await openData(config);
+  const { logs, warehouse, archive, close } = await openData(config);
   try {
     const work = backtestWork({
       logs,
-      archive: config.ARCHIVE === "" ? undefined : openArchive(config.ARCHIVE, logs.facts.epoch),
+      archive,
       span: (camera, range) => positionsOf(readerOf(warehouse, camera.tenant), camera, range),
       // How far the tables are nobody says: all of the log from the range on is looked through.
       settled: () => Promise.resolve(false),

@@ -1,10 +1,9 @@
 /** The commands that ask for work: backtest, which may work at the data itself, recompute, rebuild. */
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { systemClock } from "./adapters/clock.ts";
 import { type BacktestOptions, type BacktestParts, backtestCommand } from "./backtest-command.ts";
 import { backtestHere } from "./backtest-here.ts";
 import type { Config } from "./config.ts";
-import { AdapterError } from "./domain/ports.ts";
+import { AdapterError, type Clock } from "./domain/ports.ts";
 import { instantOf } from "./domain/timestamp.ts";
 import { endingOf, type JobParts, type JobServer, runJob } from "./job-command.ts";
 import { projections } from "./projections/index.ts";
@@ -27,11 +26,11 @@ const atServer = (command: Command, scope: string, preset?: string): Command =>
     .option("--token <text>", `the token, with the scope ${scope}`);
 
 /** Ctrl-C cancels the job; a second one ends the command at once. */
-const partsOf = (): JobParts => {
+const partsOf = (clock: Clock): JobParts => {
   const stopping = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stopping.abort());
   return {
-    clock: systemClock,
+    clock,
     stop: stopping.signal,
     print: (line) => console.log(line),
     complain: (line) => console.error(line),
@@ -39,8 +38,8 @@ const partsOf = (): JobParts => {
 };
 
 /** Asks for it, and prints what came of it as JSON. Gives the exit code. */
-const plainly = async (server: JobServer, resource: string, wish: object): Promise<number> => {
-  const parts = partsOf();
+const plainly = async (clock: Clock, server: JobServer, resource: string, wish: object): Promise<number> => {
+  const parts = partsOf(clock);
   try {
     const job = await runJob(parts, server, resource, wish);
     if (job.state === "done") parts.print(JSON.stringify(job.result ?? null));
@@ -58,12 +57,13 @@ type Backtest = Omit<BacktestOptions, "rules"> & { readonly tenant?: string };
 type Rebuild = JobServer & { readonly dropOld?: true };
 
 type Settings = {
+  readonly clock: Clock;
   readonly withSettings: (command: Command) => Command;
   readonly configFrom: (options: Readonly<Record<string, string>>) => Config;
 };
 const LOCAL = "http://127.0.0.1:8080";
 
-export const addJobCommands = (program: Command, { withSettings, configFrom }: Settings): void => {
+export const addJobCommands = (program: Command, { clock, withSettings, configFrom }: Settings): void => {
   atServer(
     withSettings(program.command("backtest"))
       .description("find out what other tripwires, regions and rules would have given over recorded frames")
@@ -79,7 +79,7 @@ export const addJobCommands = (program: Command, { withSettings, configFrom }: S
     "events:read",
   ).action(async (rules: string | undefined, options: Backtest) => {
     const { sensor, from, to, late, labels, tolerance, csv, tenant, server, token, ...settings } = options;
-    const parts = partsOf();
+    const parts = partsOf(clock);
     const here: BacktestParts["here"] = (sent, told) => {
       const config = configFrom(settings as Readonly<Record<string, string>>);
       return backtestHere({ config, tenant: tenant ?? config.EMDX_TENANT, stop: parts.stop, ...told }, sent);
@@ -101,7 +101,7 @@ export const addJobCommands = (program: Command, { withSettings, configFrom }: S
     "cameras:write",
     LOCAL,
   ).action(async ({ sensor, from, to, definitions, ...server }: Recompute) => {
-    process.exitCode = await plainly(server, "/recomputes", { sensorId: sensor, fromTimestamp: from, toTimestamp: to, definitions });
+    process.exitCode = await plainly(clock, server, "/recomputes", { sensorId: sensor, fromTimestamp: from, toTimestamp: to, definitions });
   });
 
   atServer(
@@ -113,6 +113,6 @@ export const addJobCommands = (program: Command, { withSettings, configFrom }: S
     "ops",
     LOCAL,
   ).action(async (projection: string, { dropOld, ...server }: Rebuild) => {
-    process.exitCode = await plainly(server, "/rebuilds", { projection, step: dropOld === true ? "drop-old" : "rebuild" });
+    process.exitCode = await plainly(clock, server, "/rebuilds", { projection, step: dropOld === true ? "drop-old" : "rebuild" });
   });
 };

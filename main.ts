@@ -177,7 +177,7 @@ withSettings(program.command("verify").description("prove that the logs and the 
     process.exitCode = await verifyCommand(parts, options);
   });
 
-addJobCommands(program, { withSettings, configFrom });
+addJobCommands(program, { clock: systemClock, withSettings, configFrom });
 
 program.parseAsync().catch((error: unknown) => {
   const isOurs = [ConfigError, ImportError, AdapterError, ReplayError].some((kind) => error instanceof kind);

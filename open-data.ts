@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { openJournal } from "./adapters/journal-pino.ts";
 import { openMeter } from "./adapters/meter-prometheus.ts";
-import { openLogs, openWarehouse } from "./adapters/open.ts";
+import { openArchive, openLogs, openWarehouse } from "./adapters/open.ts";
 import { accessOf, type Config, ConfigError, isShared } from "./config.ts";
 import { reachedAlone, reachedBy } from "./roles/jobs/verify.ts";
 
@@ -28,7 +28,8 @@ export const openData = async (config: Config) => {
         await logs.close();
       }
     };
-    return { logs, warehouse, reached, journal, close };
+    const archive = config.ARCHIVE === "" ? undefined : openArchive(config.ARCHIVE, logs.facts.epoch);
+    return { logs, warehouse, archive, reached, journal, close };
   } catch (error) {
     await logs.close();
     throw error;
