@@ -301,13 +301,13 @@ describe.skipIf(kafka === undefined)("the log in Kafka", () => {
       const logs = await open();
       const owner = await owning(logs);
       await (await owner.of(0)).commit({ out: [coverage(A, 1)], next: 1 });
-      const { derived } = await logs.progress(0);
       let at: Position = 0;
+      // The end of the transaction is written behind its acknowledgement.
       for await (const { next } of logs.derived.read(0, "start", { follow: true })) {
         at = next;
-        if (at >= derived) break;
+        if (at > EVENTS_PER_RECORD) break;
       }
-      expect(at).toBeGreaterThan(EVENTS_PER_RECORD);
+      expect(at).toBeGreaterThanOrEqual((await logs.progress(0)).derived);
       expect(await batchesOf(logs.derived.read(0, at))).toEqual([]);
     });
 
