@@ -59,7 +59,7 @@ describe.skipIf(!canStart)("a server whose broker is away", () => {
       const log = parts(text).find(({ part }) => part === "log");
       expect(log).toMatchObject({ ready: false, roles: ["ingest", "engine", "projector", "api", "jobs"] });
       expect(log?.detail).toMatch(/\w+ \w+/);
-      expect(parts(text).map(({ part }) => part)).toEqual(["log", "store", "engine", "warehouse", "projector"]);
+      expect(parts(text).map(({ part }) => part)).toEqual(["log", "store", "engine", "warehouse", "projector", "jobs"]);
     }
   });
 
