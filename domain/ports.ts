@@ -178,8 +178,8 @@ export interface Vault {
 export type Unreachable = { readonly unreachable: string };
 
 /**
- * Where cameras may be: asked before an address is kept. Nothing connects to a camera in this version; whoever will has to ask again before
- * each connection, since names may come to mean another, and connect to the addresses that were answered.
+ * Where cameras may be: asked before an address is kept. Whoever connects to a camera asks again before each connection, since names may
+ * come to mean another, and connects to the addresses that were answered and to no other.
  */
 export interface CameraNetwork {
   /** `url` is rtsp or rtsps, `whose` the tenant that asks. The addresses its host stands for now, all of them allowed. */

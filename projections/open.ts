@@ -1,6 +1,7 @@
 /**
  * Makes the tables and compares them with the log before anything is projected. What another version made, what lost rows or a part,
- * what runs ahead of the log or belongs to another epoch is built anew. One process at a time; questions are answered from the old tables meanwhile.
+ * what runs ahead of the log or belongs to another epoch is built anew. One process at a time. Processes that only answer do so from the
+ * old tables meanwhile; one that does all the work answers nothing before it has opened.
  *
  * Where one process does all the work (`borders`) and the other tables of a log are right, a table is not built here: it is taken out,
  * and whoever opened builds it beside the old one (rebuild-beside.ts) while all else goes on. A table of another version may lack what
@@ -231,7 +232,7 @@ export const obstacle = async ({ kind, log, partition, projections, warehouse }:
   return mark?.epoch === log.epoch ? undefined : "the tables are being compared with this log by the process with partition 0";
 };
 
-/** Whether every table can be asked, in whatever version: one that is built anew answers from the old one meanwhile. */
+/** For a process that only answers: whether every table can be asked, in whatever version. While another builds one anew, the old one is there to be asked. */
 export const areThere = async (warehouse: Warehouse, projections: readonly Projection[]): Promise<boolean> => {
   const versions = await readVersions(warehouse);
   return projections.every(({ name }) => versions.has(name));

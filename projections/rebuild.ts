@@ -1,4 +1,7 @@
-/** A table built anew from the log beside the old one, then exchanged. What the log no longer holds is carried over from the old one. */
+/**
+ * A table built anew from the log beside the old one while the projectors wait, then exchanged. What the log no longer holds is carried over
+ * from the old one. Cut off, it begins again. While projectors go on it is rebuild-beside.ts that builds; what both need stands here.
+ */
 import type { Derived, Fact } from "../domain/event.ts";
 import { AdapterError, type Batch, type Log, type Position, type Warehouse } from "../domain/ports.ts";
 import { gathering } from "./batch.ts";
