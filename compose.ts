@@ -8,7 +8,7 @@ import * as adapters from "./adapters/open.ts";
 import { openVault } from "./adapters/vault.ts";
 import type { Core } from "./api/core.ts";
 import { accessOf, type Config, isShared, needs, portsOf } from "./config.ts";
-import { createPause } from "./domain/budget.ts";
+import { createBudget, type Loop } from "./domain/budget.ts";
 import { limits as defaultLimits, type Limits } from "./domain/limits.ts";
 import { patiently } from "./domain/patience.ts";
 import type { EventStore, Films, Journal } from "./domain/ports.ts";
@@ -79,7 +79,11 @@ export const compose = async (
   const limits = limitsOf(config);
   const sensors = createSensors(limits.sensorsPerTenant);
   const archive = config.ARCHIVE === "" ? undefined : adapters.openArchive(config.ARCHIVE, logs.facts.epoch);
-  const world: World = { ...ports, config, limits, sensors, logs, archive, isShared: isShared(config), stop: stopping.signal, fail };
+  const stop = stopping.signal;
+  // Who rests when the process is to end is not waited for.
+  const loop: Loop = { ...systemLoop, sleep: (ms) => ports.clock.sleep(ms, stop) };
+  const { createPause } = createBudget(loop, config.JOBS_SHARE);
+  const world: World = { ...ports, config, limits, sensors, logs, archive, isShared: isShared(config), stop, createPause, fail };
   const ownPorts = () => [...portsOf(config), given.port?.()].filter((port) => port !== undefined);
   const urls: Urls = { vault: openVault(config.SECRET_KEY), network: openCameraNetwork({ allow: config.RTSP_ALLOW, ownPorts }) };
   const open: Open = { running: [] };
@@ -145,8 +149,7 @@ const furnish = async (world: World, open: Open, { openers, topics, taking, urls
   const ingest = roles.includes("ingest") ? startIngest(world, topics) : undefined;
   open.ingest = ingest;
   if (ingest) run(ingest.done);
-  const createOurPause = () => createPause(systemLoop, config.JOBS_SHARE);
-  const engine = roles.includes("engine") ? await startEngine(world, createOurPause) : undefined;
+  const engine = roles.includes("engine") ? await startEngine(world) : undefined;
   open.engine = engine;
   const models = needs(config, "WAREHOUSE") ? createModels(world) : undefined;
   open.models = models;
@@ -177,7 +180,7 @@ const furnish = async (world: World, open: Open, { openers, topics, taking, urls
     run(video.done);
   }
   const hasJobs = roles.includes("jobs") || roles.includes("api");
-  const jobs = decisions && models && hasJobs ? startJobs(world, { decisions, models, loop: systemLoop }) : undefined;
+  const jobs = decisions && models && hasJobs ? startJobs(world, { decisions, models }) : undefined;
   if (jobs) {
     hearing.join(jobs.note);
     run(jobs.done);
@@ -212,9 +215,9 @@ const furnish = async (world: World, open: Open, { openers, topics, taking, urls
     audit: decisions?.audit.page ?? notHere,
     ...(api?.answers ?? noApi(logs.facts.partitions)),
     tailAt: tailAt(logs),
-    facts: models && api ? createFactReplay({ ...world, ...models, ...api.answers, createPause: createOurPause }) : noFacts,
+    facts: models && api ? createFactReplay({ ...world, ...models, ...api.answers }) : noFacts,
     sleep: clock.sleep,
-    createPause: createOurPause,
+    createPause: world.createPause,
     ask: models?.ask ?? noAnswers,
     video: video?.video ?? noVideo,
     jobs: jobs?.jobs ?? noJobs,

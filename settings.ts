@@ -251,7 +251,7 @@ export const settings = {
   JOBS_SHARE: {
     schema: positive.pipe(z.number().max(1)),
     default: "0.2",
-    help: "how much of its time a process gives to jobs while it has other work",
+    help: "how much of its time a process gives to what is not live, all jobs and replays together",
   },
   CHECKPOINT_SECONDS: { schema: positive, default: "5", help: "seconds between checkpoints of the engine's memory" },
   CHECKPOINT_FRAMES: { schema: integer(1, 100_000_000), default: "50000", help: "frames between checkpoints, should they come first" },

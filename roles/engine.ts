@@ -59,15 +59,14 @@ export type Engine = {
   readonly release: Release;
 };
 
-/** `createPause`: of a recomputation, which works beside what is live. */
-export const startEngine = async ({ config, logs, fail, ...ports }: World, createPause: () => () => Promise<void>): Promise<Engine> => {
+export const startEngine = async ({ config, logs, fail, ...ports }: World): Promise<Engine> => {
   const { meter, journal } = ports;
   const watch: Watch = {
     late: ({ tenant }) => meter.count("tallywire_late_frames_total", 1, { tenant }),
     clockReset: ({ tenant }) => meter.count("tallywire_clock_resets_total", 1, { tenant }),
   };
   const driven = new Map<number, Driven>();
-  const own = owner({ logs, ...ports, watch, createPause }, config);
+  const own = owner({ logs, ...ports, watch }, config);
   const release = await logs.claim(async (owned) => {
     const { partition } = owned;
     const mine: Driven = { position: 0, caughtUp: false, stopped: [] };

@@ -1,6 +1,5 @@
 /** Role jobs: runs what takes its time. Processes that answer (role api) take wishes in and tell of them; wherever they stand, one stream a tenant has them all. */
 import { randomUUID } from "node:crypto";
-import { createPause, type Loop } from "../domain/budget.ts";
 import { createStreams } from "../domain/fold.ts";
 import type { JobKind, Jobs } from "../domain/job.ts";
 import { jobDecider } from "../domain/job-decider.ts";
@@ -32,9 +31,9 @@ export type JobsSide = {
   readonly said: (() => string) | undefined;
 };
 
-type Having = { readonly decisions: Decisions; readonly models: Models; readonly loop: Loop };
+type Having = { readonly decisions: Decisions; readonly models: Models };
 
-const worksOf = (world: World, { models, decisions: { cameras } }: Pick<Having, "models" | "decisions">): Works => {
+const worksOf = (world: World, { models, decisions: { cameras } }: Having): Works => {
   const { logs, archive, clock, journal, limits, isShared, meter, stop, config } = world;
   const warehouse = () => writable(models);
   const ports = { logs, clock, journal };
@@ -42,7 +41,7 @@ const worksOf = (world: World, { models, decisions: { cameras } }: Pick<Having, 
   const isAlone = !isShared && config.ROLES.includes("projector");
   return {
     archive: archiveWork({ archive, logs, clock }),
-    backtest: backtestWork({ logs, archive, span: models.span, settled: projected(world, models), limits }),
+    backtest: backtestWork({ logs, archive, spans: models.spans, settled: projected(world, models), limits }),
     recompute: recomputeWork({
       logs,
       clock,
@@ -68,7 +67,7 @@ const writable = ({ state }: Models): Warehouse => {
   return state.warehouse;
 };
 
-export const startJobs = (world: World, { decisions, models, loop }: Having): JobsSide => {
+export const startJobs = (world: World, { decisions, models }: Having): JobsSide => {
   const { config, clock, stop, logs } = world;
   const results: Results = {
     write: async (of, number, rows) => writeResults(writable(models), { ...of, at: clock.now() }, number, rows),
@@ -83,7 +82,6 @@ export const startJobs = (world: World, { decisions, models, loop }: Having): Jo
         ...parts,
         works,
         ready: models.opening,
-        createPause: () => createPause(loop, config.JOBS_SHARE / config.JOBS_AT_ONCE),
         partitions: logs.facts.partitions,
         owner: randomUUID(),
         atOnce: config.JOBS_AT_ONCE,

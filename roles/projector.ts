@@ -15,9 +15,6 @@ import type { World } from "./world.ts";
 
 /** Milliseconds that what is under way is waited for once it is to stop: a log that is away is asked for longer than that. */
 const LAST_MS = 2000;
-/** Milliseconds after which the building of a table rests for as long as it has worked, and the longest rest. */
-const WORK_MS = 4;
-const REST_MS = 250;
 
 export type Projector = {
   /** The partitions this process brings in now. */
@@ -28,7 +25,7 @@ export type Projector = {
 
 /** The warehouse is there, its tables need not be. `writer`: whoever this process is. */
 export const startProjector = (world: World, models: Models, warehouse: Warehouse, writer: string): Projector => {
-  const { logs, isShared, clock, journal, meter, stop } = world;
+  const { logs, isShared, clock, journal, meter, stop, createPause } = world;
   const { facts, derived } = logs;
   const shares = new Set<number>();
   const patience = { clock, journal, stop };
@@ -49,7 +46,7 @@ export const startProjector = (world: World, models: Models, warehouse: Warehous
   const rebuild = async (outdated: readonly Outdated[]): Promise<void> => {
     for (const { projection, keeps } of outdated) {
       const log = projection.log === "facts" ? facts : derived;
-      const parts = { ...patience, projection, log, warehouse, borders, meter, by: "start", keeps, pause: resting(world) };
+      const parts = { ...patience, projection, log, warehouse, borders, meter, by: "start", keeps, pause: createPause() };
       await rebuildBeside({ ...parts, progress: (done, of) => models.state.building.set(projection.name, { done, of }) });
       models.state.building.delete(projection.name);
     }
@@ -105,16 +102,5 @@ export const startProjector = (world: World, models: Models, warehouse: Warehous
     done: run().catch((error: unknown) => {
       if (!stop.aborted) throw error;
     }),
-  };
-};
-
-/** Half of the time is everyone else's. */
-const resting = ({ clock, stop }: Pick<World, "clock" | "stop">): (() => Promise<void>) => {
-  let since = clock.now();
-  return async () => {
-    const worked = clock.now() - since;
-    if (worked >= 0 && worked < WORK_MS) return;
-    await clock.sleep(Math.min(Math.max(worked, 0), REST_MS), stop);
-    since = clock.now();
   };
 };

@@ -36,9 +36,7 @@ const textOf = (fact: Told): string => {
   return JSON.stringify({ kind: "camera-state", sensorId, at: new Date(at).toISOString(), state, change, reason });
 };
 
-type Parts = Pick<World, "logs" | "archive" | "limits"> &
-  Pick<Models, "span"> &
-  Pick<Core, "settled"> & { readonly createPause: () => () => Promise<void> };
+type Parts = Pick<World, "logs" | "archive" | "limits" | "createPause"> & Pick<Models, "span"> & Pick<Core, "settled">;
 
 /** The position in the derived log of what follows from facts that arrived then or later. */
 export const tailAt =

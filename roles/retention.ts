@@ -1,29 +1,29 @@
 /** Old facts are dropped, and before that archived where there is an archive. */
 import type { Config } from "../config.ts";
-import { AdapterError, type Archive, type Logs, type Position, type Stop } from "../domain/ports.ts";
+import { AdapterError, type Position } from "../domain/ports.ts";
 import { DAY_MS } from "../settings.ts";
-import type { Ports } from "./world.ts";
+import type { World } from "./world.ts";
 
 const RETAIN_EVERY_MS = 60 * 60 * 1000;
 /** Soon after a start too: a server that is started again every half hour must drop old facts all the same. */
 const FIRST_RETAIN_MS = 60 * 1000;
 
-type World = Pick<Ports, "clock" | "journal"> & {
-  readonly logs: Logs;
-  readonly archive: Archive | undefined;
+type Parts = Pick<World, "clock" | "journal" | "logs" | "archive" | "createPause" | "stop"> & {
   readonly config: Pick<Config, "FACTS_DAYS" | "FACTS_BYTES">;
-  readonly stop: Stop;
 };
 
 /**
  * Up to where the partition's facts are needed by nobody else: the projector has `passed` them, and they are archived. The day under way is
  * archived when it is over, so its facts stay, whatever their size.
  */
-const keepFrom = async ({ logs, archive, clock, journal, stop }: World, partition: number, passed: Position): Promise<Position> => {
+const keepFrom = async (
+  { logs, archive, clock, journal, createPause, stop }: Parts,
+  partition: number,
+  passed: Position,
+): Promise<Position> => {
   if (archive === undefined) return passed;
-  const pause = () => clock.sleep(0, stop);
   try {
-    const facts = await archive.take(logs, partition, { to: passed, arrivedBefore: clock.now(), pause, stop });
+    const facts = await archive.take(logs, partition, { to: passed, arrivedBefore: clock.now(), pause: createPause(), stop });
     if (facts > 0) journal.info({ facts, partition }, "facts archived");
     return Math.min(passed, (await archive.upTo(partition)) ?? 0);
   } catch (error) {
@@ -35,7 +35,7 @@ const keepFrom = async ({ logs, archive, clock, journal, stop }: World, partitio
 };
 
 /** A full disk is when it is needed most, and may be why a drop fails: then it is tried again at the next look. `passed`: 0 for a partition of others. */
-export const retention = async (world: World, passed: (partition: number) => Position): Promise<void> => {
+export const retention = async (world: Parts, passed: (partition: number) => Position): Promise<void> => {
   const { logs, config, clock, journal, stop } = world;
   for (let waitMs = FIRST_RETAIN_MS; ; waitMs = RETAIN_EVERY_MS) {
     await clock.sleep(waitMs, stop);

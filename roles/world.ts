@@ -17,6 +17,8 @@ export type World = Ports & {
   /** Whether other processes may work at the same log. */
   readonly isShared: boolean;
   readonly stop: Stop;
+  /** Of one who works beside what is live: all of them together have the share of jobs. */
+  readonly createPause: () => () => Promise<void>;
   /** Tells what no one may answer for: the process ends. */
   readonly fail: (error: unknown) => void;
 };

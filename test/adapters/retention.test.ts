@@ -26,7 +26,8 @@ const begun = (drop: (attempt: number) => number, archive?: Archive) => {
   });
   const stopping = new AbortController();
   const journal = { debug: say, info: say, warn: say, error: say, fatal: say };
-  const done = retention({ logs, archive, config, clock, journal, stop: stopping.signal }, (partition) => partition * 65_536);
+  const createPause = () => async () => undefined;
+  const done = retention({ logs, archive, config, clock, journal, createPause, stop: stopping.signal }, (partition) => partition * 65_536);
   return { clock, asked, said, done, stop: () => stopping.abort() };
 };
 

@@ -1,5 +1,6 @@
+import { setImmediate as turn } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
-import { createPause, type Loop } from "../../domain/budget.ts";
+import { createBudget, type Loop } from "../../domain/budget.ts";
 
 /** A fake of an event loop: time passes as the test says; others take what they want of each sleep and turn. */
 const fakeLoop = () => {
@@ -12,12 +13,14 @@ const fakeLoop = () => {
     idle: () => idle,
     sleep: async (ms) => {
       given.push(["sleep", ms]);
+      await turn();
       const busy = Math.min(ms, others);
       now += ms;
       idle += ms - busy;
     },
     turn: async () => {
       given.push(["turn", others]);
+      await turn();
       now += others;
     },
   };
@@ -42,7 +45,7 @@ const fakeLoop = () => {
 describe("a job's pause", () => {
   it("lets the job work on for a slice, then lets all others have their turn", async () => {
     const { loop, given, work } = fakeLoop();
-    const pause = createPause(loop, 0.5);
+    const pause = createBudget(loop, 0.5).createPause();
     for (let i = 0; i < 7; i++) {
       work(1);
       await pause();
@@ -59,7 +62,7 @@ describe("a job's pause", () => {
     [0.1, 0.05, 0.15],
   ])("gives a job its share of %d while others are at work", async (share, least, most) => {
     const { loop, work, busy, now } = fakeLoop();
-    const pause = createPause(loop, share);
+    const pause = createBudget(loop, share).createPause();
     busy(1000);
     let worked = 0;
     while (now() < 60_000) {
@@ -73,7 +76,7 @@ describe("a job's pause", () => {
 
   it("keeps no other waiting for longer than a slice and one piece of work", async () => {
     const { loop, given, work, busy, now } = fakeLoop();
-    const pause = createPause(loop, 0.5);
+    const pause = createBudget(loop, 0.5).createPause();
     let longest = 0;
     let since = 0;
     let turns = 0;
@@ -92,7 +95,7 @@ describe("a job's pause", () => {
 
   it("is no more than a turn of the loop where nobody else has anything to do, and becomes a rest when somebody has", async () => {
     const { loop, given, work, busy } = fakeLoop();
-    const pause = createPause(loop, 0.25);
+    const pause = createBudget(loop, 0.25).createPause();
     const slices = async (n: number) => {
       for (let i = 0; i < n; i++) {
         work(5);
@@ -111,7 +114,7 @@ describe("a job's pause", () => {
 
   it("charges a job for what it worked, not for what it waited", async () => {
     const { loop, given, work, wait, busy } = fakeLoop();
-    const pause = createPause(loop, 0.5);
+    const pause = createBudget(loop, 0.5).createPause();
     busy(1000);
     wait(90);
     work(1);
@@ -120,5 +123,80 @@ describe("a job's pause", () => {
     work(5);
     await pause();
     expect(given).toEqual([["sleep", 6]]);
+  });
+});
+
+describe("the pauses of all who work beside what is live", () => {
+  it.each([1, 2, 8, 32])("leave %d of them one share together, and each its part of it", async (users) => {
+    const { loop, work, busy, now } = fakeLoop();
+    const { createPause } = createBudget(loop, 0.2);
+    busy(20);
+    const worked: number[] = Array(users).fill(0);
+    const use = async (user: number): Promise<void> => {
+      const pause = createPause();
+      while (now() < 60_000) {
+        work(3);
+        worked[user] = (worked[user] as number) + 3;
+        await pause();
+      }
+    };
+    await Promise.all(worked.map((_, user) => use(user)));
+    const all = worked.reduce((sum, ms) => sum + ms, 0);
+    expect(all / now()).toBeGreaterThan(0.17);
+    expect(all / now()).toBeLessThan(0.23);
+    expect(Math.max(...worked)).toBeLessThan(2 * Math.min(...worked));
+  });
+
+  it("leave no more to many who come one after the other and work for less than a slice", async () => {
+    const { loop, work, busy, now } = fakeLoop();
+    const { createPause } = createBudget(loop, 0.2);
+    busy(20);
+    let worked = 0;
+    while (now() < 60_000) {
+      const pause = createPause();
+      work(1);
+      worked += 1;
+      await pause();
+    }
+    expect(worked / now()).toBeLessThan(0.23);
+  });
+
+  it("let all of them work on, one each turn of the loop, where nobody else has anything to do", async () => {
+    const { loop, given, work, now } = fakeLoop();
+    const { createPause } = createBudget(loop, 0.2);
+    let worked = 0;
+    const use = async (): Promise<void> => {
+      const pause = createPause();
+      while (now() < 20_000) {
+        work(5);
+        worked += 5;
+        await pause();
+      }
+    };
+    await Promise.all(Array.from({ length: 8 }, use));
+    expect(given.slice(-50).every(([how]) => how === "turn")).toBe(true);
+    expect(worked / now()).toBeGreaterThan(0.9);
+    // A slice each: nobody comes before whoever is live with two of them.
+    expect(given.length).toBeGreaterThanOrEqual(worked / 5 - 8);
+  });
+
+  it("charge one who waits for an answer with nothing that another worked meanwhile, and with all that it worked itself", async () => {
+    const { loop, given, work } = fakeLoop();
+    const { createPause } = createBudget(loop, 0.5);
+    const one = createPause();
+    work(3);
+    const other = createPause();
+    work(5);
+    await other();
+    expect(given).toEqual([["sleep", 5]]);
+    await one();
+    expect(given).toHaveLength(1);
+    work(1);
+    await one();
+    // It began when what the other had worked was not paid for yet: at 14, with 13 for that and 8 for the 4 of its own.
+    expect(given).toEqual([
+      ["sleep", 5],
+      ["sleep", 7],
+    ]);
   });
 });
