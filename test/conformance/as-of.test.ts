@@ -6,6 +6,7 @@ import { partitionOf } from "../../domain/ids.ts";
 import { EVENTS_PER_RECORD, type Warehouse } from "../../domain/ports.ts";
 import { ask } from "../../projections/ask.ts";
 import type { AsOf, Page, Paged, PageKey, Questions, Range, Scope, Types } from "../../projections/questions.ts";
+import { patience, thorough } from "../laws/laws.ts";
 import { fold } from "../support/fold.ts";
 import { BEGIN, dice, historyOf, SPAN, WIRES } from "../support/history.ts";
 import { clock, embedded, noted, projected, tempDir } from "../support/warehouse.ts";
@@ -14,7 +15,8 @@ const CAMERAS = ["cam-1", "cam/2"];
 const TENANTS = ["t1", "t2"];
 const PARTITIONS = 3;
 const SIZE = 50;
-const RUNS = Array.from({ length: 16 }, (_, i) => i + 1);
+/** Each asks nine questions: eight, and more with `LAWS_RUNS`. */
+const RUNS = Array.from({ length: thorough(0.05).numRuns }, (_, i) => i + 1);
 
 type Placed = { readonly event: Derived; readonly partition: number; readonly position: number };
 
@@ -131,7 +133,7 @@ describe("as of a position", () => {
     }
   };
 
-  it("alerts are those known then: a later revision is not seen, one retracted later is there", { timeout: 60_000 }, async () => {
+  it("alerts are those known then: a later revision is not seen, one retracted later is there", { timeout: patience }, async () => {
     const all = now();
     await compare("alerts", ({ d, range, told }, scope) => {
       const asked = { ...range, analytic: d.one([undefined, "fov", "roi", "tripwire"] as const) };
@@ -139,7 +141,7 @@ describe("as of a position", () => {
     });
   });
 
-  it("counts of alerts are of those known then", { timeout: 60_000 }, async () => {
+  it("counts of alerts are of those known then", { timeout: patience }, async () => {
     const all = now();
     await compare("alertCounts", ({ range, told }, scope) => {
       const asked = { ...range, analytic: undefined, limit: 1000 };
@@ -147,7 +149,7 @@ describe("as of a position", () => {
     });
   });
 
-  it("events of a tenant are those known then", { timeout: 60_000 }, async () => {
+  it("events of a tenant are those known then", { timeout: patience }, async () => {
     const all = now();
     await compare("events", ({ d, scope: { tenant }, asOf, told }, { camera }) => {
       const asked = { since: undefined, camera: d.one([undefined, camera]), type: d.one([undefined, "occupancy"]) };
@@ -157,7 +159,7 @@ describe("as of a position", () => {
     });
   });
 
-  it("crossings and stays are those known then, a stay that ended later is open", { timeout: 60_000 }, async () => {
+  it("crossings and stays are those known then, a stay that ended later is open", { timeout: patience }, async () => {
     const all = now();
     await compare("crossings", ({ range, told }, scope) => {
       const asked = { ...range, tripwireId: undefined };
@@ -173,7 +175,7 @@ describe("as of a position", () => {
     });
   });
 
-  it("counts and histograms are of what was known then", { timeout: 60_000 }, async () => {
+  it("counts and histograms are of what was known then", { timeout: patience }, async () => {
     const all = now();
     const of = (d: ReturnType<typeof dice>) => ({
       types: d.one<Types>([undefined, "every", ["Person"]]),
@@ -194,7 +196,7 @@ describe("as of a position", () => {
     });
   });
 
-  it("the share of a range is of what was told then, and by arrival of the frames that had come", { timeout: 60_000 }, async () => {
+  it("the share of a range is of what was told then, and by arrival of the frames that had come", { timeout: patience }, async () => {
     const all = now();
     await compare("uptime", ({ range, told }, scope) => [
       questions.uptime(scope, range),

@@ -1,9 +1,10 @@
 /** Processes that open, project and rebuild, one after another, over one warehouse and one log; and a log that forgets. */
-import { afterEach, beforeEach, expect } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, expect } from "vitest";
 import { openMemoryLogs } from "../../adapters/log-memory.ts";
-import type { Log, Position } from "../../domain/ports.ts";
+import type { Log, Position, Warehouse } from "../../domain/ports.ts";
 import { Borders } from "../../projections/borders.ts";
 import { projections as all } from "../../projections/index.ts";
+import { readVersions, VERSIONS } from "../../projections/marks.ts";
 import { openProjections } from "../../projections/open.ts";
 import { Progress } from "../../projections/progress.ts";
 import type { Projection } from "../../projections/projection.ts";
@@ -36,23 +37,45 @@ export const shortened = (logs: Logs, starts: Record<(typeof kinds)[number], rea
   return { ...logs, facts: of(logs.facts as never, starts.facts), derived: of(logs.derived as never, starts.derived) } as unknown as Logs;
 };
 
-/** Registers its own beginning and end of each test. */
+/** As it was made: tables that stand as they should are emptied, which is much quicker than to make them; any other is dropped. */
+const emptied = async (warehouse: Warehouse): Promise<void> => {
+  const tables = await warehouse.select<{ name: string; rows: number }>(
+    "SELECT name, toUInt32(ifNull(total_rows, 1)) AS rows FROM system.tables WHERE database = currentDatabase()",
+    {},
+  );
+  const names = new Set(tables.map(({ name }) => name));
+  const versions = names.has(VERSIONS) ? await readVersions(warehouse) : new Map<string, { readonly version: number }>();
+  const versionOf = new Map(all.map(({ name, version }) => [name, version]));
+  const stands = (name: string): boolean => !name.includes("__") && versions.get(name)?.version === versionOf.get(name);
+  const ddl = tables.flatMap(({ name, rows }) =>
+    stands(name) ? (rows === 0 ? [] : [`TRUNCATE TABLE ${name} SYNC`]) : [`DROP TABLE ${name} SYNC`],
+  );
+  await Promise.all(ddl.map((statement) => warehouse.define([statement])));
+};
+
+/** Registers its own beginning and end of all tests and of each: one warehouse, empty at first, and a log of its own. */
 export const buildingBeside = () => {
-  let warehouse: Awaited<ReturnType<typeof embedded>>["warehouse"];
+  let warehouse: Warehouse;
   let logs: Logs;
-  let remove: () => void;
+  let close: () => Promise<void>;
   const ends: (() => Promise<void>)[] = [];
-  beforeEach(async () => {
+  beforeAll(async () => {
     const temp = tempDir();
-    remove = temp.remove;
-    warehouse = (await embedded(temp.dir)).warehouse;
+    const opened = (await embedded(temp.dir)).warehouse;
+    warehouse = opened;
+    close = async () => {
+      await opened.close();
+      temp.remove();
+    };
+  });
+  afterAll(() => close());
+  beforeEach(() => {
     logs = openMemoryLogs({ partitions: PARTITIONS });
   });
   afterEach(async () => {
     for (const end of ends.splice(0)) await end();
-    await warehouse.close();
     await logs.close();
-    remove();
+    await emptied(warehouse);
   });
 
   const { facts, derived } = (() => {

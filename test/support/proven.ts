@@ -117,7 +117,7 @@ export type Verified = { readonly findings: readonly Finding[]; readonly days: r
 export const verified = async (
   logs: Logs,
   warehouse: Warehouse,
-  how: Partial<Pick<Verifying, "reached" | "only" | "limits" | "pause" | "stop" | "progress">> = {},
+  how: Partial<Pick<Verifying, "projections" | "reached" | "only" | "limits" | "pause" | "stop" | "progress">> = {},
 ): Promise<Verified> => {
   const findings: Finding[] = [];
   const days: DayTold[] = [];
