@@ -1,11 +1,10 @@
 /** The commands that ask for work: backtest, which may work at the data itself, recompute, rebuild. */
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { type BacktestOptions, type BacktestParts, backtestCommand } from "./backtest-command.ts";
-import { backtestHere } from "./backtest-here.ts";
+import type { BacktestOptions, BacktestParts } from "./backtest-command.ts";
 import type { Config } from "./config.ts";
 import { AdapterError, type Clock } from "./domain/ports.ts";
 import { instantOf } from "./domain/timestamp.ts";
-import { endingOf, type JobParts, type JobServer, runJob } from "./job-command.ts";
+import type { JobParts, JobServer } from "./job-command.ts";
 import { projections } from "./projections/index.ts";
 
 const instant = (text: string): string => {
@@ -40,6 +39,7 @@ const partsOf = (clock: Clock): JobParts => {
 /** Asks for it, and prints what came of it as JSON. Gives the exit code. */
 const plainly = async (clock: Clock, server: JobServer, resource: string, wish: object): Promise<number> => {
   const parts = partsOf(clock);
+  const { endingOf, runJob } = await import("./job-command.ts");
   try {
     const job = await runJob(parts, server, resource, wish);
     if (job.state === "done") parts.print(JSON.stringify(job.result ?? null));
@@ -80,7 +80,9 @@ export const addJobCommands = (program: Command, { clock, withSettings, configFr
   ).action(async (rules: string | undefined, options: Backtest) => {
     const { sensor, from, to, late, labels, tolerance, csv, tenant, server, token, ...settings } = options;
     const parts = partsOf(clock);
-    const here: BacktestParts["here"] = (sent, told) => {
+    const { backtestCommand } = await import("./backtest-command.ts");
+    const here: BacktestParts["here"] = async (sent, told) => {
+      const { backtestHere } = await import("./backtest-here.ts");
       const config = configFrom(settings as Readonly<Record<string, string>>);
       return backtestHere({ config, tenant: tenant ?? config.EMDX_TENANT, stop: parts.stop, ...told }, sent);
     };

@@ -1,24 +1,21 @@
 #!/usr/bin/env node
-/** The composition root's command line. */
+/** The composition root's command line. What a command needs is loaded when it is run: no command waits for the whole server. */
 import { readFileSync } from "node:fs";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { quietClock, systemClock } from "./adapters/clock.ts";
-import { openJournal } from "./adapters/journal-pino.ts";
-import { openSigningKey, openTokenKeys } from "./adapters/token-keys.ts";
-import { openKafkaTopic } from "./adapters/topic-kafka.ts";
 import { type Config, ConfigError, flags, keySourceOf, readConfig, showConfig } from "./config.ts";
+import type { Access } from "./domain/access.ts";
 import { limits } from "./domain/limits.ts";
 import { AdapterError } from "./domain/ports.ts";
 import { instantOf } from "./domain/timestamp.ts";
-import { fileFormats, ImportError, type ImportOptions, importFile } from "./ingest/file.ts";
-import { readAccess } from "./ingest/source-settings.ts";
+import type { ImportOptions } from "./ingest/file.ts";
+import { fileFormats } from "./ingest/file-formats.ts";
+import { ImportError } from "./ingest/file-text.ts";
 import { addJobCommands } from "./job-commands.ts";
-import { openData } from "./open-data.ts";
-import { ReplayError, type ReplayOptions, replay } from "./replay-command.ts";
-import { openOutput } from "./replay-outputs.ts";
-import { serve } from "./serve.ts";
-import { mintToken, type Wanted } from "./token-command.ts";
-import { dayOrInstant, type VerifyOptions, verifyCommand } from "./verify-command.ts";
+import type { ReplayOptions } from "./replay-command.ts";
+import { ReplayError } from "./replay-stream.ts";
+import type { Wanted } from "./token-command.ts";
+import type { VerifyOptions } from "./verify-command.ts";
 
 const configFrom = (options: Readonly<Record<string, string>>): Config => {
   const given = Object.fromEntries(
@@ -50,8 +47,12 @@ const withSettings = (command: Command): Command => {
   return command;
 };
 
-withSettings(program.command("serve", { isDefault: true }).description("serve until stopped")).action((options: Record<string, string>) =>
-  serve(configFrom(options)),
+withSettings(program.command("serve", { isDefault: true }).description("serve until stopped")).action(
+  async (options: Record<string, string>) => {
+    const config = configFrom(options);
+    const { serve } = await import("./serve.ts");
+    await serve(config);
+  },
 );
 
 withSettings(program.command("config").description("print the settings in force, secrets masked")).action(
@@ -73,6 +74,7 @@ program
   .option("--pace <n>", "times the recorded pace; as fast as it goes when left out", Number)
   .option("--size <WxH>", "picture size in pixels, of files with relative coordinates", sizeOf)
   .action(async (file: string, options: Omit<ImportOptions, "file" | "clock">) => {
+    const { importFile } = await import("./ingest/file.ts");
     const done = await importFile({ ...options, file, clock: systemClock });
     for (const { line, detail } of done.rejected) console.error(`${file}:${line}: ${detail}`);
     const again = done.resumedAt > 0 ? `, after ${done.resumedAt} of an earlier import` : "";
@@ -85,7 +87,8 @@ program
 const collected = (text: string, before: readonly string[] = []): readonly string[] => [...before, text];
 
 /** Throws ReplayError for a file that cannot be read, and for one that says what cannot be. */
-const accessIn = (path: string): ReturnType<typeof readAccess> => {
+const accessIn = async (path: string): Promise<Access> => {
+  const { readAccess } = await import("./ingest/source-settings.ts");
   try {
     return readAccess(readFileSync(path, "utf8"));
   } catch (cause) {
@@ -121,9 +124,17 @@ program
   .action(async ({ sensor, out, access, ...options }: ReplayFlags) => {
     const stopping = new AbortController();
     for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => stopping.abort());
-    const output = await openOutput(out, (url) =>
-      openKafkaTopic({ url, journal: openJournal("warn"), ...(access !== undefined && { access: accessIn(access) }) }, systemClock),
-    );
+    const [{ replay }, { openOutput }] = await Promise.all([import("./replay-command.ts"), import("./replay-outputs.ts")]);
+    const output = await openOutput(out, async (url) => {
+      const [{ openKafkaTopic }, { openJournal }] = await Promise.all([
+        import("./adapters/topic-kafka.ts"),
+        import("./adapters/journal-pino.ts"),
+      ]);
+      return openKafkaTopic(
+        { url, journal: openJournal("warn"), ...(access !== undefined && { access: await accessIn(access) }) },
+        systemClock,
+      );
+    });
     // Standard output may be what is written to.
     const tell = (line: string): void => console.error(line);
     const done = await replay({ ...options, sensors: sensor ?? [], output, clock: systemClock, tell, signal: stopping.signal });
@@ -142,6 +153,11 @@ withSettings(program.command("token").description("mint a token for development,
     const config = configFrom(options);
     const source = keySourceOf(config);
     if (source === undefined) throw new ConfigError(["TALLYWIRE_TOKENS: is off, so that no token is asked for. Set it to on"]);
+    const [{ mintToken }, { openSigningKey, openTokenKeys }, { openJournal }] = await Promise.all([
+      import("./token-command.ts"),
+      import("./adapters/token-keys.ts"),
+      import("./adapters/journal-pino.ts"),
+    ]);
     const key = await openSigningKey(source, limits);
     const keys = await openTokenKeys(source, { limits, clock: quietClock, journal: openJournal(config.LOG_LEVEL) });
     try {
@@ -152,7 +168,7 @@ withSettings(program.command("token").description("mint a token for development,
   });
 
 const dayOf = (text: string): number => {
-  const at = dayOrInstant(text);
+  const at = instantOf(/^\d{4}-\d\d-\d\d$/.test(text) ? `${text}T00:00:00Z` : text);
   if (typeof at === "string") throw new InvalidArgumentError(`${at}; it is written like 2026-01-31 or 2026-01-31T08:00:00Z`);
   return at;
 };
@@ -173,7 +189,9 @@ withSettings(program.command("verify").description("prove that the logs and the 
     for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stopping.abort());
     const print = (line: string): void => console.log(line);
     const complain = (line: string): void => console.error(line);
-    const parts = { open: () => openData(config), clock: systemClock, stop: stopping.signal, print, complain };
+    const { verifyCommand } = await import("./verify-command.ts");
+    const open = async () => (await import("./open-data.ts")).openData(config);
+    const parts = { open, clock: systemClock, stop: stopping.signal, print, complain };
     process.exitCode = await verifyCommand(parts, options);
   });
 

@@ -2,6 +2,7 @@
 import { isUtf8 } from "node:buffer";
 import type { Instant } from "../domain/envelope.ts";
 import { type Line, parseFrame } from "./body.ts";
+import { type FileFormat, fileFormats } from "./file-formats.ts";
 import { chunksOf, elementsOfChunks, ImportError, linesOfChunks } from "./file-text.ts";
 import { isDeepstream } from "./formats/deepstream.ts";
 import { isLoose } from "./formats/frame.ts";
@@ -11,9 +12,6 @@ import { looksLikeOpendatacam, parseOpendatacam } from "./formats/opendatacam.ts
 import { framesOfRows, type RowLine } from "./formats/rows.ts";
 import { parseJson } from "./json-text.ts";
 import { type Context, illFormed, isRejection, type Rejection, reject } from "./normalise.ts";
-
-export const fileFormats = ["ndjson", "deepstream", "mot", "opendatacam", "meva"] as const;
-export type FileFormat = (typeof fileFormats)[number];
 
 /** What files do not say themselves. `start` is the first frame's instant (OpenDataCam: that of frame 0). */
 export type FileOptions = {

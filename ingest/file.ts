@@ -11,7 +11,6 @@ import { dropState, fingerprintOf, framesDone, keepState } from "./import-state.
 import { type Context, isRejection, type Observed, rejectionText } from "./normalise.ts";
 import { deliver, httpSend, type Send } from "./send.ts";
 
-export { type FileFormat, fileFormats } from "./file-frames.ts";
 export { ImportError } from "./file-text.ts";
 
 export type ImportOptions = FileOptions & {
