@@ -1,14 +1,21 @@
 /** A real HTTP client of the emdx surface, for tests that run a whole server. */
+import { setTimeout as sleep } from "node:timers/promises";
+
 type Body = Record<string, unknown>;
 export type Client = {
   (method: string, path: string, body?: unknown): Promise<Body>;
   /** All pages of a list, newest first as they come. */
   all(path: string, query: string, name: string): Promise<Body[]>;
+  /** A job of a resource such as `recomputes` once it is over, however it ended. Throws where it is not, after two minutes. */
+  ended(resource: string, id: unknown): Promise<Body>;
 };
 
 /** What was written is readable soon; until then it is to be asked for again, so often. */
 const MOST_EARLY = 10;
 const isEarly = (status: number, text: string): boolean => status === 503 && text.includes("not readable yet. Ask again.");
+
+const LONGEST_JOB_MS = 120_000;
+const LOOK_MS = 50;
 
 /** Throws on any status that is not 2xx, with the answer's text. */
 export const client = (url: string): Client => {
@@ -34,5 +41,12 @@ export const client = (url: string): Client => {
     }
     return rows;
   };
-  return Object.assign(call, { all });
+  const ended = async (resource: string, id: unknown): Promise<Body> => {
+    for (const begin = performance.now(); ; await sleep(LOOK_MS)) {
+      const job = await call("GET", `/${resource}/${id}`);
+      if (!["queued", "running"].includes(String(job.state))) return job;
+      if (performance.now() - begin > LONGEST_JOB_MS) throw new Error(`${resource}/${id} is still ${job.state}`);
+    }
+  };
+  return Object.assign(call, { all, ended });
 };

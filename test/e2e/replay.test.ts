@@ -309,6 +309,9 @@ describe.skipIf(kafka === undefined)("a topic", { timeout: 120_000 }, () => {
     await expect(openOutput(`${kafka}`, openTopic)).rejects.toThrow("names no topic");
     const admin = await connectKafka({ url: `${kafka}`, journal: silent });
     await admin.ensureTopics([{ topic, partitions: 3, config: {}, must: {} }]);
+    const sources = join(await folder(), "sources.json");
+    await writeFile(sources, JSON.stringify({ sources: [{ url: kafka, topic }] }));
+    const other = await start({ TALLYWIRE_SOURCES: sources });
     const broken = await cutting(source.url, 2, 150_000);
     const output = await openOutput(url, openTopic);
     expect(await replay(asked(broken.url, { output }))).toMatchObject({ lines: FRAMES });
@@ -318,13 +321,6 @@ describe.skipIf(kafka === undefined)("a topic", { timeout: 120_000 }, () => {
     for (let partition = 0; partition < 3; partition++) records += (await admin.offsets(topic, partition)).stable;
     expect(records).toBe(FRAMES);
     await admin.close();
-    const sources = join(await folder(), "sources.json");
-    await writeFile(sources, JSON.stringify({ sources: [{ url: kafka, topic }] }));
-    // It reads from the start: what it is to find has to be decided before.
-    const waiting = await start();
-    await waiting.stop();
-    const other = await startServer({ data: dirs.at(-1) as string, env: { TALLYWIRE_SOURCES: sources } });
-    servers.push(other);
     for (let found: unknown[] = []; found.length < raised.length; await sleep(200)) found = await alertsAt(other);
     expect(await alertsAt(other)).toEqual(raised);
   });
