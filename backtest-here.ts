@@ -10,7 +10,7 @@ import type { BacktestWish } from "./domain/job.ts";
 import { limits } from "./domain/limits.ts";
 import type { Stop } from "./domain/ports.ts";
 import { openData } from "./open-data.ts";
-import { positionsOf } from "./projections/positions.ts";
+import { positionsOfMany } from "./projections/positions.ts";
 import { readerOf } from "./projections/reader.ts";
 import { backtestWork } from "./roles/jobs/backtest.ts";
 
@@ -42,7 +42,7 @@ export const backtestHere = async ({ config, tenant, stop, progress, rows }: Her
     const work = backtestWork({
       logs,
       archive,
-      span: (camera, range) => positionsOf(readerOf(warehouse, camera.tenant), camera, range),
+      spans: (owner, cameras, range) => positionsOfMany(readerOf(warehouse, owner), cameras, range),
       // How far the tables are nobody says: all of the log from the range on is looked through.
       settled: () => Promise.resolve(false),
       limits,

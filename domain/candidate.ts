@@ -12,6 +12,7 @@ import {
 } from "./camera.ts";
 import { cameraDecider } from "./camera-decider.ts";
 import { isRefusal, type Refusal } from "./decider.ts";
+import type { BacktestCameraWish } from "./job.ts";
 import { same } from "./same.ts";
 
 /** In the place of all a camera had: its wires, regions and rules. `settings`: undefined for those it had. */
@@ -20,6 +21,36 @@ export type Candidate = {
   readonly rois: readonly Roi[];
   readonly rules: readonly Rule[];
   readonly settings: SensorSettings | undefined;
+};
+
+type Wanted = Pick<BacktestCameraWish, "camera" | "candidate">;
+
+/** A rule of the whole picture stands at its camera, whichever that is. */
+const placedAt = (candidate: Candidate, camera: string): Candidate => ({
+  ...candidate,
+  rules: candidate.rules.map((rule) => (rule.analytic === "fov" ? { ...rule, placeId: camera } : rule)),
+});
+
+/** Cameras with equal candidates refer to the first of them. */
+export const saidOnce = (wanted: readonly Wanted[]): readonly BacktestCameraWish[] => {
+  const firsts = new Map<string, string>();
+  return wanted.map(({ camera, candidate }) => {
+    if (candidate === undefined) return { camera, candidate };
+    const text = JSON.stringify(placedAt(candidate, ""));
+    const like = firsts.get(text);
+    if (like !== undefined) return { camera, candidate: undefined, like };
+    firsts.set(text, camera);
+    return { camera, candidate };
+  });
+};
+
+/** Each with its candidate. */
+export const eachSaid = (cameras: readonly BacktestCameraWish[]): readonly Wanted[] => {
+  const said = new Map(cameras.map(({ camera, candidate }) => [camera, candidate]));
+  return cameras.map(({ camera, candidate, like }) => {
+    const other = like === undefined ? undefined : said.get(like);
+    return { camera, candidate: other === undefined ? candidate : placedAt(other, camera) };
+  });
 };
 
 /** The version of what nobody decided. */

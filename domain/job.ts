@@ -8,10 +8,12 @@ import type { Stop } from "./ports.ts";
 /** What somebody saw and wrote down: to be found again by a candidate's crossings. */
 export type Label = { readonly camera: string; readonly tripwireId: string; readonly at: Instant; readonly direction: Direction };
 
-/** `cameras`: by name; each with its own candidate, undefined for the definitions that were in force. [from, to) in event time. */
+/** `candidate`: undefined for the definitions that were in force. `like`: a camera before it whose candidate it has, too, so that what hundreds share is said once. */
+export type BacktestCameraWish = { readonly camera: string; readonly candidate: Candidate | undefined; readonly like?: string };
+/** `cameras`: by name. [from, to) in event time. */
 export type BacktestWish = {
   readonly kind: "backtest";
-  readonly cameras: readonly { readonly camera: string; readonly candidate: Candidate | undefined }[];
+  readonly cameras: readonly BacktestCameraWish[];
   readonly from: Instant;
   readonly to: Instant;
   /** Whether late frames are taken in at their place. */

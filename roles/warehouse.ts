@@ -5,7 +5,7 @@ import type { Limits } from "../domain/limits.ts";
 import { AdapterError, type Stop, type Warehouse } from "../domain/ports.ts";
 import { ask } from "../projections/ask.ts";
 import { Borders } from "../projections/borders.ts";
-import { positionsOf } from "../projections/positions.ts";
+import { positionsOf, positionsOfMany, type Span } from "../projections/positions.ts";
 import { Progress } from "../projections/progress.ts";
 import type { Questions } from "../projections/questions.ts";
 import { readerOf } from "../projections/reader.ts";
@@ -19,7 +19,13 @@ export type Models = {
   /** What questions are asked of: waits for the tables, but not for long. */
   readonly asking: Pick<Warehouse, "select">;
   /** Positions between which all frames of the camera lie that were taken in [from, to) and are projected; undefined where there are none. */
-  readonly span: (camera: CameraKey, range: { readonly from: Instant; readonly to: Instant }) => ReturnType<typeof positionsOf>;
+  readonly span: (camera: CameraKey, range: { readonly from: Instant; readonly to: Instant }) => Promise<Span | undefined>;
+  /** The same of many cameras of one tenant, by name; one without such frames is left out. */
+  readonly spans: (
+    tenant: string,
+    cameras: readonly string[],
+    range: { readonly from: Instant; readonly to: Instant },
+  ) => Promise<ReadonlyMap<string, Span>>;
   readonly progress: Progress;
   /** Of the projectors of this process, where it has all of them. */
   readonly borders: Borders;
@@ -70,6 +76,7 @@ export const createModels = ({ clock, journal, meter, limits, stop }: Ports & { 
     ask: ask(answering, { clock, meter }),
     asking: answering,
     span: (camera, range) => positionsOf(readerOf(answering, camera.tenant), camera, range),
+    spans: (tenant, cameras, range) => positionsOfMany(readerOf(answering, tenant), cameras, range),
     progress: new Progress(),
     borders,
     state,

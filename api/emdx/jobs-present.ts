@@ -1,7 +1,7 @@
 /** A job as emdx shows it: its wish can be posted again. */
 import type { z } from "@hono/zod-openapi";
 import type { Rule } from "../../domain/camera.ts";
-import type { Candidate } from "../../domain/candidate.ts";
+import { type Candidate, eachSaid } from "../../domain/candidate.ts";
 import type { Job, JobWish } from "../../domain/job.ts";
 import { formatInstant } from "../instant.ts";
 import { ruleBody, tripwireBody } from "./config-present.ts";
@@ -56,7 +56,7 @@ type Backtest = Extract<JobWish, { readonly kind: "backtest" }>;
 
 const sensorsBody = (cameras: Backtest["cameras"], whole: boolean): object =>
   whole && cameras.some(({ candidate }) => candidate !== undefined)
-    ? { sensors: cameras.map(({ camera, candidate }) => ({ sensorId: camera, ...(candidate && candidateBody(candidate)) })) }
+    ? { sensors: eachSaid(cameras).map(({ camera, candidate }) => ({ sensorId: camera, ...(candidate && candidateBody(candidate)) })) }
     : { sensorIds: cameras.map(({ camera }) => camera) };
 
 const candidateBody = ({ tripwires, rois, rules, settings }: Candidate) => {

@@ -1,8 +1,7 @@
 /** From what was sent to what a job is to do. */
 import type { z } from "@hono/zod-openapi";
 import type { Camera, Rule } from "../../domain/camera.ts";
-import type { Candidate } from "../../domain/candidate.ts";
-import { candidateFault } from "../../domain/candidate.ts";
+import { type Candidate, candidateFault, saidOnce } from "../../domain/candidate.ts";
 import type { Refusal } from "../../domain/decider.ts";
 import { type Instant, milliseconds } from "../../domain/envelope.ts";
 import type { ArchiveWish, BacktestWish, JobWish, Label, RebuildWish, RecomputeWish, VerifyWish } from "../../domain/job.ts";
@@ -76,7 +75,7 @@ const camerasOf = async ({ sensors, sensorIds }: Sent, cameraOf: CameraOf): Prom
     const fault = candidateFault(candidate, await cameraOf(camera));
     if (fault !== undefined) throw refusalProblem(placed(fault, ["sensors", index], pathOf));
   }
-  return read.map(({ camera, candidate }) => ({ camera, candidate }));
+  return saidOnce(read);
 };
 
 /** `pathOf`: where the rule was sent that stands there in the candidate. */

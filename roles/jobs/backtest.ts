@@ -2,18 +2,20 @@
 import { type BacktestCamera, backtest } from "../../analytics/backtest.ts";
 import type { History } from "../../analytics/past.ts";
 import type { BacktestRow } from "../../domain/backtest-rows.ts";
-import type { CameraKey, Instant, Json } from "../../domain/envelope.ts";
+import { eachSaid } from "../../domain/candidate.ts";
+import type { Instant, Json } from "../../domain/envelope.ts";
 import { partitionOf } from "../../domain/ids.ts";
 import { type BacktestWish, JobFailure, type Run, type Work } from "../../domain/job.ts";
 import type { Limits } from "../../domain/limits.ts";
 import type { Position, Stop } from "../../domain/ports.ts";
 
 type Parts = History & {
-  /** Positions between which all frames of the camera in [from, to) lie, of those that are projected; undefined where there are none. */
-  readonly span: (
-    camera: CameraKey,
+  /** By camera, positions between which all its frames in [from, to) lie, of those that are projected; one without any is left out. */
+  readonly spans: (
+    tenant: string,
+    cameras: readonly string[],
     range: { readonly from: Instant; readonly to: Instant },
-  ) => Promise<{ readonly first: Position; readonly last: Position } | undefined>;
+  ) => Promise<ReadonlyMap<string, { readonly first: Position; readonly last: Position }>>;
   /** Waits, not for ever, until all facts of the partition before a position are projected; false where they are not. */
   readonly settled: (partition: number, end: Position, stop: Stop) => Promise<boolean>;
   readonly limits: Pick<Limits, "backtestHeld" | "backtestTailMs" | "lateObjects">;
@@ -51,38 +53,42 @@ export const backtestWork =
   };
 
 /** Where each camera's range lies. */
-const camerasOf = async ({ logs, archive, span, settled }: Parts, run: Run<BacktestWish>): Promise<readonly BacktestCamera[]> => {
+const camerasOf = async ({ logs, archive, spans, settled }: Parts, run: Run<BacktestWish>): Promise<readonly BacktestCamera[]> => {
   const { tenant, wish, stop } = run;
   const { from, to } = wish;
-  const ends = new Map<number, Promise<{ readonly start: Position; readonly end: Position; readonly isSettled: boolean }>>();
-  const endOf = async (partition: number) => {
-    const { start, end } = await logs.facts.bounds(partition);
-    return { start, end, isSettled: start === end || (await settled(partition, end, stop)) };
-  };
-  const lying = await Promise.all(
-    wish.cameras.map(async ({ camera, candidate }) => {
-      const key = { tenant, camera };
-      const partition = partitionOf(tenant, camera, logs.facts.partitions);
-      const known = ends.get(partition) ?? endOf(partition);
-      ends.set(partition, known);
-      const { start, isSettled } = await known;
-      const within = await span(key, { from, to });
-      if (within !== undefined && within.first < start && archive === undefined)
-        throw new JobFailure(`Facts of sensor ${camera} of that time are no longer in the log, and there is no archive.`);
-      return { key, candidate, partition, within, isSettled };
+  const wanted = eachSaid(wish.cameras).map(({ camera, candidate }) => ({
+    key: { tenant, camera },
+    candidate,
+    partition: partitionOf(tenant, camera, logs.facts.partitions),
+  }));
+  const partitions = new Map<number, { readonly start: Position; readonly isSettled: boolean }>();
+  await Promise.all(
+    [...new Set(wanted.map(({ partition }) => partition))].map(async (partition) => {
+      const { start, end } = await logs.facts.bounds(partition);
+      partitions.set(partition, { start, isSettled: start === end || (await settled(partition, end, stop)) });
     }),
   );
-  const cameras: BacktestCamera[] = [];
-  for (const { key, candidate, partition, within, isSettled } of lying) {
-    // Frames may be in the log that are not projected yet: then all of it is looked through.
-    if (!isSettled) cameras.push({ ...key, candidate, ...(within && { since: within.first }) });
-    else if (within !== undefined) cameras.push({ ...key, candidate, since: within.first, last: within.last });
-    else {
-      // Without a frame in that time there may be timers in it: of frames before, and no others are to come.
-      const others = lying.flatMap((one) => (one.partition === partition && one.within !== undefined ? [one.within.first] : []));
-      const since = others.length > 0 ? Math.min(...others) : (await span(key, { from: Number.MIN_SAFE_INTEGER, to: from }))?.last;
-      if (since !== undefined) cameras.push({ ...key, candidate, since, last: -1 });
-    }
+  const named = wanted.map(({ key }) => key.camera);
+  const within = await spans(tenant, named, { from, to });
+  /** By partition, where the first frame of that time of any of its cameras lies. */
+  const firsts = new Map<number, Position>();
+  for (const { key, partition } of wanted) {
+    const { first } = within.get(key.camera) ?? {};
+    if (first === undefined) continue;
+    if (first < (partitions.get(partition)?.start ?? 0) && archive === undefined)
+      throw new JobFailure(`Facts of sensor ${key.camera} of that time are no longer in the log, and there is no archive.`);
+    firsts.set(partition, Math.min(first, firsts.get(partition) ?? first));
   }
-  return cameras;
+  const isSettled = (partition: number): boolean => partitions.get(partition)?.isSettled === true;
+  // Without a frame in that time there may be timers in it: of frames before, and no others are to come.
+  const silent = wanted.filter(({ partition }) => isSettled(partition) && !firsts.has(partition)).map(({ key }) => key.camera);
+  const before = await spans(tenant, silent, { from: Number.MIN_SAFE_INTEGER, to: from });
+  return wanted.flatMap(({ key, candidate, partition }): readonly BacktestCamera[] => {
+    const span = within.get(key.camera);
+    // Frames may be in the log that are not projected yet: then all of it is looked through.
+    if (!isSettled(partition)) return [{ ...key, candidate, ...(span && { since: span.first }) }];
+    if (span !== undefined) return [{ ...key, candidate, since: span.first, last: span.last }];
+    const since = firsts.get(partition) ?? before.get(key.camera)?.last;
+    return since === undefined ? [] : [{ ...key, candidate, since, last: -1 }];
+  });
 };

@@ -26,13 +26,14 @@ describe("a backtest as a job", () => {
   afterEach(() => remove());
 
   /** A fake of what is projected: all frames there are. */
-  const span = async (_camera: unknown, { from, to }: { readonly from: number; readonly to: number }) => {
+  const spans = async (_tenant: string, cameras: readonly string[], { from, to }: { readonly from: number; readonly to: number }) => {
     const within = facts.flatMap((fact, i) =>
       fact.kind === "frame" && fact.timestamp >= from && fact.timestamp < to ? [positions[i] as Position] : [],
     );
-    return within.length === 0 ? undefined : { first: within[0] as Position, last: within.at(-1) as Position };
+    const found = { first: within[0] as Position, last: within.at(-1) as Position };
+    return new Map(within.length === 0 ? [] : cameras.filter((camera) => camera === key.camera).map((camera) => [camera, found]));
   };
-  const parts = (isSettled = true) => ({ logs, archive: undefined, span, settled: async () => isSettled, limits });
+  const parts = (isSettled = true) => ({ logs, archive: undefined, spans, settled: async () => isSettled, limits });
   const wish = (over: Partial<BacktestWish> = {}): BacktestWish => ({
     kind: "backtest",
     cameras: [{ camera: key.camera, candidate: undefined }],

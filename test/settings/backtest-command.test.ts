@@ -100,7 +100,7 @@ describe("tallywire backtest", () => {
     expect(wish()).toMatchObject({
       cameras: [
         { camera: "a", candidate: { tripwires: [{ id: "gate" }], rules: [{ ruleId: "r1" }] } },
-        { camera: "b", candidate: { tripwires: [{ id: "gate" }] } },
+        { camera: "b", like: "a" },
       ],
       from: Date.parse(range.from),
       to: Date.parse(range.to),
