@@ -33,6 +33,9 @@ const HEAP = 256;
 const ENOUGH_MS = 300;
 const isEndless = (target: string): boolean => /\/replay\?.*(?:pace|follow)=/.test(target);
 
+/** Whether a line of the log is of one. */
+export const tellsOfError = (line: string): boolean => /"level":"(?:error|fatal)"/.test(line);
+
 /** Holds an hour. */
 export const tokenOf = (tenant: string, own: object = {}): string =>
   jws(
@@ -57,7 +60,7 @@ export const startGuarded = async (data: string): Promise<Guarded> => {
       TALLYWIRE_FRAMES_REQUESTS_PER_MINUTE: "0",
     },
     onLine: (line) => {
-      if (/"level":[56]0/.test(line)) errors.push(line);
+      if (tellsOfError(line)) errors.push(line);
     },
   });
   const agent = new Agent({ keepAlive: true, maxSockets: 8 });
