@@ -1,4 +1,4 @@
-import type { Stop } from "./ports.ts";
+import { AdapterError, type Stop } from "./ports.ts";
 
 /** A Stop of our own: the pure core has no AbortController. */
 export const createStop = (): { readonly signal: Stop; stop(): void } => {
@@ -32,4 +32,13 @@ export const whenStopped = (stop: Stop, end: () => void): (() => void) => {
   }
   stop.addEventListener("abort", end, { once: true });
   return () => stop.removeEventListener("abort", end);
+};
+
+/**
+ * A pause in work that may be stopped. Throws AdapterError `closed` where it was: nothing is wrong with the work, it may be done again, here
+ * after a restart or in another process.
+ */
+export const rested = async (pause: () => Promise<void>, stop: Stop): Promise<void> => {
+  if (!stop.aborted) await pause();
+  if (stop.aborted) throw new AdapterError("closed", "It was told to stop.", { retryable: true });
 };

@@ -11,6 +11,7 @@
  * All in one process: the others' projectors would have to stand still as well, as open.ts has it.
  */
 import { AdapterError } from "../domain/ports.ts";
+import { rested } from "../domain/stop.ts";
 import { readMark } from "./marks.ts";
 import { carry } from "./rebuild-carry.ts";
 import { exchange, giveUp, markExchanged, putAway, settle, setVersion } from "./rebuild-exchange.ts";
@@ -33,8 +34,7 @@ const partitionsOf = ({ log }: Beside): readonly number[] => Array.from({ length
 const untilStanding = async (half: Beside): Promise<void> => {
   const { borders, projection, clock, stop } = half;
   while (partitionsOf(half).some((partition) => borders.at(projection.log, partition) === undefined)) {
-    if (stop.aborted) throw new AdapterError("closed", "The building of a table was ended.", { retryable: false });
-    await clock.sleep(LOOK_MS, stop);
+    await rested(() => clock.sleep(LOOK_MS, stop), stop);
   }
 };
 

@@ -1,7 +1,8 @@
 /** What the log no longer holds, copied from the old table into the one built beside it: slice by slice, each once. */
 import type { Position } from "../domain/ports.ts";
+import { rested } from "../domain/stop.ts";
 import { columnsOf, copying, goneFrom, quoted } from "./rebuild.ts";
-import { again, countAll, type Half, note, rest, tell } from "./rebuild-half.ts";
+import { again, countAll, type Half, note, tell } from "./rebuild-half.ts";
 
 /** Rows copied at once, at least: fewer only where there are no more. */
 const SLICE_ROWS = 100_000;
@@ -76,7 +77,7 @@ WHERE ${gone} AND receivedAt >= {from:Int64} GROUP BY hour ORDER BY hour`,
     half.at = { ...half.at, carried: to, rows: half.at.rows + rows };
     half.copied = { done: i + 1, of: slices.length };
     tell(half);
-    await rest(half);
+    await rested(half.pause, half.stop);
   }
   await note(half, { stage: "fill" });
 };

@@ -1,9 +1,10 @@
 /** The table that is built beside another, filled from the log: partition by partition, slice by slice, each announced before it comes in. */
 import type { Derived, Fact } from "../domain/event.ts";
 import type { Batch, Position } from "../domain/ports.ts";
+import { rested } from "../domain/stop.ts";
 import { type Gathered, gathering, type Most } from "./batch.ts";
 import { bridge } from "./rebuild-carry.ts";
-import { again, type Half, note, rest, tell } from "./rebuild-half.ts";
+import { again, type Half, note, tell } from "./rebuild-half.ts";
 
 /** Smaller than a projector's batch: each keeps the warehouse from other work for as long as it takes. */
 const SLICE: Most = { events: 4000, weight: 16_000 };
@@ -42,7 +43,7 @@ const fillOn = async (half: Half, partition: number, to: Position): Promise<numb
       if (!(await bring(work))) return slices;
       work = gather.empty(work.end);
     }
-    await rest(half);
+    await rested(half.pause, half.stop);
   }
   // Nothing of ours may stand in the last records.
   if (work.begin < to) await bring({ ...work, end: to });
@@ -68,6 +69,6 @@ export const fill = async (half: Half, partition: number, to: Position): Promise
       const announced = ends[partition] ?? begin;
       slices += await fillOn(half, partition, announced > begin ? announced : to);
     }
-    await rest(half);
+    await rested(half.pause, half.stop);
   }
 };

@@ -1,7 +1,7 @@
 /** A table that is being built beside another: what is known of it, and taking it up where it was left. */
 import type { Derived, Fact } from "../domain/event.ts";
 import { type Patience, patiently } from "../domain/patience.ts";
-import { AdapterError, type Log, type Meter, type Warehouse } from "../domain/ports.ts";
+import type { Log, Meter, Warehouse } from "../domain/ports.ts";
 import type { Most } from "./batch.ts";
 import type { Borders } from "./borders.ts";
 import { recordsBetween } from "./progress.ts";
@@ -57,12 +57,6 @@ export const tell = ({ progress, projection, log, borders, at, copied }: Half): 
     of += Math.max(filled, recordsBetween(start, borders.at(projection.log, partition)?.end ?? start));
   }
   progress(done, of);
-};
-
-/** A rest for all others. Throws AdapterError `closed` where the work is to end. */
-export const rest = async ({ pause, stop }: Pick<Beside, "pause" | "stop">): Promise<void> => {
-  if (!stop.aborted) await pause();
-  if (stop.aborted) throw new AdapterError("closed", "The building of a table was ended.", { retryable: false });
 };
 
 /**

@@ -10,7 +10,8 @@ import type { Instant } from "../../domain/envelope.ts";
 import type { Finding, LogName, Told } from "../../domain/finding.ts";
 import type { Limits } from "../../domain/limits.ts";
 import { type Patience, patiently } from "../../domain/patience.ts";
-import { AdapterError, type Logs, type Position, type Warehouse } from "../../domain/ports.ts";
+import type { Logs, Position, Warehouse } from "../../domain/ports.ts";
+import { rested } from "../../domain/stop.ts";
 import type { Mark } from "../marks.ts";
 import type { Projection } from "../projection.ts";
 import { columnsOf } from "../rebuild.ts";
@@ -67,8 +68,7 @@ const createBreath = ({ pause, stop, progress }: Verifying, of: number) => {
   let done = 0;
   const page = async (): Promise<void> => {
     spent = 0;
-    await pause();
-    if (stop.aborted) throw new AdapterError("closed", "The verification was stopped.", { retryable: false });
+    await rested(pause, stop);
   };
   return {
     page,
