@@ -5,7 +5,9 @@ import type { Derived, Frame } from "../domain/event.ts";
 import { partitionOf } from "../domain/ids.ts";
 import type { Label } from "../domain/job.ts";
 import { limits } from "../domain/limits.ts";
-import { AdapterError, type Position, type Stop } from "../domain/ports.ts";
+import type { Position, Stop } from "../domain/ports.ts";
+import { rested } from "../domain/stop.ts";
+import { arrivalOf } from "./begins.ts";
 import type { CameraMemory } from "./camera-memory.ts";
 import { derivedOf } from "./derived-of.ts";
 import { createDifference, type Difference } from "./difference.ts";
@@ -50,8 +52,6 @@ export type BacktestPart = {
   readonly result?: BacktestResult;
 };
 
-/** Milliseconds by which the clocks of the processes that take facts in may differ. */
-const CLOCKS_MS = 60_000;
 /** Stopped cameras that are named. */
 const NAMED = 20;
 
@@ -154,27 +154,13 @@ const partitionsOf = async ({ logs }: History, cameras: readonly BacktestCamera[
   return found;
 };
 
-/** When the first of what matters arrived: what follows from it arrived with it, or later. */
-const arrivalOf = async ({ logs, archive }: History, { partition, cameras, first, end }: Partition): Promise<Instant> => {
-  const { start } = await logs.facts.bounds(partition);
-  const feeds: AsyncIterable<{ readonly events: readonly { readonly receivedAt: Instant }[] }>[] = [];
-  if (first < start && archive !== undefined) for (const camera of cameras) feeds.push(archive.read(camera, camera.since ?? 0, start));
-  feeds.push(logs.facts.read(partition, first, { to: end }));
-  let arrival = Number.POSITIVE_INFINITY;
-  for (const feed of feeds)
-    for await (const { events } of feed) {
-      for (const { receivedAt } of events) arrival = Math.min(arrival, receivedAt);
-      if (events.length > 0) break;
-    }
-  return arrival === Number.POSITIVE_INFINITY ? 0 : Math.max(0, arrival - CLOCKS_MS);
-};
-
 /** What stands in the log. */
 const readThen = async (history: History, asked: BacktestAsked, of: Partition, found: Found): Promise<void> => {
   const { logs } = history;
   const { partition, cameras } = of;
   const { from, to, pause, stop } = asked;
-  const arrivedFrom = await arrivalOf(history, of);
+  const begins = cameras.map(({ tenant, camera, since = 0 }) => ({ tenant, camera, begin: since }));
+  const arrivedFrom = await arrivalOf(history, partition, begins);
   const { end: until } = await logs.derived.bounds(partition);
   for await (const events of derivedOf(logs.derived, partition, cameras, { arrivedFrom, to: until })) {
     for (const { event } of events) {
@@ -182,8 +168,7 @@ const readThen = async (history: History, asked: BacktestAsked, of: Partition, f
       else if (event.kind === "crossing" && event.confirmedAt >= from && event.confirmedAt < to) found.counts.crossing("then", event);
       else if (event.kind === "presence" && event.at >= from && event.at < to) found.counts.presence("then", event);
     }
-    await pause();
-    if (stop.aborted) throw new AdapterError("closed", "It was told to stop.", { retryable: true });
+    await rested(pause, stop);
   }
 };
 

@@ -1,8 +1,8 @@
 /** Where a recomputation begins, and how much of what it was asked for can be derived again with what is left. */
-import type { CameraKey, Instant } from "../domain/envelope.ts";
+import type { Instant } from "../domain/envelope.ts";
 import { JobFailure } from "../domain/job.ts";
 import type { Base, Position } from "../domain/ports.ts";
-import { type Bases, basesOf, fromBase } from "./begins.ts";
+import { arrivalOf, type Bases, basesOf, fromBase } from "./begins.ts";
 import { cameraMemory, createMemory, restoreMemory } from "./memory.ts";
 import type { History } from "./past.ts";
 import type { PendingRecompute } from "./pending.ts";
@@ -12,9 +12,6 @@ import type { PendingRecompute } from "./pending.ts";
  * `arrivedFrom`: what is derived from the beginning on arrived then or later.
  */
 export type Beginning = { readonly since: Position; readonly from: Instant; readonly arrivedFrom: Instant };
-
-/** Doors do not have one clock: facts may stand in another order than they arrived in. */
-const APART_MS = 3_600_000;
 
 /** Throws JobFailure where nothing of it can be derived again. */
 export const beginningOf = async (
@@ -30,7 +27,7 @@ export const beginningOf = async (
   const from = archive === undefined ? start : 0;
   const base = await fromBase(createMemory(), kept, { from, to: Math.min(since, position) });
   if (base !== undefined || start === 0)
-    return { since, from: fact.from, arrivedFrom: await arrivalAt({ logs, archive }, partition, key, base ?? 0) };
+    return { since, from: fact.from, arrivedFrom: await arrivalOf({ logs, archive }, partition, [{ ...key, begin: base ?? 0 }]) };
   // What was before is gone: from the oldest base on what is derived is right, and what lies before is left alone.
   const oldest = await oldestOf(kept, from, position);
   const told = oldest === undefined ? Number.POSITIVE_INFINITY : toldBy(oldest);
@@ -39,7 +36,7 @@ export const beginningOf = async (
   return {
     since: oldest.position,
     from: Math.max(fact.from, told + 1),
-    arrivedFrom: await arrivalAt({ logs, archive }, partition, key, oldest.position),
+    arrivedFrom: await arrivalOf({ logs, archive }, partition, [{ ...key, begin: oldest.position }]),
   };
 };
 
@@ -58,19 +55,4 @@ const toldBy = (base: Base): Instant => {
   const memory = createMemory();
   restoreMemory(memory, [base]);
   return cameraMemory(memory, base.tenant, base.camera).time.told ?? Number.NEGATIVE_INFINITY;
-};
-
-/** When the facts from a position on began to arrive. */
-const arrivalAt = async ({ logs, archive }: History, partition: number, key: CameraKey, position: Position): Promise<Instant> => {
-  const { start } = await logs.facts.bounds(partition);
-  const feeds = [
-    ...(archive === undefined || position >= start ? [] : [archive.read(key, position, start)]),
-    logs.facts.read(partition, Math.max(position, start)),
-  ];
-  for (const feed of feeds)
-    for await (const { events } of feed) {
-      const arrivals = events.map(({ receivedAt }) => receivedAt);
-      if (arrivals.length > 0) return Math.max(0, Math.min(...arrivals) - APART_MS);
-    }
-  return 0;
 };

@@ -1,8 +1,11 @@
 /** Where the past of a camera can begin to be derived again: at a base, or at the oldest fact there is. */
 import type { CameraKey, Instant } from "../domain/envelope.ts";
 import type { Fact } from "../domain/event.ts";
-import type { Base, Log, Logs, Position } from "../domain/ports.ts";
+import type { Archive, Base, Log, Logs, Position } from "../domain/ports.ts";
 import { type Memory, restoreMemory } from "./memory.ts";
+
+/** Milliseconds by which the clocks of those who take facts in and of those who write bases may differ: facts may stand in another order than they arrived in. */
+export const CLOCKS_MS = 3_600_000;
 
 /** Cameras and where each begins. Two steps rather than a joined key: no text is made for each fact. */
 export type Begins = Map<string, Map<string, Position>>;
@@ -57,3 +60,28 @@ export async function* factsFrom(
     yield { events: ours, first: positions[0], next };
   }
 }
+
+/** An instant before which nothing arrived of what these cameras begin with: what follows from it arrived then or later. 0 where there is nothing. */
+export const arrivalOf = async (
+  {
+    logs,
+    archive,
+  }: { readonly logs: { readonly facts: Pick<Log<Fact>, "bounds" | "read"> }; readonly archive: Pick<Archive, "read"> | undefined },
+  partition: number,
+  begins: readonly (CameraKey & { readonly begin: Position })[],
+): Promise<Instant> => {
+  const { start } = await logs.facts.bounds(partition);
+  const archived = archive === undefined ? [] : begins.filter(({ begin }) => begin < start);
+  const first = begins.reduce((least, { begin }) => Math.min(least, begin), Number.MAX_SAFE_INTEGER);
+  const feeds = [
+    ...archived.map((camera) => (archive as Pick<Archive, "read">).read(camera, camera.begin, start)),
+    logs.facts.read(partition, Math.max(first, start)),
+  ];
+  let arrival = Number.POSITIVE_INFINITY;
+  for (const feed of feeds)
+    for await (const { events } of feed) {
+      for (const { receivedAt } of events) arrival = Math.min(arrival, receivedAt);
+      if (events.length > 0) break;
+    }
+  return arrival === Number.POSITIVE_INFINITY ? 0 : Math.max(0, arrival - CLOCKS_MS);
+};

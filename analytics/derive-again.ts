@@ -2,7 +2,7 @@
  * Whether the derived log says what follows from the facts: these are stepped again, camera by camera from the oldest base of use or from the
  * log's beginning, and what follows is compared with what was told, by counts and hashes of each camera, day of arrival and kind.
  *
- * What a recomputation told is set apart on both sides, by the arrival of the fact that asked for it. Where a camera begins at a base, so is
+ * What a recomputation told is set apart on both sides, by the arrival of the fact that asked for it, and so are the alerts it told of. Where a camera begins at a base, so is
  * what arrived before it or about then: a base is written at an instant, and what had arrived by then may stand on either side of it.
  */
 import { addText, hashOf, isSameSum, noSum, type Sum } from "../domain/digest.ts";
@@ -10,8 +10,9 @@ import { type CameraKey, type Instant, type Json, keyText } from "../domain/enve
 import type { Derived } from "../domain/event.ts";
 import type { EventKey, Finding } from "../domain/finding.ts";
 import { AdapterError, type Clock, type Logs, type Position, type Stop } from "../domain/ports.ts";
-import { basesOf } from "./begins.ts";
-import { derivedOf } from "./derived-of.ts";
+import { rested } from "../domain/stop.ts";
+import { basesOf, CLOCKS_MS } from "./begins.ts";
+import { alertKey, derivedOf } from "./derived-of.ts";
 import { createMemory, restoreMemory } from "./memory.ts";
 import { rerun } from "./past.ts";
 
@@ -30,8 +31,6 @@ type Proving = {
 export type Proven = { readonly events: number; readonly left: number };
 
 const DAY_MS = 86_400_000;
-/** Milliseconds by which clocks of those who take facts in and of those who write bases may differ. */
-const APART_MS = 60_000;
 /** Milliseconds between looks for a moment in which nothing is committed, and how often. */
 const QUIET_MS = 20;
 const QUIET_LOOKS = 500;
@@ -46,7 +45,7 @@ export const proveDerived = async (asked: Proving): Promise<Proven> => {
   const { partition, tell } = asked;
   const { facts: to, derived: end } = await quietMoment(asked);
   const heard = await hear(asked, to);
-  const proving: Hearing = { ...asked, ...heard };
+  const proving: Hearing = { ...asked, ...heard, corrected: await correctedIn(asked, heard, end) };
   const begins = await beginsOfAll(proving);
   if (begins.length === 0) return { events: 0, left: heard.cameras.length };
   const days = new Map<string, Day>();
@@ -93,8 +92,25 @@ const quietMoment = async ({
 };
 
 /** `cameras`: those of which there are facts. `isRecomputed`: whether a recomputation of the camera arrived at the instant. */
-type Heard = { readonly cameras: readonly CameraKey[]; readonly isRecomputed: (camera: CameraKey, receivedAt: Instant) => boolean };
-type Hearing = Proving & Heard;
+type Heard = {
+  readonly cameras: readonly CameraKey[];
+  readonly isRecomputed: (camera: CameraKey, receivedAt: Instant) => boolean;
+  /** There was one of any camera. */
+  readonly wasRecomputed: boolean;
+};
+/** `corrected`: alerts that a recomputation told, by alertKey. Live numbers its own word of those after it, or says nothing. */
+type Hearing = Proving & Heard & { readonly corrected: ReadonlySet<string> };
+
+const correctedIn = async ({ logs, partition, pause, stop }: Proving, heard: Heard, to: Position): Promise<ReadonlySet<string>> => {
+  const corrected = new Set<string>();
+  if (!heard.wasRecomputed) return corrected;
+  for await (const batch of derivedOf(logs.derived, partition, heard.cameras, { arrivedFrom: 0, to })) {
+    for (const { event } of batch)
+      if (event.kind === "alert" && heard.isRecomputed(event, event.receivedAt)) corrected.add(alertKey(event));
+    await rested(pause, stop);
+  }
+  return corrected;
+};
 
 const hear = async ({ logs, partition, tenant: only, pause, stop }: Proving, to: Position): Promise<Heard> => {
   const cameras = new Map<string, CameraKey>();
@@ -106,15 +122,14 @@ const hear = async ({ logs, partition, tenant: only, pause, stop }: Proving, to:
       if (!cameras.has(name)) cameras.set(name, { tenant, camera });
       if (kind === "recompute") recomputed.add(`${name}\0${receivedAt}`);
     }
-    await pause();
-    if (stop.aborted) throw new AdapterError("closed", "It was told to stop.", { retryable: true });
+    await rested(pause, stop);
   }
   const isRecomputed = ({ tenant, camera }: CameraKey, at: Instant): boolean =>
     recomputed.size > 0 && recomputed.has(`${keyText(tenant, camera)}\0${at}`);
-  return { cameras: [...cameras.values()], isRecomputed };
+  return { cameras: [...cameras.values()], isRecomputed, wasRecomputed: recomputed.size > 0 };
 };
 
-const beginsOfAll = async ({ logs, partition, cameras, pause }: Hearing): Promise<readonly Begin[]> => {
+const beginsOfAll = async ({ logs, partition, cameras, pause, stop }: Hearing): Promise<readonly Begin[]> => {
   const { start } = await logs.facts.bounds(partition);
   const begins: Begin[] = [];
   for (const { tenant, camera } of cameras) {
@@ -125,16 +140,17 @@ const beginsOfAll = async ({ logs, partition, cameras, pause }: Hearing): Promis
     const bases = basesOf(logs, { tenant, camera }, Number.MAX_SAFE_INTEGER);
     let oldest: Begin | undefined;
     for (let base = await bases(undefined); base !== undefined && base.position >= start; base = await bases(base))
-      if (restoreMemory(createMemory(), [base]).length === 0) oldest = { tenant, camera, since: base.position, after: base.at + APART_MS };
+      if (restoreMemory(createMemory(), [base]).length === 0) oldest = { tenant, camera, since: base.position, after: base.at + CLOCKS_MS };
     if (oldest !== undefined) begins.push(oldest);
-    await pause();
+    await rested(pause, stop);
   }
   return begins;
 };
 
-const isCompared = ({ isRecomputed }: Hearing, afters: ReadonlyMap<string, Instant>, event: Derived): boolean =>
+const isCompared = ({ isRecomputed, corrected }: Hearing, afters: ReadonlyMap<string, Instant>, event: Derived): boolean =>
   event.receivedAt > (afters.get(keyText(event.tenant, event.camera)) ?? Number.POSITIVE_INFINITY) &&
-  !isRecomputed(event, event.receivedAt);
+  !isRecomputed(event, event.receivedAt) &&
+  !(event.kind === "alert" && corrected.size > 0 && corrected.has(alertKey(event)));
 
 const aftersOf = (begins: readonly Begin[]): ReadonlyMap<string, Instant> =>
   new Map(begins.map(({ tenant, camera, after }) => [keyText(tenant, camera), after]));
@@ -152,8 +168,7 @@ async function* loggedOf(proving: Hearing, begins: readonly Begin[], to: Positio
   const arrivedFrom = begins.reduce((least, { after }) => Math.min(least, after), Number.MAX_SAFE_INTEGER);
   for await (const batch of derivedOf(logs.derived, partition, begins, { arrivedFrom, to })) {
     for (const { event } of batch) if (isCompared(proving, afters, event)) yield event;
-    await pause();
-    if (stop.aborted) throw new AdapterError("closed", "It was told to stop.", { retryable: true });
+    await rested(pause, stop);
   }
 }
 

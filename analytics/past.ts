@@ -8,6 +8,7 @@
 import { type CameraKey, keyText } from "../domain/envelope.ts";
 import type { Derived, Fact } from "../domain/event.ts";
 import { AdapterError, type Archive, type Logs, type Position, type Stop } from "../domain/ports.ts";
+import { rested } from "../domain/stop.ts";
 import { type Bases, basesOf, beginsOf, factsFrom, fromBase } from "./begins.ts";
 import type { CameraMemory } from "./camera-memory.ts";
 import { deriveOf, type Watch } from "./engine.ts";
@@ -143,8 +144,7 @@ async function* slices({ pause, stop }: Asked, steps: Steps, facts: readonly Fac
       for (let i = 0; i < given.length; i++) derived.push(given[i] as Derived);
     }
     yield { facts: done - first, frames, at, derived };
-    await pause();
-    if (stop.aborted) throw new AdapterError("closed", "It was told to stop.", { retryable: true });
+    await rested(pause, stop);
   } while (done < facts.length);
 }
 

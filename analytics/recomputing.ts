@@ -13,7 +13,8 @@ import type { Corrected, Derived, Recompute, Recomputed } from "../domain/event.
 import { JobFailure } from "../domain/job.ts";
 import { limits } from "../domain/limits.ts";
 import { patiently } from "../domain/patience.ts";
-import { AdapterError, type Archive, type Clock, type Journal, type Logs, type Position, type Stop } from "../domain/ports.ts";
+import type { Archive, Clock, Journal, Logs, Position, Stop } from "../domain/ports.ts";
+import { rested } from "../domain/stop.ts";
 import { type Beginning, beginningOf } from "./beginning.ts";
 import type { CameraMemory } from "./camera-memory.ts";
 import { derivedOf } from "./derived-of.ts";
@@ -197,8 +198,7 @@ const held = async (
       }
     }
     bounded(findings);
-    await pause();
-    if (stop.aborted) throw new AdapterError("closed", "It was told to stop.", { retryable: true });
+    await rested(pause, stop);
   }
   return findings;
 };
