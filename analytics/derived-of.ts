@@ -34,54 +34,8 @@ export const presenceKey = ({ tenant, camera, place, object, change, start }: Pr
 
 export const alertKey = ({ tenant, camera, id }: Alert): string => keyText(keyText(tenant, camera), id);
 
+/** [from, to), event time. */
 export type Range = { readonly from: Instant; readonly to: Instant };
-
-/** Highest revisions, retracted ones among them, in the order in which the first of each was told. */
-export type Stood = {
-  readonly alerts: ReadonlyMap<string, Standing<Alert>>;
-  readonly crossings: ReadonlyMap<string, Standing<Crossing>>;
-  readonly presence: ReadonlyMap<string, Standing<Presence>>;
-  add(events: Iterable<Standing>): void;
-};
-
-/**
- * Folds what was derived to what stands of [from, to), event time. An alert belongs to it by `raisedAt` of its revision 0, a crossing by
- * `confirmedAt`, an entry or a leaving by `at` of what is told of it first. Holds all of it: it is for ranges of which all is to be had at once.
- */
-export const standing = ({ from, to }: Range): Stood => {
-  const alerts = new Map<string, Standing<Alert>>();
-  const crossings = new Map<string, Standing<Crossing>>();
-  const presence = new Map<string, Standing<Presence>>();
-  const put = <E extends Alert | Crossing | Presence>(
-    all: Map<string, Standing<E>>,
-    key: string,
-    revisionOf: (event: E) => number,
-    isOurs: boolean,
-    one: Standing<E>,
-  ): void => {
-    const known = all.get(key);
-    if (known === undefined ? isOurs : revisionOf(one.event) > revisionOf(known.event)) all.set(key, one);
-  };
-  const within = (at: Instant): boolean => at >= from && at < to;
-  const corrected = ({ correction }: Crossing | Presence): number => correction?.revision ?? 0;
-  return {
-    alerts,
-    crossings,
-    presence,
-    add: (events) => {
-      for (const { event, position } of events) {
-        if (event.kind === "alert") {
-          const isOurs = event.revision === 0 && within(event.raisedAt);
-          put(alerts, alertKey(event), ({ revision }) => revision, isOurs, { event, position });
-        } else if (event.kind === "crossing") {
-          put(crossings, crossingKey(event), corrected, within(event.confirmedAt), { event, position });
-        } else if (event.kind === "presence") {
-          put(presence, presenceKey(event), corrected, within(event.at), { event, position });
-        }
-      }
-    },
-  };
-};
 
 /** Whether a highest revision says that there was none. */
 export const isRetracted = (event: Alert | Crossing | Presence): boolean =>
