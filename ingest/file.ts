@@ -47,7 +47,9 @@ export const importFile = async (options: ImportOptions): Promise<Imported> => {
   const { file, clock, pace, signal } = options;
   const limits = options.limits ?? defaultLimits;
   if (pace !== undefined && !(pace > 0 && Number.isFinite(pace))) throw new ImportError(`--pace must be above 0, but is ${pace}`);
-  const { size } = await stat(file);
+  const { size } = await stat(file).catch((cause: Error) => {
+    throw new ImportError(`${file} cannot be read: ${cause.message}`, { cause });
+  });
   const format = options.format ?? (await detectFormat(file));
   const { sensor, fps, start, type, size: picture, to } = options;
   const fingerprint = await fingerprintOf(file, { format, sensor, fps, start, type, picture, to });

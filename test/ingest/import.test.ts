@@ -183,7 +183,9 @@ describe("an import", () => {
     expect(new Set((await frames(door)).map((one) => one.camera))).toEqual(new Set(["renamed"]));
     await expect(run(file(gzipSync(numbered(1000)).subarray(0, -500)), send, { format: "ndjson" })).rejects.toThrow("not whole gzip");
     await expect(run(file(numbered(10)), send, { signal: AbortSignal.abort() })).rejects.toThrow("goes on from here");
-    await expect(run(join(folder, "nowhere"), send)).rejects.toThrow("ENOENT");
+    await expect(run(join(folder, "nowhere"), send)).rejects.toThrow(
+      new ImportError(`${join(folder, "nowhere")} cannot be read: ENOENT: no such file or directory, stat '${join(folder, "nowhere")}'`),
+    );
   });
 
   it("speaks HTTP to a running server", async () => {
