@@ -2,7 +2,7 @@
  * `tallywire backtest`: what other wires, regions and rules would have given. Asked of a running server where one is named, else found out from the
  * data, which nobody may have then. Ends with 0 when it is done, else with 1.
  */
-import { open, readFile } from "node:fs/promises";
+import { open, readFile, rm } from "node:fs/promises";
 import { parse } from "csv-parse/sync";
 import { z } from "zod";
 import { presentAlerts, presentCounts } from "./api/emdx/backtest-results.ts";
@@ -121,8 +121,9 @@ const run = async (parts: BacktestParts, options: BacktestOptions): Promise<numb
   };
   // Before the work: a file that cannot be written is told of at once.
   const file = options.csv === undefined ? undefined : await openFile(options.csv);
+  let isFirst = true;
+  let isDone = false;
   try {
-    let isFirst = true;
     /** Each table is one of its own; names of columns hold no line break. */
     const append = async (table: string): Promise<void> => {
       await file?.write(isFirst ? table : table.slice(table.indexOf("\r\n") + 2));
@@ -131,9 +132,12 @@ const run = async (parts: BacktestParts, options: BacktestOptions): Promise<numb
     const { server, token } = options;
     const lines = server === undefined ? await here(parts, wish, append) : await there(parts, { server, token }, wish, file && append);
     for (const line of lines ?? []) parts.print(line);
-    return lines === undefined ? 1 : 0;
+    isDone = lines !== undefined;
+    return isDone ? 0 : 1;
   } finally {
     await file?.close();
+    // The next try is to find its place free.
+    if (options.csv !== undefined && isFirst && !isDone) await rm(options.csv);
   }
 };
 

@@ -1,5 +1,5 @@
 /** The commands that ask for work: backtest, which may work at the data itself, recompute, rebuild. */
-import { type Command, InvalidArgumentError, Option } from "commander";
+import { Argument, type Command, InvalidArgumentError, Option } from "commander";
 import type { BacktestOptions, BacktestParts } from "./backtest-command.ts";
 import type { Config } from "./config.ts";
 import { AdapterError, type Clock } from "./domain/ports.ts";
@@ -110,7 +110,7 @@ export const addJobCommands = (program: Command, { clock, withSettings, configFr
     program
       .command("rebuild")
       .description("build a table of the warehouse anew from the log, beside the one that is used")
-      .argument("<projection>", projections.map(({ name }) => name).join(", "))
+      .addArgument(new Argument("<projection>", "which table").choices(projections.map(({ name }) => name)))
       .option("--drop-old", "drop the table that was kept when the new one took its place"),
     "ops",
     LOCAL,

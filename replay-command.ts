@@ -7,8 +7,8 @@ export { ReplayError } from "./replay-stream.ts";
 
 /** A line without its end, and the sensor it is of. */
 export type ReplayLine = { readonly sensor: string; readonly text: string };
-/** Where lines go. `write` resolves when they are where they are to be. */
-export type Output = { write(lines: readonly ReplayLine[]): Promise<void>; close(): Promise<void> };
+/** Where lines go. `write` resolves when they are where they are to be. `isDone`: whether all came; else what nothing came into does not stay behind. */
+export type Output = { write(lines: readonly ReplayLine[]): Promise<void>; close(isDone: boolean): Promise<void> };
 
 export type ReplayOptions = {
   /** The server, e.g. `http://127.0.0.1:8080`. */
@@ -142,9 +142,12 @@ class Replaying {
 
 /** Ends when all is written, or when the signal is aborted; closes the output. Throws ReplayError. */
 export const replay = async (options: ReplayOptions): Promise<Replayed> => {
+  let isDone = false;
   try {
-    return await new Replaying(options).run();
+    const replayed = await new Replaying(options).run();
+    isDone = true;
+    return replayed;
   } finally {
-    await options.output.close();
+    await options.output.close(isDone);
   }
 };

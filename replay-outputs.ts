@@ -1,6 +1,6 @@
 /** Where `tallywire replay` writes: a file that is not there yet, standard output, or a topic. */
 import { once } from "node:events";
-import { open } from "node:fs/promises";
+import { open, rm } from "node:fs/promises";
 import type { Writable } from "node:stream";
 import { type Output, ReplayError, type ReplayLine } from "./replay-command.ts";
 
@@ -15,7 +15,18 @@ const fileOutput = async (path: string): Promise<Output> => {
     const why = cause.code === "EEXIST" ? "is there already; name another file" : `cannot be made: ${cause.message}`;
     throw new ReplayError(`${path} ${why}`, { cause });
   });
-  return { write: async (lines) => void (await file.write(textOf(lines))), close: () => file.close() };
+  let isEmpty = true;
+  return {
+    write: async (lines) => {
+      isEmpty &&= lines.length === 0;
+      await file.write(textOf(lines));
+    },
+    close: async (isDone) => {
+      await file.close();
+      // The next try is to find its place free.
+      if (isEmpty && !isDone) await rm(path);
+    },
+  };
 };
 
 /** It is not closed: others write there too. */

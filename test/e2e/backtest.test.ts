@@ -117,6 +117,22 @@ describe("a backtest of a whole server", () => {
     await peer.closed;
   });
 
+  it("of hundreds of sensors, seen or not, with one candidate for all of them ends, and leaves room for questions", {
+    timeout: 60_000,
+  }, async () => {
+    const named = Array.from({ length: 600 }, (_, i) => `many-${i}`);
+    const seen = named.slice(0, 300).map((sensorId, seed) => shopEntrance({ begin, seed, sensorId }).next().value);
+    const { position } = await call("POST", "/frames", seen);
+    const { sensorId: _, rules, ...places } = await inForce();
+    const { tripwire, roi } = rules;
+    const sensors = named.map((sensorId) => ({ ...places, sensorId, rules: { tripwire, roi } }));
+    const question = `/alerts/count?${whole}&after=${position}`;
+    const [{ result }] = await Promise.all([backtest({ sensors }), call("GET", question), call("GET", question)]);
+    expect(result).toMatchObject({ frames: 300, onlyThen: 0 });
+    const before = await backtest({ sensorIds: named, fromTimestamp: at(-3_600_000), toTimestamp: at(0) });
+    expect(before.result).toMatchObject({ frames: 0 });
+  });
+
   it("holds labels against its crossings", { timeout: 60_000 }, async () => {
     const seen = (told.at(-1)?.crossings ?? []).slice(0, 40);
     const labels = seen.map(({ tripwireId, direction, at: timestamp }) => ({ tripwireId, direction, timestamp }));
@@ -144,12 +160,14 @@ describe("tallywire backtest", () => {
     expect(lines.filter((line) => line.startsWith("now,")).length).toBeGreaterThan(0);
   });
 
-  it("ends with 1 where the server refuses", { timeout: 60_000 }, async () => {
-    const flags = ["--sensor", demoSensor, "--from", range.toTimestamp, "--to", range.fromTimestamp, "--server", server.url];
+  it("ends with 1 where the server refuses, and leaves no file behind", { timeout: 60_000 }, async () => {
+    const csv = join(data, "refused.csv");
+    const flags = ["--sensor", demoSensor, "--from", range.toTimestamp, "--to", range.fromTimestamp, "--server", server.url, "--csv", csv];
     await expect(run(process.execPath, [MAIN, "backtest", ...flags])).rejects.toMatchObject({
       code: 1,
       stderr: expect.stringContaining("422: fromTimestamp: is not before toTimestamp"),
     });
+    await expect(readFile(csv)).rejects.toMatchObject({ code: "ENOENT" });
   });
 });
 

@@ -15,7 +15,7 @@ import { openKafkaTopic } from "../../adapters/topic-kafka.ts";
 import { type RunningServer, startServer } from "../../examples/server.ts";
 import { demoConfiguration, demoSensor, shopEntrance } from "../../examples/simulator.ts";
 import { importFile } from "../../ingest/file.ts";
-import { type Output, type ReplayOptions, replay } from "../../replay-command.ts";
+import { type Output, ReplayError, type ReplayOptions, replay } from "../../replay-command.ts";
 import { openOutput } from "../../replay-outputs.ts";
 import { kafkaForTests } from "../servers/for-tests.ts";
 import { silent } from "../support/frames.ts";
@@ -132,6 +132,16 @@ describe("facts of one server, posted to another", { timeout: 60_000 }, () => {
     expect(await linesOf(other, facts)).toEqual(lines);
     await expect(openOutput(file, noTopic)).rejects.toThrow("is there already; name another file");
     await expect(openOutput(join(file, "below"), noTopic)).rejects.toThrow("cannot be made");
+  });
+
+  it("leave no file behind where the server refuses, and an empty one where there are none", async () => {
+    const file = join(await folder(), "none.ndjson");
+    const to = async (more: Partial<ReplayOptions>) =>
+      replay(asked(source.url, { output: await openOutput(file, noTopic), sensors: [demoSensor], ...more }));
+    await expect(to({ fps: "none" })).rejects.toThrow(ReplayError);
+    await expect(readFile(file)).rejects.toMatchObject({ code: "ENOENT" });
+    expect(await to({ from: begin - 2000, to: begin - 1000 })).toMatchObject({ lines: 0 });
+    expect(await readFile(file, "utf8")).toBe("");
   });
 
   it("are those of a range of event time, the first included and the last not", async () => {
