@@ -141,7 +141,7 @@ const ask = ({ id, wish, by, at }: Extract<JobCommand, { type: "ask" }>, jobs: T
   if (open.length >= limits.jobsPerTenant) return refuse("too-many", "", `${limits.jobsPerTenant} jobs wait or run, and no more may`);
   const bytes = bytesOf(wish);
   if (bytes > limits.jobWishBytes)
-    return refuse("too-many", "", `it takes ${bytes} bytes to say, and a job may take ${limits.jobWishBytes}`);
+    return refuse("invalid", "", `it takes ${bytes} bytes to say, and a job may take ${limits.jobWishBytes}: ask for less at once`);
   // The other half is for what they keep.
   if (open.reduce((sum, { wishBytes }) => sum + wishBytes, bytes) > limits.jobsBytes / 2)
     return refuse("too-many", "", "the jobs that wait or run are too large for one more of this size");

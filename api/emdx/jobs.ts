@@ -9,7 +9,7 @@ import type { Env } from "../env.ts";
 import { readJson } from "../json-body.ts";
 import type { Documented } from "../parameters.ts";
 import { readIdInPath } from "../path-id.ts";
-import { Problem, refusalProblem } from "../problem.ts";
+import { Problem, refusalProblem, tooMany } from "../problem.ts";
 import { json, route } from "../route.ts";
 import { idShape } from "../text.ts";
 import type { Emdx } from "./emdx.ts";
@@ -118,7 +118,8 @@ const resource = (emdx: Emdx, { kind, resource: name, scope, what, body, wish }:
     async (c, { tenant, subject }) => {
       const sent = readJson(await readBody(c, core.limits.configBytes), schemas.knownFields);
       const job = await core.jobs.start(tenant, await wish(sent, (camera) => core.camera({ tenant, camera })), subject);
-      if (isRefusal(job)) throw refusalProblem(job);
+      // That passes when one of them ends.
+      if (isRefusal(job)) throw job.refused === "too-many" ? tooMany(job.detail) : refusalProblem(job);
       c.header("location", `${new URL(c.req.url).pathname}/${job.id}`);
       return c.json(jobBody(job, true), 202);
     },

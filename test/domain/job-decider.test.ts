@@ -142,7 +142,7 @@ describe("a tenant's jobs", () => {
     const large = (bytes: number): JobWish => ({ kind: "rebuild", step: "rebuild", projection: "x".repeat(bytes) });
     given()
       .when(ask("a", large(limits.jobWishBytes)))
-      .then("too-many");
+      .then("invalid");
     const one = large(limits.jobWishBytes - 100);
     const fitting = Math.floor(limits.jobsBytes / 2 / limits.jobWishBytes);
     const most = Array.from({ length: fitting }, (_, i) => requested(`j${i}`, one));

@@ -7,6 +7,7 @@ import type { Json } from "../../domain/envelope.ts";
 import type { Crossing } from "../../domain/event.ts";
 import type { BacktestWish, JobWish } from "../../domain/job.ts";
 import { JobFailure } from "../../domain/job.ts";
+import { bytesOf } from "../../domain/job-decider.ts";
 import { limits } from "../../domain/limits.ts";
 import { FakeCore } from "../support/core.ts";
 import type { FakeJobs } from "../support/fake-jobs.ts";
@@ -208,12 +209,29 @@ describe("a backtest", () => {
     expect(started()).toEqual([]);
   });
 
-  it("that the jobs refuse is told as they say it", async () => {
+  it("that the jobs refuse is told as they say it: with 429 where it passes, else with 422", async () => {
     jobs.refusal = { refused: "too-many", path: "", detail: "100 jobs wait or run, and no more may" };
-    expect(await ask("POST", "/backtests", { sensorIds: ["a"], ...range })).toMatchObject({
-      status: 422,
-      body: { detail: "100 jobs wait or run, and no more may" },
-    });
+    const full = await ask("POST", "/backtests", { sensorIds: ["a"], ...range });
+    expect(full).toMatchObject({ status: 429, body: { detail: "100 jobs wait or run, and no more may" } });
+    expect(Number(full.headers.get("retry-after"))).toBeGreaterThan(0);
+    jobs.refusal = { refused: "invalid", path: "", detail: "it takes too many bytes to say" };
+    const large = await ask("POST", "/backtests", { sensorIds: ["a"], ...range });
+    expect(large).toMatchObject({ status: 422, body: { detail: "it takes too many bytes to say" } });
+    expect(large.headers.has("retry-after")).toBe(false);
+  });
+
+  it("of as many sensors as there may be with the same candidate says it once, and shows it for each", async () => {
+    const several = Array.from({ length: 400 }, (_, i) => ({ ...sensor, sensorId: `s${i}` }));
+    const { status, body } = await ask("POST", "/backtests", { sensors: [...several, { sensorId: "other", rois: [yard] }], ...range });
+    expect(status).toBe(202);
+    const [wish] = started() as [BacktestWish];
+    expect(bytesOf(wish)).toBeLessThan(limits.jobWishBytes);
+    expect(wish.cameras.filter(({ candidate }) => candidate !== undefined).map(({ camera }) => camera)).toEqual(["s0", "other"]);
+    expect(body.wish.sensors).toHaveLength(401);
+    expect(body.wish.sensors[399]).toMatchObject({ sensorId: "s399", tripwires: [wire], rules: { fov: [{ id: "s399", ruleId: "f" }] } });
+    expect(body.wish.sensors[400]).toMatchObject({ tripwires: [], rois: [yard] });
+    expect((await ask("POST", "/backtests", body.wish)).status).toBe(202);
+    expect(started()[1]).toEqual(wish);
   });
 });
 
