@@ -3,10 +3,11 @@ import { type Candidate, candidateCamera } from "../domain/candidate.ts";
 import { type CameraKey, type Instant, keyText } from "../domain/envelope.ts";
 import type { Derived, Frame } from "../domain/event.ts";
 import { partitionOf } from "../domain/ids.ts";
-import type { Label } from "../domain/job.ts";
+import { JobFailure, type Label } from "../domain/job.ts";
 import { limits } from "../domain/limits.ts";
 import type { Position, Stop } from "../domain/ports.ts";
 import { rested } from "../domain/stop.ts";
+import { beginBefore, GONE } from "./beginning.ts";
 import { arrivalOf } from "./begins.ts";
 import type { CameraMemory } from "./camera-memory.ts";
 import { derivedOf } from "./derived-of.ts";
@@ -14,12 +15,12 @@ import { createDifference, type Difference } from "./difference.ts";
 import { tryOut } from "./engine.ts";
 import { createHolding } from "./holding.ts";
 import { createLabelled, type Labelled } from "./labels.ts";
-import { type History, rerun } from "./past.ts";
+import { type Begin, type History, rerun } from "./past.ts";
 import { createThenNow, type ThenNowCounts } from "./then-now.ts";
 
 /**
  * A camera of a backtest. `candidate`: what is to be in force, undefined for what was. `since`, `last`: positions of its partition of the first
- * and the last of its frames in the range, as far as they are known: the oldest and the newest of all without.
+ * and the last of its frames in the range, as far as they are known. Without `last` it goes on to the end.
  */
 export type BacktestCamera = CameraKey & {
   readonly candidate: Candidate | undefined;
@@ -32,7 +33,7 @@ export type BacktestAsked = {
   /** [from, to) in event time, milliseconds. */
   readonly from: Instant;
   readonly to: Instant;
-  /** Frames of the range that came late are taken in at their place. */
+  /** Frames up to the end of the range that came late are taken in at their place. */
   readonly late: boolean;
   readonly labels: readonly Label[];
   /** Milliseconds by which a label and a crossing may be apart. */
@@ -59,7 +60,8 @@ const NAMED = 20;
  * What these wires, regions and rules would have given: alerts, crossings and counts of a range of the past, beside what stands in the log.
  * Nothing live is touched.
  *
- * 1. Each camera begins at its newest base before the range and is stepped by the engine itself: with what was in force, or a candidate equal
+ * 1. Each camera begins at its newest base before the range, else at its first fact (JobFailure where neither is kept), and is stepped by the
+ *    engine itself: with what was in force, or a candidate equal
  *    to it, each alert is the one that was raised, byte for byte.
  * 2. An alert belongs to the range by `raisedAt` of its revision 0, a crossing by `confirmedAt`, a stay by its beginning. For the end of what was
  *    raised in it the run goes on, an hour of event time at most (limit backtestTailMs).
@@ -110,7 +112,8 @@ export async function* backtest(history: History, asked: BacktestAsked): AsyncGe
   const partitions = await partitionsOf(history, asked.cameras);
   const of = partitions.reduce((sum, { first, end }) => sum + end - first, 0);
   let before = 0;
-  for (const partition of partitions) {
+  for (const lying of partitions) {
+    const partition = { ...lying, cameras: await begunOf(history, asked, lying) };
     await readThen(history, asked, partition, found);
     for await (const { rows, at } of stepNow(history, asked, partition, found, until)) {
       result.countsFrom += rows.length;
@@ -154,12 +157,30 @@ const partitionsOf = async ({ logs }: History, cameras: readonly BacktestCamera[
   return found;
 };
 
+type Begun = BacktestCamera & { readonly begin: Begin };
+type BegunPartition = Omit<Partition, "cameras"> & { readonly cameras: readonly Begun[] };
+
+const begunOf = async (
+  history: History,
+  { from, pause, stop }: BacktestAsked,
+  { partition, cameras, end }: Partition,
+): Promise<readonly Begun[]> => {
+  const begun: Begun[] = [];
+  for (const one of cameras) {
+    const { tenant, camera, since } = one;
+    const begin = await beginBefore(history, partition, { tenant, camera, since, to: end, from }, () => rested(pause, stop));
+    if (begin === undefined) throw new JobFailure(`Sensor ${camera}: ${GONE}`);
+    begun.push({ ...one, begin });
+  }
+  return begun;
+};
+
 /** What stands in the log. */
-const readThen = async (history: History, asked: BacktestAsked, of: Partition, found: Found): Promise<void> => {
+const readThen = async (history: History, asked: BacktestAsked, of: BegunPartition, found: Found): Promise<void> => {
   const { logs } = history;
   const { partition, cameras } = of;
   const { from, to, pause, stop } = asked;
-  const begins = cameras.map(({ tenant, camera, since = 0 }) => ({ tenant, camera, begin: since }));
+  const begins = cameras.map(({ tenant, camera, begin }) => ({ tenant, camera, begin: begin.position }));
   const arrivedFrom = await arrivalOf(history, partition, begins);
   const { end: until } = await logs.derived.bounds(partition);
   for await (const events of derivedOf(logs.derived, partition, cameras, { arrivedFrom, to: until })) {
@@ -175,7 +196,7 @@ const readThen = async (history: History, asked: BacktestAsked, of: Partition, f
 async function* stepNow(
   history: History,
   asked: BacktestAsked,
-  { partition, cameras, end }: Partition,
+  { partition, cameras, end }: BegunPartition,
   found: Found,
   until: Instant,
 ): AsyncGenerator<{ readonly rows: readonly BacktestRow[]; readonly at: Position }> {
@@ -191,9 +212,9 @@ async function* stepNow(
   };
   const finished = (at: Position): readonly CameraMemory[] =>
     memories.filter((one) => {
-      const { last = end } = candidates.get(keyText(one.tenant, one.camera)) ?? {};
-      // Before its last frame nothing is certain: a clock may be set back into the range.
-      if (at <= last) return false;
+      const { last = end, since = 0 } = candidates.get(keyText(one.tenant, one.camera)) ?? {};
+      // Before its last frame nothing is certain: a clock may be set back into the range. One without any may not have begun.
+      if (at <= Math.max(last, since)) return false;
       const told = one.time.told ?? Number.NEGATIVE_INFINITY;
       const isOver = told >= to || (one.nextDue >= to && one.time.held.length === 0);
       return isOver && (told >= until || !found.difference.isOpen(one.tenant, one.camera));
@@ -205,8 +226,8 @@ async function* stepNow(
     clockReset: (): void => undefined,
   };
   const most = asked.limits?.lateObjects;
-  const late = asked.late ? { late: { from, to, ...(most === undefined ? {} : { most }) } } : {};
-  const each = cameras.map(({ tenant, camera, since = 0 }) => ({ tenant, camera, since }));
+  const late = asked.late ? { late: { to, ...(most === undefined ? {} : { most }) } } : {};
+  const each = cameras.map(({ tenant, camera, begin }) => ({ tenant, camera, begin }));
   const run = rerun(history, { partition, cameras: each, to: end, prepare, finished, watch, pause, stop, ...late });
   let at = 0;
   for await (const slice of run) {

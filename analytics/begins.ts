@@ -25,24 +25,40 @@ export const basesOf =
   (after) =>
     logs.baseBefore(camera, after === undefined ? before : after.at - 1);
 
+/** Those of the log, and those of the archive at `to` or before. */
+export const keptBases = (
+  logs: Pick<Logs, "baseBefore">,
+  archive: Pick<Archive, "baseBefore"> | undefined,
+  camera: CameraKey,
+  to: Position,
+): readonly Bases[] => [
+  basesOf(logs, camera, Number.MAX_SAFE_INTEGER),
+  async (after) => archive?.baseBefore(camera, after === undefined ? to : after.position - 1),
+];
+
 /**
- * Takes the newest base of use in [from, to] into the memory, wherever it is kept: one written later is too new, one of a form not known
- * is of no use, and an older one may be neither. Gives its position; undefined where there is none.
+ * Bases at `to` or before, the newest first, wherever they are kept. One that stands before the log's start is as good as any: retention
+ * forgets a base with the first fact of its camera after it.
  */
-export const fromBase = async (
-  memory: Memory,
-  kept: readonly Bases[],
-  { from, to }: { readonly from: Position; readonly to: Position },
-): Promise<Position | undefined> => {
+export async function* newestFirst(kept: readonly Bases[], to: Position): AsyncGenerator<Base> {
   const heads = await Promise.all(kept.map((bases) => bases(undefined)));
   for (;;) {
     let newest = -1;
     for (const [i, head] of heads.entries()) if (head !== undefined && head.position > (heads[newest]?.position ?? -1)) newest = i;
     const base = heads[newest];
-    if (base === undefined) return undefined;
-    if (base.position >= from && base.position <= to && restoreMemory(memory, [base]).length === 0) return base.position;
+    if (base === undefined) return;
+    if (base.position <= to) yield base;
     heads[newest] = await kept[newest]?.(base);
   }
+}
+
+/**
+ * Takes the newest base of use at `to` or before into the memory: one written later is too new, one of a form not known is of no use, and an
+ * older one may be neither. Gives its position; undefined where there is none.
+ */
+export const fromBase = async (memory: Memory, kept: readonly Bases[], to: Position): Promise<Position | undefined> => {
+  for await (const base of newestFirst(kept, to)) if (restoreMemory(memory, [base]).length === 0) return base.position;
+  return undefined;
 };
 
 /** What a partition holds of these cameras, each from where it begins, up to `to`. Batches without any of them are given too: they are work done. */

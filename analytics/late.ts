@@ -12,8 +12,11 @@ import { limits } from "../domain/limits.ts";
 import type { CameraMemory } from "./camera-memory.ts";
 import { deriveOf, type Watch } from "./engine.ts";
 
-/** Of frames with a timestamp in [from, to). `most`: objects and frames that may be held (limit lateObjects). */
-export type LateRange = { readonly from: Instant; readonly to: Instant; readonly most?: number };
+/**
+ * Of frames with a timestamp before `to`: one that was late before what is asked for is missed by what was under way when that began.
+ * `most`: objects and frames that may be held (limit lateObjects).
+ */
+export type LateRange = { readonly to: Instant; readonly most?: number };
 
 /** `turn`: how often the camera's clock had been set back by then. */
 type Late = { readonly frame: Frame; readonly turn: number };
@@ -21,20 +24,23 @@ type Late = { readonly frame: Frame; readonly turn: number };
 export type LateFrames = ReadonlyMap<string, readonly Late[]>;
 
 /** Gathers what is late while the past is stepped. `see`: of each camera, before it begins. `check` throws JobFailure beyond the limit. */
-export const collectLate = ({ from, to, most = limits.lateObjects }: LateRange) => {
+export const collectLate = ({ to, most = limits.lateObjects }: LateRange) => {
   const memories = new Map<string, CameraMemory>();
   const turns = new Map<string, number>();
+  /** Where each camera's time was when it began: what is older has no place. */
+  const begun = new Map<string, Instant>();
   const found = new Map<string, Late[]>();
   let held = 0;
   const watch: Watch = {
     late: (frame) => {
-      if (frame.timestamp < from || frame.timestamp >= to) return;
+      const name = keyText(frame.tenant, frame.camera);
+      const turn = turns.get(name) ?? 0;
+      if (frame.timestamp >= to || (turn === 0 && frame.timestamp < (begun.get(name) ?? frame.timestamp))) return;
       held += 1 + frame.objects.length;
       // What is thrown in a step stops the camera and no more.
       if (held > most) return;
-      const name = keyText(frame.tenant, frame.camera);
       const ofCamera = found.get(name) ?? [];
-      ofCamera.push({ frame, turn: turns.get(name) ?? 0 });
+      ofCamera.push({ frame, turn });
       found.set(name, ofCamera);
     },
     clockReset: ({ tenant, camera }) => {
@@ -53,7 +59,9 @@ export const collectLate = ({ from, to, most = limits.lateObjects }: LateRange) 
   return {
     watch,
     see: (one: CameraMemory): void => {
-      memories.set(keyText(one.tenant, one.camera), one);
+      const name = keyText(one.tenant, one.camera);
+      memories.set(name, one);
+      if (one.time.until !== undefined) begun.set(name, one.time.until);
     },
     check: (): void => {
       if (held > most)

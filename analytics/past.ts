@@ -7,29 +7,35 @@
  */
 import { type CameraKey, keyText } from "../domain/envelope.ts";
 import type { Derived, Fact } from "../domain/event.ts";
-import { AdapterError, type Archive, type Logs, type Position, type Stop } from "../domain/ports.ts";
+import { AdapterError, type Archive, type Base, type Logs, type Position, type Stop } from "../domain/ports.ts";
 import { rested } from "../domain/stop.ts";
-import { type Bases, basesOf, beginsOf, factsFrom, fromBase } from "./begins.ts";
+import { beginsOf, factsFrom, fromBase, keptBases } from "./begins.ts";
 import type { CameraMemory } from "./camera-memory.ts";
 import { deriveOf, type Watch } from "./engine.ts";
 import { collectLate, type LateRange, takingIn } from "./late.ts";
-import { cameraMemory, createMemory } from "./memory.ts";
+import { cameraMemory, createMemory, restoreMemory } from "./memory.ts";
 
 export type History = {
   readonly logs: Pick<Logs, "facts" | "derived" | "baseBefore">;
   readonly archive: Pick<Archive, "read" | "baseBefore"> | undefined;
 };
 
-/** `since`: a position at or before the camera's first fact that matters. `to`: exclusive, as in the log. */
+/** Facts of a camera are stepped from a position on, by what the base remembers; by nothing, without one. */
+export type Begin = { readonly position: Position; readonly base: Base | undefined };
+
+/**
+ * `since`: a position at or before the camera's first fact that matters; `begin`: where it is to begin, where that was looked up.
+ * `to`: exclusive, as in the log.
+ */
 export type Asked = {
   readonly partition: number;
-  readonly cameras: readonly (CameraKey & { readonly since: Position })[];
+  readonly cameras: readonly (CameraKey & ({ readonly since: Position } | { readonly begin: Begin }))[];
   readonly to: Position;
   /** Called for each camera when its memory is that of its base (or empty) and before it hears any fact; with `late` a second time, of a second memory. */
   readonly prepare?: (one: CameraMemory) => void;
-  /** Frames of [from, to), event time, that were late are taken in at their place. */
+  /** Frames from where it begins up to `to`, event time, that were late are taken in at their place. */
   readonly late?: LateRange;
-  /** Asked after each batch of the log: these cameras are stepped no more. With none left it ends. */
+  /** Asked after each batch: these cameras are stepped no more. With none left it ends. */
   readonly finished?: (at: Position) => readonly CameraKey[];
   /** Told of what came late where it stands in the log, also where it was taken in, and of clocks set back. */
   readonly watch?: Watch;
@@ -48,8 +54,8 @@ const SLICE_OBJECTS = 4096;
 const UNWATCHED: Watch = { late: () => undefined, clockReset: () => undefined };
 
 /**
- * Derives the past again, slice by slice. Each camera begins at its newest base of use at or before `since`, else at its oldest fact; what
- * follows is what the live run gave, byte for byte, where nothing was prepared and nothing late is taken in. Throws AdapterError: `closed`
+ * Derives the past again, slice by slice. Each camera begins where it is told, or at its newest base of use at or before `since`, else at its
+ * oldest fact; what follows is what the live run gave, byte for byte, where nothing was prepared and nothing late is taken in. Throws AdapterError: `closed`
  * when stopped, `unavailable` when retention took facts it had not come to, and what the ports throw. JobFailure for too much that was late.
  */
 export async function* rerun(history: History, asked: Asked): AsyncGenerator<Rerun> {
@@ -81,16 +87,24 @@ async function* pass({ logs, archive }: History, asked: Asked, stepOf: (one: Cam
   const steps = stepsOf(lanes);
   for (const lane of lanes) {
     if (archive === undefined || lane.begin >= Math.min(start, to)) continue;
-    for await (const { events, next } of archive.read(lane, lane.begin, Math.min(start, to))) yield* slices(asked, steps, events, next);
+    for await (const { events, next } of archive.read(lane, lane.begin, Math.min(start, to))) {
+      yield* slices(asked, steps, events, next);
+      // Of the others some have not begun.
+      if (!finished(asked, next).some(({ tenant, camera }) => tenant === lane.tenant && camera === lane.camera)) continue;
+      steps.get(lane.tenant)?.delete(lane.camera);
+      break;
+    }
   }
-  let at = lanes.reduce((least, { begin }) => Math.min(least, Math.max(begin, start)), to);
+  const rest = lanes.filter(({ tenant, camera }) => steps.get(tenant)?.has(camera));
+  // Without an archive one that was to begin before the log's start has lost what it was to begin with.
+  let at = rest.reduce((least, { begin }) => Math.min(least, archive === undefined ? begin : Math.max(begin, start)), to);
   if (at === to) return;
-  const begins = beginsOf(lanes);
+  const begins = beginsOf(rest);
   for await (const { events, first, next } of factsFrom(logs.facts, partition, begins, { from: at, to })) {
     if (first !== undefined && first > at) await nothingLost(logs, partition, at);
     at = next;
     yield* slices(asked, steps, events, next);
-    for (const { tenant, camera } of asked.finished?.(next) ?? []) {
+    for (const { tenant, camera } of finished(asked, next)) {
       steps.get(tenant)?.delete(camera);
       begins.get(tenant)?.delete(camera);
       if (begins.get(tenant)?.size === 0) begins.delete(tenant);
@@ -101,20 +115,27 @@ async function* pass({ logs, archive }: History, asked: Asked, stepOf: (one: Cam
   if (at < to) await nothingLost(logs, partition, at);
 }
 
+const finished = (asked: Asked, at: Position): readonly CameraKey[] => asked.finished?.(at) ?? [];
+
 const laneOf = async (
   { logs, archive }: History,
   { to, prepare }: Asked,
-  { tenant, camera, since }: Asked["cameras"][number],
+  asked: Asked["cameras"][number],
   start: Position,
   stepOf: (one: CameraMemory) => Step,
 ): Promise<Lane> => {
-  const key = { tenant, camera };
-  const archived: Bases = (after) =>
-    archive?.baseBefore(key, after === undefined ? since : after.position - 1) ?? Promise.resolve(undefined);
+  const { tenant, camera } = asked;
   const memory = createMemory();
-  const oldest = archive === undefined ? start : 0;
-  const kept = [basesOf(logs, key, Number.MAX_SAFE_INTEGER), archived];
-  const begin = (await fromBase(memory, kept, { from: oldest, to: Math.min(since, to) })) ?? oldest;
+  let begin: Position;
+  if ("begin" in asked) {
+    begin = asked.begin.position;
+    if (asked.begin.base !== undefined) restoreMemory(memory, [asked.begin.base]);
+  } else {
+    const until = Math.min(asked.since, to);
+    const oldest = archive === undefined ? start : 0;
+    const found = await fromBase(memory, keptBases(logs, archive, { tenant, camera }, until), until);
+    begin = Math.max(found ?? oldest, oldest);
+  }
   const one = cameraMemory(memory, tenant, camera);
   prepare?.(one);
   return { tenant, camera, begin, step: stepOf(one) };

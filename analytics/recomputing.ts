@@ -144,7 +144,7 @@ const recompute = async (all: RecomputingParts, partition: number, pending: Pend
   const { logs, archive, createPause, stop } = all;
   const parts: Parts = { logs, pause: createPause(), stop };
   const history: History = { logs, archive };
-  const begin = await beginningOf(history, partition, pending);
+  const begin = await beginningOf(history, partition, pending, () => rested(parts.pause, stop));
   const range = { from: begin.from, to: pending.fact.to };
   const before = await held(
     parts,
@@ -220,7 +220,7 @@ const found = async (
   history: History,
   partition: number,
   { fact, position, decided }: PendingRecompute,
-  { since }: Beginning,
+  { begin }: Beginning,
   findings: Findings,
 ): Promise<Findings> => {
   const { tenant, camera, definitions } = fact;
@@ -231,7 +231,7 @@ const found = async (
     one = memory;
     if (definitions === "now") tryOut(memory, standIn(decided));
   };
-  const cameras = [{ tenant, camera, since }];
+  const cameras = [{ tenant, camera, begin }];
   for await (const { derived } of rerun(history, { partition, cameras, to: position, prepare, late: range, pause, stop })) {
     for (const event of derived) findings.add(event);
     bounded(findings);

@@ -39,8 +39,8 @@ const deriveAgain = async (
   const { start } = await logs.facts.bounds(partition);
   const begins: (CameraKey & { readonly begin: Position })[] = [];
   for (const { tenant, camera } of cameras) {
-    const begin = await fromBase(memory, [basesOf(logs, { tenant, camera }, now)], { from: start, to });
-    begins.push({ tenant, camera, begin: begin ?? start });
+    const begin = await fromBase(memory, [basesOf(logs, { tenant, camera }, now)], to);
+    begins.push({ tenant, camera, begin: Math.max(begin ?? start, start) });
   }
   const from = begins.reduce((least, { begin }) => Math.min(least, begin), to);
   for await (const { events } of factsFrom(logs.facts, partition, beginsOf(begins), { from, to })) step(events);
