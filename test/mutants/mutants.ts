@@ -276,8 +276,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: "a base newer than the checkpoint is gone on from",
     file: "analytics/begins.ts",
-    find: " && base.position <= to",
-    replace: "",
+    find: "if (base.position <= to) yield base;",
+    replace: "yield base;",
     tests: ["test/analytics/restore.test.ts"],
   },
   {
