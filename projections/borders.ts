@@ -2,7 +2,8 @@
  * Where the projectors of one process stand between two batches: there each can be held for a moment, and what it brings in can be
  * another table from then on. Beside that, the tables that are not whole: nothing is brought into them, and nobody is answered from them.
  */
-import type { Position } from "../domain/ports.ts";
+import { AdapterError, type Position, type Stop } from "../domain/ports.ts";
+import { whenStopped } from "../domain/stop.ts";
 import { createTurns } from "../domain/turns.ts";
 import type { Mark } from "./marks.ts";
 import type { LogKind } from "./projection.ts";
@@ -66,6 +67,16 @@ export class Borders {
   /** Resolves when this table is whole. */
   whole(table: string): Promise<void> {
     return this.#out.get(table)?.whole ?? Promise.resolve();
+  }
+
+  /** The same for work that may be stopped: it throws AdapterError `closed` then. */
+  async untilWhole(table: string, stop: Stop): Promise<void> {
+    const stopped = Promise.withResolvers<void>();
+    const takeBack = whenStopped(stop, stopped.resolve);
+    await Promise.race([this.whole(table), stopped.promise]);
+    takeBack();
+    if (stop.aborted)
+      throw new AdapterError("closed", `The table ${table} was waited for, until the work was to end.`, { retryable: true });
   }
 
   /** A table that is out has been filled up to here: what follows must stay in the log, since no table has it. */

@@ -121,6 +121,16 @@ const follow = async (source: Projecting, { term, isOver }: Turn): Promise<boole
     borders.stand(kind, partition, { mark: last, end: from });
     return from;
   };
+  /** Who is cut off on the way stands at no border: whoever has the next turn must not take the last one for his. */
+  const inTurn = <T>(work: () => Promise<T>): Promise<T> =>
+    borders.batch(kind, partition, async () => {
+      try {
+        return await work();
+      } catch (error) {
+        borders.stand(kind, partition, undefined);
+        throw error;
+      }
+    });
   /** From one border to the next. True where it is another's turn. */
   const bringOne = async (batch: Gathered): Promise<boolean> => {
     const { begin, end } = batch;
@@ -147,12 +157,12 @@ const follow = async (source: Projecting, { term, isOver }: Turn): Promise<boole
     return false;
   };
   try {
-    const from = await borders.batch(kind, partition, takeUp);
+    const from = await inTurn(takeUp);
     progress.advance(kind, partition, from);
     const feed = pump(source, from);
     for (let work = await feed.next(); work !== undefined && !stop.aborted; work = await feed.next()) {
       const batch = work;
-      if (await borders.batch(kind, partition, () => bringOne(batch))) return true;
+      if (await inTurn(() => bringOne(batch))) return true;
       if (isShared && clock.now() - since >= RECOUNT_MS) return false;
     }
     await feed.done;

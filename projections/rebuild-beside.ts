@@ -12,6 +12,7 @@
  */
 import { AdapterError } from "../domain/ports.ts";
 import { rested } from "../domain/stop.ts";
+import type { Stand } from "./borders.ts";
 import { readMark } from "./marks.ts";
 import { carry } from "./rebuild-carry.ts";
 import { exchange, giveUp, markExchanged, putAway, settle, setVersion } from "./rebuild-exchange.ts";
@@ -38,6 +39,21 @@ const untilStanding = async (half: Beside): Promise<void> => {
   }
 };
 
+const gone = (): AdapterError =>
+  new AdapterError("closed", "How far a table has to be built cannot be known: its projectors ended.", { retryable: true });
+
+/** Where a projector stands. Throws AdapterError `closed` where it does not, or where the work is to end. */
+const standOf = ({ borders, projection, stop }: Beside, partition: number): Stand => {
+  const stand = borders.at(projection.log, partition);
+  if (stop.aborted || stand === undefined) throw gone();
+  return stand;
+};
+
+/** To be called while the projectors stand still. What ended meanwhile is not said to stand again. */
+const standOn = ({ borders, projection }: Beside, partition: number, from: Stand | undefined, to: Partial<Stand>): void => {
+  if (from !== undefined && borders.at(projection.log, partition) === from) borders.stand(projection.log, partition, { ...from, ...to });
+};
+
 /** What an earlier call could not end, since the warehouse did not answer any more. Says who wanted that. */
 const finishBefore = (beside: Beside): Promise<string | undefined> => {
   const { borders, projection, log, warehouse } = beside;
@@ -47,18 +63,16 @@ const finishBefore = (beside: Beside): Promise<string | undefined> => {
     for (const partition of partitionsOf(beside)) {
       const stand = borders.at(projection.log, partition);
       const mark = await again(beside, () => readMark(warehouse, projection.log, partition));
-      if (stand !== undefined && mark !== undefined) borders.stand(projection.log, partition, { ...stand, mark });
+      if (mark !== undefined) standOn(beside, partition, stand, { mark });
     }
     return by;
   });
 };
 
-/** Fills every partition to where its projector is. Says in how many slices. */
+/** Fills every partition to where its projector is. Says in how many slices. Throws AdapterError `closed` where one ended. */
 const fillAll = async (half: Half): Promise<number> => {
   let slices = 0;
-  for (const partition of partitionsOf(half)) {
-    slices += await fill(half, partition, half.borders.at(half.projection.log, partition)?.end ?? 0);
-  }
+  for (const partition of partitionsOf(half)) slices += await fill(half, partition, standOf(half, partition).end);
   return slices;
 };
 
@@ -77,28 +91,40 @@ const catchUp = async (half: Half): Promise<void> => {
 const rowsOf = async (half: Beside, table: string): Promise<number | undefined> =>
   half.projection.kind === "rows" ? again(half, () => countAll(half.warehouse, table)) : undefined;
 
-/** Undefined where the rows do not add up. */
+/**
+ * Undefined where the rows do not add up. Throws AdapterError `closed` where a projector ended before the exchange: nothing is exchanged
+ * then. One that ends afterwards brings nothing in, so what is left is done.
+ */
 const takePlace = (half: Half): Promise<Rebuilt | undefined> => {
   const { borders, projection, log, warehouse, next } = half;
   const { name, version } = projection;
   const inHaste: Half = { ...half, pause: () => Promise.resolve() };
   return borders.still(projection.log, log.partitions, async () => {
+    const stands = partitionsOf(half).map((partition) => standOf(half, partition));
     await fillAll(inHaste);
+    const isStill = (): boolean =>
+      !half.stop.aborted &&
+      stands.every((stand, partition) => {
+        const filled = inHaste.at.begins[partition] ?? 0;
+        return borders.at(projection.log, partition) === stand && filled >= stand.end;
+      });
+    if (!isStill()) throw gone();
     const rows = await rowsOf(half, next);
     if (rows !== undefined && rows !== inHaste.at.rows) {
       half.journal.warn({ table: name, rows, expected: inHaste.at.rows }, "the rows of a new table do not add up");
       return undefined;
     }
     await note(inHaste, { stage: "exchange" });
-    await again(half, () => exchange(warehouse, projection, inHaste.at));
-    for (const partition of partitionsOf(half)) {
-      const stand = borders.at(projection.log, partition);
-      if (stand?.mark === undefined) continue;
+    const isExchanged = await again(half, async () => {
+      if (!isStill()) return false;
+      await exchange(warehouse, projection, inHaste.at);
+      return true;
+    });
+    if (!isExchanged) throw gone();
+    for (const [partition, stand] of stands.entries()) {
       const { mark } = stand;
-      borders.stand(projection.log, partition, {
-        ...stand,
-        mark: await again(half, () => markExchanged(warehouse, projection, partition, mark)),
-      });
+      if (mark === undefined) continue;
+      standOn(half, partition, stand, { mark: await again(half, () => markExchanged(warehouse, projection, partition, mark)) });
     }
     await again(half, () => setVersion(warehouse, name, version));
     await note(inHaste, { stage: "swapped" });

@@ -48,9 +48,16 @@ const worksOf = (world: World, { models, decisions: { cameras } }: Having): Work
       limits,
       isDecided: async (key) => (await cameras.camera(key)).revision > 0,
       span: models.span,
+      settled: projected(world, models),
     }),
     rebuild: rebuildWork({ ...ports, warehouse, projections, borders: models.borders, isAlone, meter, stop }),
-    verify: verifyWork({ ...ports, warehouse, reached: reachedBy({ isShared, progress: models.progress }), limits }),
+    verify: verifyWork({
+      ...ports,
+      warehouse,
+      borders: models.borders,
+      reached: reachedBy({ isShared, progress: models.progress }),
+      limits,
+    }),
   };
 };
 

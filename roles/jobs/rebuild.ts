@@ -39,9 +39,11 @@ export const rebuildWork = (parts: Parts): Work<RebuildWish> => {
       );
     const warehouse = parts.warehouse();
     if (warehouse === undefined) throw new AdapterError("unavailable", "The warehouse is starting.", { retryable: true });
-    if (underWay.has(name) || borders.isOut(name)) throw new JobFailure(`${name} is being built anew already.`);
+    if (underWay.has(name) || (borders.isOut(name) && run.kept === undefined)) throw new JobFailure(`${name} is being built anew already.`);
     underWay.add(name);
     try {
+      // It had begun before the process was started again, and the start has found a table that is to be made whole.
+      await borders.untilWhole(name, run.stop);
       return await (step === "rebuild" ? build(parts, run, projection, warehouse) : dropOld(warehouse, name));
     } finally {
       underWay.delete(name);
@@ -55,12 +57,17 @@ const build = async (parts: Parts, run: Run<RebuildWish>, projection: Projection
   const old = oldOf(name);
   const found = await readBuilding(warehouse, name);
   const isMine = found?.by === run.id;
-  if (!isMine && (await ownName(warehouse, old)) !== undefined)
+  if (!isMine && (await ownName(warehouse, old)) !== undefined) {
+    // There was none when this job began: the table was built anew since then, and at a start once more.
+    if (run.kept !== undefined) return { projection: name, old };
     throw new JobFailure(`The table before the last rebuild is still kept as ${old}: drop it first, with the step drop-old.`);
+  }
   // It was done, and nobody was told of it any more.
   if (isMine && found.stage === "done") return { projection: name, old };
   // What is half built was asked for where there was room for it.
   if (found === undefined || !isUnderWay(found)) await checkRoom(warehouse, name);
+  // Whoever goes on with it knows by that that it had begun.
+  if (run.kept === undefined) await run.keep(0);
   const log = projection.log === "facts" ? logs.facts : logs.derived;
   const world = { projection, log, warehouse, borders, clock, journal, meter, stop: run.stop };
   try {

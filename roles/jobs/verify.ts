@@ -5,6 +5,7 @@ import { type Finding, isUnchecked } from "../../domain/finding.ts";
 import type { Run, VerifyWish, Work } from "../../domain/job.ts";
 import { limits as defaultLimits, type Limits } from "../../domain/limits.ts";
 import { AdapterError, type Clock, type Journal, type Logs, type Warehouse } from "../../domain/ports.ts";
+import type { Borders } from "../../projections/borders.ts";
 import { projections } from "../../projections/index.ts";
 import type { Progress } from "../../projections/progress.ts";
 import { type DayTold, type Proof, type Verifying, verify } from "../../projections/verify/verify.ts";
@@ -97,8 +98,10 @@ const ROWS = 500;
 
 /** Its rows: what was found, and every camera's day of every table, as they come. */
 export const verifyWork =
-  (parts: VerifyParts): Work<VerifyWish> =>
+  (parts: VerifyParts & { readonly borders?: Pick<Borders, "out" | "untilWhole"> }): Work<VerifyWish> =>
   async (run) => {
+    // Of a table that is being built at the start nothing could be said: it is waited for.
+    for (const table of parts.borders?.out() ?? []) await parts.borders?.untilWhole(table, run.stop);
     const { jobRows } = parts.limits ?? defaultLimits;
     let number = 0;
     let waiting: Json[] = [];
