@@ -1,11 +1,12 @@
 import type { BacktestResult, BacktestRow } from "../domain/backtest-rows.ts";
 import { type Candidate, candidateCamera } from "../domain/candidate.ts";
 import { type CameraKey, type Instant, keyText } from "../domain/envelope.ts";
-import type { Derived, Frame } from "../domain/event.ts";
+import type { Crossing, Derived, Frame } from "../domain/event.ts";
 import { partitionOf } from "../domain/ids.ts";
 import { JobFailure, type Label } from "../domain/job.ts";
 import { limits } from "../domain/limits.ts";
 import type { Position, Stop } from "../domain/ports.ts";
+import { isCrossing, type WireTracks } from "../domain/rules/crossing.ts";
 import { rested } from "../domain/stop.ts";
 import { beginBefore, GONE } from "./beginning.ts";
 import { arrivalOf } from "./begins.ts";
@@ -63,8 +64,8 @@ const NAMED = 20;
  * 1. Each camera begins at its newest base before the range, else at its first fact (JobFailure where neither is kept), and is stepped by the
  *    engine itself: with what was in force, or a candidate equal
  *    to it, each alert is the one that was raised, byte for byte.
- * 2. An alert belongs to the range by `raisedAt` of its revision 0, a crossing by `confirmedAt`, a stay by its beginning. For the end of what was
- *    raised in it the run goes on, an hour of event time at most (limit backtestTailMs).
+ * 2. An alert belongs to the range by `raisedAt` of its revision 0, a crossing by its `at`, as counts go, a stay by its beginning. For the end of what was
+ *    raised in it, and for who was on the wire, the run goes on, an hour of event time at most (limit backtestTailMs).
  * 3. A candidate is in force in the whole range. A rule equal to the one in force bears its number, any other 0; where the log changes that,
  *    the rule begins again, as it did live.
  * 4. Rows are handed on as they come: alerts and crossings first, in the order of the log within a partition, those only raised then after the
@@ -97,7 +98,7 @@ const NAMED = 20;
  */
 export async function* backtest(history: History, asked: BacktestAsked): AsyncGenerator<BacktestPart> {
   const holding = createHolding(asked.limits?.backtestHeld ?? limits.backtestHeld);
-  const until = asked.to + (asked.limits?.backtestTailMs ?? limits.backtestTailMs);
+  const until = endOf(asked);
   const found: Found = {
     difference: createDifference({ from: asked.from, to: asked.to, until }, holding),
     counts: createThenNow(holding),
@@ -186,7 +187,7 @@ const readThen = async (history: History, asked: BacktestAsked, of: BegunPartiti
   for await (const events of derivedOf(logs.derived, partition, cameras, { arrivedFrom, to: until })) {
     for (const { event } of events) {
       if (event.kind === "alert") found.difference.raised(event);
-      else if (event.kind === "crossing" && event.confirmedAt >= from && event.confirmedAt < to) found.counts.crossing("then", event);
+      else if (event.kind === "crossing" && isCounted(asked, event)) found.counts.crossing("then", event);
       else if (event.kind === "presence" && event.at >= from && event.at < to) found.counts.presence("then", event);
     }
     await rested(pause, stop);
@@ -217,7 +218,7 @@ async function* stepNow(
       if (at <= Math.max(last, since)) return false;
       const told = one.time.told ?? Number.NEGATIVE_INFINITY;
       const isOver = told >= to || (one.nextDue >= to && one.time.held.length === 0);
-      return isOver && (told >= until || !found.difference.isOpen(one.tenant, one.camera));
+      return isOver && (told >= until || !(found.difference.isOpen(one.tenant, one.camera) || isCrossed(one, to)));
     });
   const watch = {
     late: ({ timestamp }: Frame): void => {
@@ -240,18 +241,29 @@ async function* stepNow(
   for (const one of memories) tellPlaces(one, found);
 }
 
+const endOf = (asked: BacktestAsked): Instant => asked.to + (asked.limits?.backtestTailMs ?? limits.backtestTailMs);
+
+/** By when the wire was met; what was not certain by the end of the run does not count on either side. */
+const isCounted = (asked: BacktestAsked, { at, confirmedAt }: Crossing): boolean =>
+  at >= asked.from && at < asked.to && confirmedAt < endOf(asked);
+
+/** Whether somebody met a wire in the range of whom it is not certain yet that he crossed it. */
+const isCrossed = ({ places }: CameraMemory, to: Instant): boolean =>
+  places.some(({ analytic, state }) => analytic === "tripwire" && isCrossing(state as WireTracks, to));
+
 const stoppedOf = ({ camera, stopped }: CameraMemory): readonly string[] => (stopped === undefined ? [] : [`${camera}: ${stopped}`]);
 
 const rowsOf = (
   derived: readonly Derived[],
-  { from, to }: BacktestAsked,
+  asked: BacktestAsked,
   { difference, counts, labelled, result }: Found,
 ): readonly BacktestRow[] => {
+  const { from, to } = asked;
   const rows: BacktestRow[] = [];
   for (let i = 0; i < derived.length; i++) {
     const event = derived[i] as Derived;
     if (event.kind === "alert") rows.push(...difference.now(event));
-    else if (event.kind === "crossing" && event.confirmedAt >= from && event.confirmedAt < to) {
+    else if (event.kind === "crossing" && isCounted(asked, event)) {
       counts.crossing("now", event);
       labelled.add(event);
       result.crossings++;

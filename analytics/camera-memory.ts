@@ -11,6 +11,7 @@ import type { RuleMachine } from "../domain/rules/rule.ts";
 import { type Moment, type SensorTime, startTime } from "../domain/rules/sensor-time.ts";
 import { same } from "../domain/same.ts";
 import type { PendingRecompute } from "./pending.ts";
+import type { ToldAlerts } from "./told-already.ts";
 
 /** A rule's machine at work. `due` is kept beside the state: it is asked at every frame and changes only when the rule hears something. */
 export type RuleRun = {
@@ -53,6 +54,8 @@ export type CameraMemory = CameraKey & {
   stopped: string | undefined;
   /** Recomputations that were asked for and are not done, in the order of the log. */
   recomputes: readonly PendingRecompute[];
+  /** Alerts that recomputations told, should live come to them. */
+  told: ToldAlerts;
   touched: boolean;
 };
 
@@ -74,6 +77,7 @@ export const createCameraMemory = (tenant: string, camera: string): CameraMemory
     nextDue: Number.POSITIVE_INFINITY,
     stopped: undefined,
     recomputes: [],
+    told: new Map(),
     touched: false,
   };
   fitToDefinition(one);

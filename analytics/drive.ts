@@ -18,7 +18,7 @@ import { createStop } from "../domain/stop.ts";
 import { createBaseWriter } from "./bases.ts";
 import { engine, type Watch } from "./engine.ts";
 import { createHeartbeats } from "./heartbeats.ts";
-import { createMemory, type Memory, saveTouched, stoppedCameras } from "./memory.ts";
+import { asTold, createMemory, type Memory, saveTouched, stoppedCameras } from "./memory.ts";
 import { createRecomputing, type Recomputing } from "./recomputing.ts";
 import { restore } from "./restore.ts";
 
@@ -60,7 +60,10 @@ export const drive = async (parts: DriveParts, options: DriveOptions, owned: Own
   const run: Run = { parts, options, owned, driven, memory: createMemory() };
   const facts = new Subject<Fact>();
   let out: Derived[] = [];
-  const subscription = facts.pipe(engine(run.memory, parts.watch)).subscribe((event) => out.push(event));
+  const subscription = facts.pipe(engine(run.memory, parts.watch)).subscribe((event) => {
+    const told = asTold(run.memory, event);
+    if (told !== undefined) out.push(told);
+  });
   const step = (events: readonly Fact[]): readonly Derived[] => {
     out = [];
     for (const fact of events) facts.next(fact);
@@ -110,7 +113,7 @@ const follow = async (run: Run, step: (events: readonly Fact[]) => readonly Deri
     for (;;) {
       const batch = await happened();
       if (batch === "ended" || (batch === "ticked" && ending.signal.aborted)) break;
-      const recomputed = recomputing.take();
+      const recomputed = await recomputing.take();
       if (recomputed !== undefined) {
         await commit(recomputed, driven.position, true);
         recomputing.begin();

@@ -32,7 +32,8 @@ export const stayIn = (range: Range, { entered, left }: Stay): boolean =>
   (entered !== undefined && within(range, entered.at)) || (left !== undefined && (within(range, left.at) || within(range, left.start)));
 
 export const alertIn = (range: Range, { first }: AlertLine): boolean => within(range, first.raisedAt);
-export const crossingIn = (range: Range, { confirmedAt }: Crossing): boolean => within(range, confirmedAt);
+/** As counts go: by when the wire was met, not by when that was certain. */
+export const crossingIn = (range: Range, { at }: Crossing): boolean => within(range, at);
 
 /** `others`: keys of what is held too where it lies outside of the range, since the other side has it within. */
 export const createFindings = (range: Range, others: (key: string) => boolean): Findings => {
@@ -57,7 +58,7 @@ export const createFindings = (range: Range, others: (key: string) => boolean): 
   const addCrossing = (crossing: Crossing): void => {
     const key = crossingKey(crossing);
     const known = crossings.get(key);
-    if (known === undefined ? !(within(range, crossing.confirmedAt) || others(key)) : revisionOf(crossing) <= revisionOf(known)) return;
+    if (known === undefined ? !(crossingIn(range, crossing) || others(key)) : revisionOf(crossing) <= revisionOf(known)) return;
     if (known === undefined) size++;
     crossings.set(key, crossing);
   };
@@ -91,11 +92,25 @@ export const createFindings = (range: Range, others: (key: string) => boolean): 
   };
 };
 
-/** Keys of what lies in the range here and is not known there. */
-export const missingIn = (there: Findings, here: Findings): ReadonlySet<string> => {
+/** Keys looked at before others have their turn. */
+const BREATH = 2000;
+
+/** Keys of what lies in the range here and is not known there. Yields now and then, so that others have their turn. */
+export function* missingIn(there: Findings, here: Findings): Generator<undefined, ReadonlySet<string>> {
   const keys = new Set<string>();
-  for (const [key, line] of here.alerts) if (alertIn(here.range, line) && !there.alerts.has(key)) keys.add(key);
-  for (const [key, crossing] of here.crossings) if (crossingIn(here.range, crossing) && !there.crossings.has(key)) keys.add(key);
-  for (const [key, stay] of here.stays) if (stayIn(here.range, stay) && !there.stays.has(key)) keys.add(key);
+  const { range } = here;
+  let looked = 0;
+  for (const [key, line] of here.alerts) {
+    if (++looked % BREATH === 0) yield undefined;
+    if (alertIn(range, line) && !there.alerts.has(key)) keys.add(key);
+  }
+  for (const [key, crossing] of here.crossings) {
+    if (++looked % BREATH === 0) yield undefined;
+    if (crossingIn(range, crossing) && !there.crossings.has(key)) keys.add(key);
+  }
+  for (const [key, stay] of here.stays) {
+    if (++looked % BREATH === 0) yield undefined;
+    if (stayIn(range, stay) && !there.stays.has(key)) keys.add(key);
+  }
   return keys;
-};
+}

@@ -1,11 +1,12 @@
 import { loadCameraDefinition, saveCameraDefinition } from "../domain/camera-saving.ts";
 import type { CameraKey, Instant, Json } from "../domain/envelope.ts";
-import type { Frame } from "../domain/event.ts";
+import type { Derived, Frame } from "../domain/event.ts";
 import { loaded } from "../domain/machine.ts";
 import type { Saved } from "../domain/ports.ts";
 import { loadTime, saveTime, TIME_VERSION } from "../domain/rules/sensor-time.ts";
 import { type CameraMemory, createCameraMemory, fitToDefinition, reckonDue } from "./camera-memory.ts";
 import { loadPending, savePending } from "./pending.ts";
+import { loadTold, numbered, saveTold } from "./told-already.ts";
 
 /** Raised when the saved form changes: the memory is then derived again from a base or from the log's start. */
 const VERSION = 1;
@@ -41,10 +42,20 @@ const all = function* ({ tenants }: Memory): Generator<CameraMemory> {
 
 export const camerasIn = (memory: Memory): readonly CameraKey[] => Array.from(all(memory), ({ tenant, camera }) => ({ tenant, camera }));
 
-/** For a base, which stands for what was, not for what is to be done. Undefined for a camera never heard of. */
+/** What the engine gave as it is to be told, undefined where that is no news: a recomputation may have told the same alert. */
+export const asTold = (memory: Memory, event: Derived): Derived | undefined => {
+  if (event.kind !== "alert") return event;
+  const one = cameraMemory(memory, event.tenant, event.camera);
+  if (one.told.size === 0) return event;
+  const [told, alert] = numbered(one.told, event);
+  one.told = told;
+  return alert;
+};
+
+/** For a base, which stands for what was, not for what is to be done, nor for what was said of it afterwards. Undefined for a camera never heard of. */
 export const saveCameraMemory = (memory: Memory, tenant: string, camera: string): Json | undefined => {
   const one = memory.tenants.get(tenant)?.get(camera);
-  return one && save({ ...one, recomputes: [] });
+  return one && save({ ...one, recomputes: [], told: new Map() });
 };
 
 /** The cameras touched since it was last called, saved; from here on they count as untouched. */
@@ -66,6 +77,7 @@ const save = (one: CameraMemory): Json => ({
   places: one.places.map(({ analytic, id, machine, state }) => [analytic, id, machine.version, machine.save(state)]),
   rules: one.rules.map(({ ruleId, machine, state }) => [ruleId, machine.version, machine.save(state)]),
   ...(one.recomputes.length === 0 ? {} : { recomputes: one.recomputes.map(savePending) }),
+  ...(one.told.size === 0 ? {} : { told: saveTold(one.told) }),
 });
 
 /**
@@ -93,6 +105,7 @@ type Form = {
   readonly places: [string, string, number, Json][];
   readonly rules: [string, number, Json][];
   readonly recomputes?: Json[];
+  readonly told?: Json;
 };
 
 /** Bases are kept for long, and a checkpoint may be a newer program's: what is in one is looked at before it is believed. */
@@ -110,7 +123,8 @@ const read = (tenant: string, camera: string, form: Form): CameraMemory | undefi
   const time = loadTime(form.time[1]);
   const watching = one.coverage.load(form.coverage[1], form.coverage[0]);
   if (definition === undefined || time === undefined || watching === undefined) return undefined;
-  Object.assign(one, { decided: definition, definition, time, watching, recomputes: (form.recomputes ?? []).map(loadPending) });
+  const recomputes = (form.recomputes ?? []).map(loadPending);
+  Object.assign(one, { decided: definition, definition, time, watching, recomputes, told: loadTold(form.told) });
   if (form.stopped !== null) {
     one.places = [];
     one.rules = [];

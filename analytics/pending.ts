@@ -4,6 +4,7 @@ import { loadCameraDefinition, saveCameraDefinition } from "../domain/camera-sav
 import type { Json } from "../domain/envelope.ts";
 import type { Recompute } from "../domain/event.ts";
 import type { Position } from "../domain/ports.ts";
+import { loadTold, type ToldAlerts } from "./told-already.ts";
 
 export type PendingRecompute = {
   readonly fact: Recompute;
@@ -30,13 +31,15 @@ export const loadPending = (saved: Json): PendingRecompute => {
   return { fact, position, decided, told: told ?? undefined };
 };
 
-/** Those in the saved memory of a camera; none where its form says nothing of them. */
-export const pendingIn = (memory: Json | undefined): readonly PendingRecompute[] => {
+type Kept = { readonly recomputes: readonly PendingRecompute[]; readonly told: ToldAlerts };
+
+/** Those in the saved memory of a camera, and what was told of any; none where its form says nothing of them. */
+export const keptIn = (memory: Json | undefined): Kept => {
   try {
-    const { recomputes = [] } = memory as { readonly recomputes?: readonly Json[] };
-    return recomputes.map(loadPending);
+    const { recomputes = [], told } = memory as { readonly recomputes?: readonly Json[]; readonly told?: Json };
+    return { recomputes: recomputes.map(loadPending), told: loadTold(told) };
   } catch (thrown) {
-    if (thrown instanceof TypeError) return [];
+    if (thrown instanceof TypeError) return { recomputes: [], told: new Map() };
     throw thrown;
   }
 };

@@ -12,13 +12,24 @@
  * 2. A stay that lies in the range with its beginning or its end is compared whole.
  * 3. All of it arrived when the recomputation was asked for: before that nobody knew. Contents are compared without arrivals.
  * 4. A crossing that nobody knew of is late, whatever is said of it afterwards.
+ * 5. Comparing stops for breath every few hundred keys: the generators yield there, and whoever drives them lets live go first.
  */
 import type { Instant } from "../domain/envelope.ts";
 import type { Alert, Corrected, Crossing, Presence } from "../domain/event.ts";
+import { JobFailure } from "../domain/job.ts";
+import { limits } from "../domain/limits.ts";
 import { same } from "../domain/same.ts";
 import { isRetracted } from "./derived-of.ts";
 import { type AlertLine, alertIn, crossingIn, type Findings, revisionOf, type Stay, stayIn } from "./findings.ts";
 
+/** What differs, before it is told. */
+export type Differences = {
+  readonly alerts: readonly Correction<Alert>[];
+  readonly crossings: readonly Correction<Crossing>[];
+  readonly stays: readonly Correction<Presence>[];
+};
+
+/** What is to be told. */
 export type Corrections = {
   readonly alerts: Corrected;
   readonly crossings: Corrected;
@@ -30,10 +41,22 @@ export type Corrections = {
 type Kind = "raised" | "revised" | "retracted";
 type Correction<E> = { readonly what: Kind; readonly events: readonly E[] };
 
-export const correct = (held: Findings, found: Findings, receivedAt: Instant): Corrections => {
-  const alerts = correctAlerts(held, found);
-  const crossings = correctCrossings(held, found);
-  const stays = correctStays(held, found);
+/** Keys that are compared before others have their turn: about a millisecond. */
+const BREATH = 500;
+
+/** Compares. Yields now and then. Throws JobFailure where more differs than is committed at once (limit recomputeCorrections). */
+export function* differ(held: Findings, found: Findings, most: number = limits.recomputeCorrections): Generator<undefined, Differences> {
+  const count = { left: most, breath: 0 };
+  const alerts = yield* correctAlerts(held, found, count);
+  const crossings = yield* correctCrossings(held, found, count);
+  const stays = yield* correctStays(held, found, count);
+  return { alerts, crossings, stays };
+}
+
+/** In the order in which it is told, with its sums; `isLive` is for alerts that live told of meanwhile: it knows more of them. */
+export const corrections = (all: Differences, receivedAt: Instant, isLive: (alert: Alert) => boolean): Corrections => {
+  const { crossings, stays } = all;
+  const alerts = all.alerts.filter(({ events }) => !events.some(isLive));
   const ordered = [...stays, ...crossings, ...alerts].flatMap(({ what, events }) => events.map((event) => ({ what, event })));
   ordered.sort((a, b) => timeOf(a.event) - timeOf(b.event) || rankOf(a.what) - rankOf(b.what));
   return {
@@ -42,6 +65,14 @@ export const correct = (held: Findings, found: Findings, receivedAt: Instant): C
     stays: sumOf(stays),
     events: ordered.map(({ event }) => ({ ...event, receivedAt })),
   };
+};
+
+type Count = { left: number; breath: number };
+
+const put = <E>(out: Correction<E>[], count: Count, correction: Correction<E>): void => {
+  count.left -= correction.events.length;
+  if (count.left < 0) throw new JobFailure("More would change than the events that can be told at once: ask for a shorter time.");
+  out.push(correction);
 };
 
 const timeOf = (event: Alert | Crossing | Presence): Instant =>
@@ -54,34 +85,52 @@ const sumOf = (corrections: readonly Correction<unknown>[]): Corrected => {
   return sum;
 };
 
-/** Keys of either side that lie in the range, those held first. */
-const keysIn = <T>(held: ReadonlyMap<string, T>, found: ReadonlyMap<string, T>, isIn: (one: T) => boolean): ReadonlySet<string> =>
-  new Set([...held, ...found].filter(([, one]) => isIn(one)).map(([key]) => key));
+/** Keys of either side that lie in the range, those held first. Stops for breath before each few of all that are looked at. */
+function* keysIn<T>(
+  held: ReadonlyMap<string, T>,
+  found: ReadonlyMap<string, T>,
+  isIn: (one: T) => boolean,
+  count: Count,
+): Generator<string | undefined> {
+  for (const [key, one] of held) {
+    if (++count.breath % BREATH === 0) yield undefined;
+    const other = found.get(key);
+    if (isIn(one) || (other !== undefined && isIn(other))) yield key;
+  }
+  for (const [key, one] of found) {
+    if (++count.breath % BREATH === 0) yield undefined;
+    if (!held.has(key) && isIn(one)) yield key;
+  }
+}
 
 /** An occupancy is closed by its revision 1. */
 const isOpen = ({ truth }: AlertLine): boolean => truth.ruleType === "occupancy" && truth.revision === 0;
 const bare = (alert: Alert): Alert => ({ ...alert, receivedAt: 0, revision: 0, retracted: false });
 
-const correctAlerts = (held: Findings, found: Findings): readonly Correction<Alert>[] => {
+function* correctAlerts(held: Findings, found: Findings, count: Count): Generator<undefined, readonly Correction<Alert>[]> {
   const out: Correction<Alert>[] = [];
-  for (const key of keysIn(held.alerts, found.alerts, (line) => alertIn(held.range, line))) {
+  for (const key of keysIn(held.alerts, found.alerts, (line) => alertIn(held.range, line), count)) {
+    if (key === undefined) {
+      yield undefined;
+      continue;
+    }
     const before = held.alerts.get(key);
     const now = found.alerts.get(key);
     if ((before && isOpen(before)) || (now && isOpen(now))) continue;
     if (before === undefined) {
-      if (now !== undefined) out.push({ what: "raised", events: now.told });
+      if (now !== undefined) put(out, count, { what: "raised", events: now.told });
     } else if (now !== undefined) {
       if (before.truth.retracted || !same(bare(before.truth), bare(now.truth)))
-        out.push({
+        put(out, count, {
           what: before.truth.retracted ? "raised" : "revised",
           events: [{ ...now.truth, revision: before.truth.revision + 1 }],
         });
     } else if (!before.truth.retracted) {
-      out.push({ what: "retracted", events: [{ ...before.truth, revision: before.truth.revision + 1, retracted: true }] });
+      put(out, count, { what: "retracted", events: [{ ...before.truth, revision: before.truth.revision + 1, retracted: true }] });
     }
   }
   return out;
-};
+}
 
 const correction = (before: Crossing | Presence, retracted: boolean): Pick<Crossing, "correction"> => ({
   correction: { revision: revisionOf(before) + 1, retracted },
@@ -96,20 +145,24 @@ const corrected = <E extends Crossing | Presence>(before: E, now: E | undefined)
   return { what: isRetracted(before) ? "raised" : "revised", events: [{ ...now, ...correction(before, false) }] };
 };
 
-const correctCrossings = (held: Findings, found: Findings): readonly Correction<Crossing>[] => {
+function* correctCrossings(held: Findings, found: Findings, count: Count): Generator<undefined, readonly Correction<Crossing>[]> {
   const out: Correction<Crossing>[] = [];
-  for (const key of keysIn(held.crossings, found.crossings, (crossing) => crossingIn(held.range, crossing))) {
+  for (const key of keysIn(held.crossings, found.crossings, (crossing) => crossingIn(held.range, crossing), count)) {
+    if (key === undefined) {
+      yield undefined;
+      continue;
+    }
     const before = held.crossings.get(key);
     const now = found.crossings.get(key);
     if (before === undefined) {
-      if (now !== undefined) out.push({ what: "raised", events: [{ ...now, late: true }] });
+      if (now !== undefined) put(out, count, { what: "raised", events: [{ ...now, late: true }] });
       continue;
     }
     const told = corrected(before, now && { ...now, late: before.late });
-    if (told !== undefined) out.push(told);
+    if (told !== undefined) put(out, count, told);
   }
   return out;
-};
+}
 
 const isWhole = ({ entered, left }: Stay): boolean => entered !== undefined && left !== undefined;
 const eitherOf = ({ entered, left }: Stay): Presence => (entered ?? left) as Presence;
@@ -123,13 +176,14 @@ const endOf = ({ left }: Stay): Instant => left?.at ?? Number.POSITIVE_INFINITY;
 const isGone = (stay: Stay): boolean => isRetracted(eitherOf(stay));
 
 /** Stays of which one side has half: whoever was there meanwhile is live's to tell. A stay both have is the same stay, whatever its end. */
-const leftAlone = (held: Findings, found: Findings): ReadonlyMap<string, readonly Stay[]> => {
+function* leftAlone(held: Findings, found: Findings, count: Count): Generator<undefined, ReadonlyMap<string, readonly Stay[]>> {
   const alone = new Map<string, Stay[]>();
   for (const [here, there] of [
     [held, found],
     [found, held],
   ] as const) {
     for (const [key, stay] of here.stays) {
+      if (++count.breath % BREATH === 0) yield undefined;
       const same = there.stays.get(key);
       const isEnded = stay.left !== undefined && same?.left !== undefined;
       if (isGone(stay) || isWhole(stay) || isEnded) continue;
@@ -138,14 +192,18 @@ const leftAlone = (held: Findings, found: Findings): ReadonlyMap<string, readonl
     }
   }
   return alone;
-};
+}
 
-const correctStays = (held: Findings, found: Findings): readonly Correction<Presence>[] => {
-  const alone = leftAlone(held, found);
+function* correctStays(held: Findings, found: Findings, count: Count): Generator<undefined, readonly Correction<Presence>[]> {
+  const alone = yield* leftAlone(held, found, count);
   const isAlone = (stay: Stay): boolean =>
     (alone.get(whoOf(stay)) ?? []).some((other) => startOf(stay) < endOf(other) && startOf(other) < endOf(stay));
   const out: Correction<Presence>[] = [];
-  for (const key of keysIn(held.stays, found.stays, (stay) => stayIn(held.range, stay))) {
+  for (const key of keysIn(held.stays, found.stays, (stay) => stayIn(held.range, stay), count)) {
+    if (key === undefined) {
+      yield undefined;
+      continue;
+    }
     const before = held.stays.get(key);
     const now = found.stays.get(key);
     const one = (before ?? now) as Stay;
@@ -159,15 +217,15 @@ const correctStays = (held: Findings, found: Findings): readonly Correction<Pres
       // Half of it is not known on one side, and the other half would be alone.
       if (told.length === 0 || before.left === undefined || now.left === undefined) continue;
       const what = told.some((said) => said.what === "raised") ? "raised" : "revised";
-      out.push({ what, events: told.flatMap(({ events }) => events) });
+      put(out, count, { what, events: told.flatMap(({ events }) => events) });
     } else if (isWhole(one) && !isAlone(one)) {
       const both = [one.entered as Presence, one.left as Presence];
-      if (before === undefined) out.push({ what: "raised", events: both });
+      if (before === undefined) put(out, count, { what: "raised", events: both });
       else {
         const events = both.flatMap((presence) => corrected(presence, undefined)?.events ?? []);
-        if (events.length > 0) out.push({ what: "retracted", events });
+        if (events.length > 0) put(out, count, { what: "retracted", events });
       }
     }
   }
   return out;
-};
+}

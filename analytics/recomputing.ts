@@ -9,7 +9,7 @@
  */
 import type { Camera } from "../domain/camera.ts";
 import type { Instant } from "../domain/envelope.ts";
-import type { Corrected, Derived, Recompute, Recomputed } from "../domain/event.ts";
+import type { Alert, Corrected, Derived, Recompute, Recomputed } from "../domain/event.ts";
 import { JobFailure } from "../domain/job.ts";
 import { limits } from "../domain/limits.ts";
 import { patiently } from "../domain/patience.ts";
@@ -23,7 +23,8 @@ import { createFindings, type Findings, missingIn } from "./findings.ts";
 import { cameraMemory, camerasIn, type Memory, touch } from "./memory.ts";
 import { type History, rerun } from "./past.ts";
 import type { PendingRecompute } from "./pending.ts";
-import { correct } from "./recompute.ts";
+import { corrections, type Differences, differ } from "./recompute.ts";
+import { withTold } from "./told-already.ts";
 
 export type RecomputingParts = {
   readonly logs: Logs;
@@ -46,8 +47,8 @@ export type Recomputing = {
   settle(): Promise<boolean>;
   /** Begins the oldest, where none is at work. */
   begin(): void;
-  /** What has been done since: to be committed with a checkpoint, and `begin` called after it. */
-  take(): readonly Derived[] | undefined;
+  /** What has been done since: to be committed with a checkpoint before anything else is told, and `begin` called after it. */
+  take(): Promise<readonly Derived[] | undefined>;
   /** When what is at work has stopped. */
   ended(): Promise<void>;
 };
@@ -57,7 +58,7 @@ const NONE: Corrected = { raised: 0, revised: 0, retracted: 0 };
 export const createRecomputing = (parts: RecomputingParts, memory: Memory, partition: number): Recomputing => {
   const { logs, clock, journal, stop } = parts;
   let work: Promise<void> | undefined;
-  let done: { readonly pending: PendingRecompute; readonly out: readonly Derived[] } | undefined;
+  let done: { readonly pending: PendingRecompute; readonly came: Came } | undefined;
 
   const ofCamera = ({ fact }: PendingRecompute): CameraMemory => cameraMemory(memory, fact.tenant, fact.camera);
   const keep = (one: CameraMemory, recomputes: readonly PendingRecompute[]): void => {
@@ -73,13 +74,13 @@ export const createRecomputing = (parts: RecomputingParts, memory: Memory, parti
     const { tenant, camera, id } = pending.fact;
     const about = { partition, tenant, camera, recompute: id };
     try {
-      const out = await patiently({ clock, journal, stop }, about, () => recompute(parts, partition, pending));
-      done = { pending, out };
+      const came = await patiently({ clock, journal, stop }, about, () => recompute(parts, partition, pending));
+      done = { pending, came };
     } catch (error) {
       if (stop.aborted) return;
       // A defect here must not end the process: the fact would end the next one too.
       if (!(error instanceof JobFailure)) journal.error({ ...about, err: error }, "a recomputation failed");
-      done = { pending, out: [failed(pending, error instanceof Error ? error.message : String(error))] };
+      done = { pending, came: { fault: error instanceof Error ? error.message : String(error) } };
     }
   };
 
@@ -106,12 +107,17 @@ export const createRecomputing = (parts: RecomputingParts, memory: Memory, parti
       if (work !== undefined || oldest === undefined || stop.aborted) return;
       work = run(oldest);
     },
-    take: () => {
+    take: async () => {
       if (done === undefined) return undefined;
-      const { pending, out } = done;
+      const { pending, came } = done;
+      const out = await toldOf(parts, partition, pending, came);
       done = undefined;
       work = undefined;
       const one = ofCamera(pending);
+      one.told = withTold(
+        one.told,
+        out.filter((event): event is Alert => event.kind === "alert"),
+      );
       keep(
         one,
         one.recomputes.filter(({ position }) => position !== pending.position),
@@ -137,10 +143,60 @@ const outcome = ({ fact }: PendingRecompute, told: Partial<Recomputed>): Recompu
   fault: undefined,
   ...told,
 });
-const failed = (pending: PendingRecompute, fault: string): Recomputed => outcome(pending, { fault });
 
-/** What it has to tell: what came of it, then the corrections. Throws JobFailure for what cannot be derived again, and what the ports throw. */
-const recompute = async (all: RecomputingParts, partition: number, pending: PendingRecompute): Promise<readonly Derived[]> => {
+/** What came of it. `live`: ids of alerts that live told since it was asked for, before `until` in the derived log. */
+type Came =
+  | { readonly fault: string }
+  | { readonly from: Instant; readonly differences: Differences; readonly live: Set<string>; readonly until: Position };
+
+/** What it has to tell: what came of it, then the corrections. To be asked for while nothing else is told. */
+const toldOf = async (
+  { logs }: RecomputingParts,
+  partition: number,
+  pending: PendingRecompute,
+  came: Came,
+): Promise<readonly Derived[]> => {
+  if ("fault" in came) return [outcome(pending, { fault: came.fault })];
+  const { from, differences, live, until } = came;
+  if (differences.alerts.length > 0) await liveSince({ logs, pause: async () => undefined }, partition, pending, until, live);
+  const { events, ...sums } = corrections(differences, pending.fact.receivedAt, ({ id }) => live.has(id));
+  return [outcome(pending, { from, events: events.length, ...sums }), ...events];
+};
+
+/** Adds the ids of alerts that live told from a position of the derived log on, and gives where that ends. */
+const liveSince = async (
+  { logs, pause }: Pick<Parts, "logs" | "pause">,
+  partition: number,
+  { fact }: PendingRecompute,
+  from: Position,
+  live: Set<string>,
+): Promise<Position> => {
+  const { derived: to } = await logs.progress(partition);
+  let corrected = 0;
+  if (from < to)
+    for await (const { events } of logs.derived.read(partition, from, { to })) {
+      for (const event of events) {
+        if (event.tenant !== fact.tenant || event.camera !== fact.camera) continue;
+        if (event.kind === "recomputed") corrected = event.events;
+        else if (corrected > 0) corrected--;
+        else if (event.kind === "alert") live.add(event.id);
+      }
+      await pause();
+    }
+  return to;
+};
+
+/** Lets others have their turn wherever the work yields. */
+const slowly = async <T>(work: Generator<undefined, T>, { pause, stop }: Parts): Promise<T> => {
+  for (;;) {
+    const step = work.next();
+    if (step.done) return step.value;
+    await rested(pause, stop);
+  }
+};
+
+/** Derives it again and compares. Throws JobFailure for what cannot be derived again, and what the ports throw. */
+const recompute = async (all: RecomputingParts, partition: number, pending: PendingRecompute): Promise<Came> => {
   const { logs, archive, createPause, stop } = all;
   const parts: Parts = { logs, pause: createPause(), stop };
   const history: History = { logs, archive };
@@ -155,7 +211,7 @@ const recompute = async (all: RecomputingParts, partition: number, pending: Pend
   );
   const isHeld = (key: string): boolean => before.alerts.has(key) || before.crossings.has(key) || before.stays.has(key);
   const now = await found(parts, history, partition, pending, begin, createFindings(range, isHeld));
-  const missing = missingIn(before, now);
+  const missing = await slowly(missingIn(before, now), parts);
   // What is found in the range may have been told outside of it: then it is no news.
   const known =
     missing.size === 0
@@ -167,8 +223,10 @@ const recompute = async (all: RecomputingParts, partition: number, pending: Pend
           begin,
           createFindings(range, (key) => missing.has(key)),
         );
-  const { events, ...sums } = correct(known, now, pending.fact.receivedAt);
-  return [outcome(pending, { from: range.from, events: events.length, ...sums }), ...events];
+  const differences = await slowly(differ(known, now), parts);
+  const live = new Set<string>();
+  const until = await liveSince(parts, partition, pending, pending.told ?? Number.MAX_SAFE_INTEGER, live);
+  return { from: range.from, differences, live, until };
 };
 
 type Parts = Pick<RecomputingParts, "logs" | "stop"> & { readonly pause: () => Promise<void> };

@@ -3,7 +3,7 @@ import type { Fact } from "../domain/event.ts";
 import type { Logs, Owned, Position } from "../domain/ports.ts";
 import { basesOf, beginsOf, factsFrom, fromBase } from "./begins.ts";
 import { cameraMemory, type Memory, restoreMemory } from "./memory.ts";
-import { pendingIn } from "./pending.ts";
+import { keptIn } from "./pending.ts";
 
 type Step = (facts: readonly Fact[]) => void;
 
@@ -17,10 +17,10 @@ export const restore = async (logs: Logs, owned: Owned, memory: Memory, step: St
   const unknown = restoreMemory(memory, saved);
   if (unknown.length > 0) {
     await deriveAgain(logs, owned.partition, memory, unknown, at, step, now);
-    // What was asked for stands before the base, too, and is in no base.
+    // What was asked for stands before the base, too, and is in no base; nor is what came of it.
     for (const { tenant, camera, memory: form } of saved) {
-      const recomputes = pendingIn(form);
-      if (recomputes.length > 0) cameraMemory(memory, tenant, camera).recomputes = recomputes;
+      const kept = keptIn(form);
+      if (kept.recomputes.length > 0 || kept.told.size > 0) Object.assign(cameraMemory(memory, tenant, camera), kept);
     }
   }
   if (at < next) for await (const { events } of logs.facts.read(owned.partition, at, { to: next })) step(events);

@@ -272,6 +272,10 @@ export const limits = {
   verifyFindings: 100,
   /** Alerts, crossings, entries and leavings that a recomputation compares, as they were told or as they are found again. */
   recomputeEvents: 200_000,
+  /** Events that a recomputation tells in its one commit, which stands still for so long: with more it fails. */
+  recomputeCorrections: 20_000,
+  /** Ids of alerts of a camera that recomputations told and that are remembered, should live come to them: the oldest go. */
+  rememberedCorrections: 1000,
   /** Alerts and objects of them, and objects that are counted, that a backtest holds at once: with more it fails. */
   backtestHeld: 1_000_000,
   /** Milliseconds of event time a backtest goes on beyond its range for the end of what was raised in it. */

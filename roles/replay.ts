@@ -3,7 +3,7 @@ import type { Core } from "../api/core.ts";
 import type { CameraKey, Instant } from "../domain/envelope.ts";
 import type { CameraState, Derived, Fact, Frame } from "../domain/event.ts";
 import { createPartitions } from "../domain/partitions.ts";
-import type { Batch, Log, Position } from "../domain/ports.ts";
+import { AdapterError, type Batch, type Log, type Position } from "../domain/ports.ts";
 import type { Elsewhere, FactLine, FactReplay, FactsAsked } from "../domain/replay.ts";
 import { MotWriter } from "../ingest/formats/mot-lines.ts";
 import { wireOf } from "../ingest/formats/wire.ts";
@@ -34,6 +34,11 @@ const textOf = (fact: Told): string => {
   if (fact.kind === "frame") return wireOf({ ...fact, sensorId: fact.camera });
   const { camera: sensorId, at, state, change, reason } = fact;
   return JSON.stringify({ kind: "camera-state", sensorId, at: new Date(at).toISOString(), state, change, reason });
+};
+
+const gone = (partition: number, at: Position): AdapterError => {
+  const message = `Facts of partition ${partition} were removed from the log before they were read, from position ${at} on.`;
+  return new AdapterError("unavailable", message, { retryable: true });
 };
 
 type Parts = Pick<World, "logs" | "archive" | "limits" | "createPause"> & Pick<Models, "span"> & Pick<Core, "settled">;
@@ -76,12 +81,30 @@ export const createFactReplay = ({ logs: { facts }, archive, limits, span, settl
   };
 
   async function* read(camera: CameraKey, stretch: Stretch, signal: FactsAsked["signal"]): AsyncGenerator<Batch<Fact>> {
-    const { partition, to } = stretch;
-    const { start } = await facts.bounds(partition);
-    if (archive !== undefined && stretch.from < start) yield* archive.read(camera, stretch.from, Math.min(start, to ?? start));
-    const from = Math.max(stretch.from, start);
-    if (to === undefined) yield* facts.read(partition, from, { follow: true, signal });
-    else if (from < to) yield* facts.read(partition, from, { to, signal });
+    const { partition, to = Number.POSITIVE_INFINITY } = stretch;
+    let { start } = await facts.bounds(partition);
+    let at = archive === undefined ? Math.max(stretch.from, start) : stretch.from;
+    // What retention takes out of the log meanwhile is in the archive by then.
+    for (;;) {
+      if (archive !== undefined && at < Math.min(start, to)) {
+        yield* archive.read(camera, at, Math.min(start, to));
+        at = Math.min(start, to);
+      }
+      if (at >= to || signal.aborted) return;
+      const wished = Number.isFinite(to) ? { to, signal } : { follow: true, signal };
+      let isWhole = true;
+      for await (const batch of facts.read(partition, at, wished)) {
+        const [first] = batch.positions;
+        isWhole = first === undefined || first <= at || (await facts.bounds(partition)).start <= at;
+        if (!isWhole) break;
+        at = batch.next;
+        yield batch;
+      }
+      if (signal.aborted) return;
+      ({ start } = await facts.bounds(partition));
+      if (at >= Math.min(start, to)) return;
+      if (archive === undefined) throw gone(partition, at);
+    }
   }
 
   async function* piecesOf(

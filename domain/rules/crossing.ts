@@ -83,6 +83,10 @@ export const crossing = (tripwire: Tripwire, key?: CameraKey, epoch = 0): Machin
   };
 };
 
+/** Whether somebody has met the wire before an instant and is not known to have crossed it: that may still be told. */
+export const isCrossing = ({ tracks }: WireTracks, before: Instant): boolean =>
+  [...tracks.values()].some(({ met }) => met.some((at) => at < before));
+
 type Watch = ReturnType<typeof watchOf>;
 
 const watchOf = (tripwire: Tripwire, key: CameraKey | undefined, epoch: number) => ({

@@ -3,7 +3,7 @@ import type { Recomputed } from "../../domain/event.ts";
 import { partitionOf } from "../../domain/ids.ts";
 import { JobFailure, type RecomputeWish, type Run, type Work } from "../../domain/job.ts";
 import type { Limits } from "../../domain/limits.ts";
-import { AdapterError, type Clock, type Logs, type Position } from "../../domain/ports.ts";
+import { AdapterError, type Clock, type Logs, type Position, type Stop } from "../../domain/ports.ts";
 
 type Parts = {
   readonly logs: Pick<Logs, "facts" | "derived">;
@@ -16,10 +16,15 @@ type Parts = {
     camera: CameraKey,
     range: { readonly from: Instant; readonly to: Instant },
   ) => Promise<{ readonly first: Position; readonly last: Position } | undefined>;
+  /** Waits, not for ever, until all facts of the partition before a position are projected; false where they are not. */
+  readonly settled: (partition: number, end: Position, stop: Stop) => Promise<boolean>;
 };
 
-/** What is kept. `from`: where the derived log ended before it was asked for; `asked`: the fact is durable. */
-type Kept = { readonly epoch: string; readonly from: Position; readonly asked: boolean };
+/**
+ * What is kept. `from`: where the derived log ended before it was asked for; `asked`: the fact is durable; `waits`: how many runs have waited
+ * since. The work is then with the owner of the partition: processes that are lost while they wait come no nearer to a failure of the job.
+ */
+type Kept = { readonly epoch: string; readonly from: Position; readonly asked: boolean; readonly waits?: number };
 
 const DAY_MS = 86_400_000;
 const EVER = { from: Number.MIN_SAFE_INTEGER, to: Number.MAX_SAFE_INTEGER };
@@ -36,7 +41,8 @@ export const recomputeWork =
     const partition = partitionOf(tenant, wish.camera, parts.logs.facts.partitions);
     const before = run.kept as Kept | undefined;
     const begun = before?.epoch === parts.logs.facts.epoch ? before : await begin(parts, run, partition);
-    if (!begun.asked) await ask(parts, run, begun);
+    if (begun.asked) await run.keep({ ...begun, waits: (begun.waits ?? 0) + 1 });
+    else await ask(parts, run, begun, partition);
     run.progress(0, 1);
     const outcome = await outcomeOf(parts, run, partition, begun.from);
     if (outcome.fault !== undefined) throw new JobFailure(outcome.fault);
@@ -57,8 +63,16 @@ const begin = async (parts: Parts, { tenant, wish, keep }: Run<RecomputeWish>, p
   return kept;
 };
 
-const ask = async ({ logs, clock, span }: Parts, { id, tenant, wish, keep }: Run<RecomputeWish>, begun: Kept): Promise<void> => {
+const ask = async (
+  { logs, clock, span, settled }: Parts,
+  { id, tenant, wish, keep, stop }: Run<RecomputeWish>,
+  begun: Kept,
+  partition: number,
+): Promise<void> => {
   const { camera, from, to, definitions } = wish;
+  // A frame that is not projected yet stands after those that are: where there are any, the first of them is the first.
+  const { start, end } = await logs.facts.bounds(partition);
+  if (start < end) await settled(partition, end, stop);
   const { first: since = 0 } = (await span({ tenant, camera }, { from, to })) ?? {};
   await logs.facts.append([{ kind: "recompute", tenant, camera, receivedAt: clock.now(), id, from, to, definitions, since }]);
   await keep({ ...begun, asked: true });

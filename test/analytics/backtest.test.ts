@@ -109,6 +109,34 @@ describe.each(kinds)("a backtest over logs %s", (_, open) => {
     ]);
   });
 
+  it("counts a crossing, and finds a label, by when the wire was met, and waits for who was on it at the end of the range", async () => {
+    // On the other side from 2 s on, which is certain at the fifteenth frame.
+    const slow = definitions().map((one) =>
+      one.decision.type === "tripwire-defined"
+        ? { ...one, decision: { ...one.decision, tripwire: { ...one.decision.tripwire, minFrames: 15 } } }
+        : one,
+    );
+    const way = Array.from({ length: 40 }, (_, n) => frame(key, BEGIN + n * 200, [seen("ann", 100, n < 10 ? 80 : 120)]));
+    const { positions, told } = await live(logs, [...slow, ...way]);
+    const [crossing] = told.filter((event): event is Crossing => event.kind === "crossing");
+    expect(crossing).toMatchObject({ at: BEGIN + 1900, confirmedAt: BEGIN + 4800 });
+    const of = async (from: number, to: number, last: number) => {
+      const labels = [{ camera: key.camera, tripwireId: "door", at: BEGIN + 1900, direction: "entry" as const }];
+      const cameras = [{ ...key, since: positions[3] as Position, last: positions[last] as Position }];
+      const { counts, result } = await backtested(historyOf(logs), cameras, { from: BEGIN + from, to: BEGIN + to, labels, tolerance: 0 });
+      return {
+        entries: counts.flatMap((row) => (row.row === "tripwire" && row.direction === "entry" ? [[row.then, row.now]] : [])),
+        found: counts.flatMap((row) => (row.row === "labels" && row.direction === "entry" ? [[row.labels, row.crossings, row.found]] : [])),
+        frames: result.frames,
+      };
+    };
+    const first = await of(0, 2000, 12);
+    expect(first).toMatchObject({ entries: [[1, 1]], found: [[1, 1, 1]] });
+    // It waited for that, and for no more.
+    expect(first.frames).toBeLessThan(40);
+    expect(await of(2000, 8000, 42)).toMatchObject({ entries: [[0, 0]], found: [] });
+  });
+
   it("counts crossings then and now: raw, distinct and net, by wire, direction and type; and stays by place", async () => {
     // Ann goes in, out and in again; a car goes in; Bob goes out. The candidate's wire is further in: Ann's second way does not reach it.
     const ann = (y: number) => seen("ann", 100, y);

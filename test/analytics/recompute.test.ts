@@ -200,6 +200,75 @@ describe.each(kinds)("a recomputation over logs %s", (_, open) => {
     expect(briefs(derived, "crossing").filter((told) => told.includes("retracted"))).toEqual([]);
   });
 
+  describe("an alert that it told and live comes to afterwards", () => {
+    // p2 is late: without p2, live counts p1 and p3.
+    const late = framesOf([walks[0] as Walk, walks[1] as Walk, ["p3", 7000]], 0, END);
+    const before = [...define(1, door, pairs), ...lately(late.slice(0, 25), [2000, 4000])];
+    const after = late.slice(25);
+    const alertsOf = (events: readonly Derived[]): readonly string[] => briefs(events, "alert");
+    /** Told what is asked for, then what comes after it, over as many owners as there are stretches. */
+    const goneOn = async (...stretches: readonly (readonly Fact[])[]): Promise<readonly Derived[]> => {
+      for (const stretch of stretches) {
+        await logs.facts.append(stretch);
+        await drivenOn();
+      }
+      return allOf(logs.derived);
+    };
+
+    const recomputed = async (id: string, outcomes: number): Promise<readonly Derived[]> => {
+      await logs.facts.append([recompute(id)]);
+      const { release } = await driving(watched(logs, clock), clock);
+      const derived = await until(logs, clock, outcomes);
+      await release();
+      return derived;
+    };
+
+    it("bears the next revision where its content is another, also after restarts: no revision is told twice", async () => {
+      await told(before, recompute("a"));
+      expect(alertsOf(await allOf(logs.derived))).toEqual(["alert pairs v2 p1,p2 r0"]);
+      const derived = await goneOn(after.slice(0, 5), after.slice(5));
+      expect(alertsOf(derived)).toEqual(["alert pairs v2 p1,p2 r0", "alert pairs v2 p1,p3 r1"]);
+      const ids = derived.flatMap((event) => (event.kind === "alert" ? [event.id] : []));
+      expect(new Set(ids).size).toBe(1);
+      const again = await recomputed("b", 2);
+      expect(alertsOf(again)).toEqual([...alertsOf(derived), "alert pairs v2 p1,p2 r2"]);
+      expect(alertsOf(await recomputed("c", 3))).toEqual(alertsOf(again));
+    });
+
+    it("is numbered the same when the owner dies after the recomputation and its facts are stepped again", async () => {
+      await told(before, recompute("a"));
+      await logs.facts.append(after);
+      let hasTold = false;
+      const dying = watched(logs, clock, ({ out }) => {
+        if (hasTold) throw new AdapterError("fenced", "died", { retryable: false });
+        hasTold = out.some(({ kind }) => kind === "alert");
+      });
+      const first = await driving(dying, clock, { checkpointMs: 5_000_000, checkpointFrames: 50_000 });
+      for (let turn = 0; turn < 400 && !hasTold; turn++) await clock.pass(50, 50);
+      expect(hasTold).toBe(true);
+      await first.release();
+      await drivenOn();
+      expect(alertsOf(await allOf(logs.derived))).toEqual(["alert pairs v2 p1,p2 r0", "alert pairs v2 p1,p3 r1"]);
+    });
+
+    it("that live told while it was at work stays live's", async () => {
+      await logs.facts.append([...before, recompute("a")]);
+      let goOn = (): void => undefined;
+      const held = new Promise<void>((resolve) => {
+        goOn = resolve;
+      });
+      const { release } = await driving(watched(logs, clock), clock, undefined, () => held);
+      await logs.facts.append(after);
+      for (let turn = 0; turn < 1000 && alertsOf(await allOf(logs.derived)).length === 0; turn++) await clock.pass(50, 50);
+      expect(alertsOf(await allOf(logs.derived))).toEqual(["alert pairs v2 p1,p3 r0"]);
+      goOn();
+      const derived = await until(logs, clock, 1);
+      await release();
+      expect(alertsOf(derived)).toEqual(["alert pairs v2 p1,p3 r0"]);
+      expect(outcomesOf(derived)[0]).toMatchObject({ alerts: NOTHING, crossings: { raised: 1, revised: 0, retracted: 0 } });
+    });
+  });
+
   it("is the same wherever an owner dies: before a commit, or after one that nobody was told of", async () => {
     const facts = [...define(1, door, pairs, busy), ...lately(inOrder, [2000, 4000])];
     const later = framesOf([["p5", END + 1000]], END, END + 4000);

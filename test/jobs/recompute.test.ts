@@ -40,6 +40,7 @@ describe("the job of a recomputation", () => {
   let clock: FakeClock;
   const running: Driving[] = [];
   beforeEach(async () => {
+    isProjected = false;
     dir = mkdtempSync(join(tmpdir(), "tallywire-recompute-"));
     logs = await openLmdbLogs({ dir, partitions: 1, factsPerBatch: 10 });
     clock = fakeClock(BEGIN + DAY_MS);
@@ -51,11 +52,17 @@ describe("the job of a recomputation", () => {
     rmSync(dir, { recursive: true, force: true });
   });
 
+  /** What the projector has not come to is not known of. */
+  let isProjected: boolean;
   const work = (known = true) =>
     recomputeWork({
       ...{ logs, clock, limits },
       isDecided: async () => known,
-      span: async (_, { from }) => (known && from > 0 ? { first: 0, last: 40 * 65_536 } : undefined),
+      span: async (_, { from }) => (known && isProjected && from > 0 ? { first: 3, last: 40 * 65_536 } : undefined),
+      settled: async () => {
+        isProjected = true;
+        return true;
+      },
     });
   const own = async (): Promise<void> => {
     running.push(await driving(watched(logs, clock), clock));
@@ -99,7 +106,7 @@ describe("the job of a recomputation", () => {
     expect(at.told.at(-1)).toEqual([1, 1]);
     expect(briefs(await allOf(logs.derived), "alert").at(-1)).toBe("alert pairs v2 p1,p2 r1");
     const [fact] = (await allOf(logs.facts)).filter(({ kind }) => kind === "recompute");
-    expect(fact).toMatchObject({ ...KEY, id: "job-1", since: 0, definitions: "then" });
+    expect(fact).toMatchObject({ ...KEY, id: "job-1", since: 3, definitions: "then" });
   });
 
   it("asks once, whichever process ran it before, and hears of what was told while nobody waited", async () => {
@@ -123,6 +130,31 @@ describe("the job of a recomputation", () => {
     expect(await settled(work()(runOf({}, at.kept).run))).toMatchObject({ alerts: { raised: 0, revised: 1, retracted: 0 } });
     for (let turn = 0; turn < MOST_TURNS && outcomesOf(await allOf(logs.derived)).length < 2; turn++) await clock.pass(50, 50);
     expect(outcomesOf(await allOf(logs.derived)).map(({ events }) => events > 0)).toEqual([true, false]);
+  });
+
+  it("keeps something new each time it is taken up while the owner is at it, so that lost processes do not fail it", async () => {
+    const { run, at } = runOf({}, undefined);
+    let kept: Json | undefined;
+    let ran = run;
+    let last = at;
+    for (let times = 0; times < limits.jobStarts + 2; times++) {
+      const stop = createStop();
+      const waiting = work()({ ...ran, stop: stop.signal });
+      const cut = expect(waiting).rejects.toMatchObject({ code: "closed" });
+      const before = JSON.stringify(kept ?? null);
+      const isAsked = () => (last.kept as { asked?: boolean } | undefined)?.asked === true && JSON.stringify(last.kept) !== before;
+      for (let turn = 0; turn < MOST_TURNS && !isAsked(); turn++) await clock.pass(50, 50);
+      expect(isAsked()).toBe(true);
+      stop.stop();
+      await cut;
+      kept = last.kept;
+      const next = runOf({}, kept);
+      ran = next.run;
+      last = next.at;
+    }
+    await own();
+    expect(await settled(work()(ran))).toMatchObject({ alerts: { raised: 0, revised: 1, retracted: 0 } });
+    expect((await allOf(logs.facts)).filter(({ kind }) => kind === "recompute")).toHaveLength(1);
   });
 
   it("fails, and does not hang, where a defect has stopped the camera", async () => {
