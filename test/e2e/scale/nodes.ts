@@ -7,6 +7,8 @@ import { type RunningServer, startServer } from "../../../examples/server.ts";
 
 /** Warnings that are kept. */
 const WARNINGS = 60;
+/** Lines of a process that are kept. */
+const LINES = 12;
 /** Milliseconds a process may take to come by its point before it is killed wherever it is. */
 const PATIENCE_MS = 3000;
 
@@ -23,6 +25,8 @@ export type Node = {
   killAtPoint(): Promise<boolean>;
   /** SIGTERM, and waits for the end. Gives the exit code. */
   stop(): Promise<number | null>;
+  /** What it said last, a stack among it where it ended by one. */
+  readonly last: readonly string[];
 };
 
 export type Nodes = {
@@ -56,6 +60,7 @@ export const nodesOf = (env: Readonly<Record<string, string>>, onLine?: (name: s
     add: async (name, roles, { program, env: first } = {}) => {
       const data = await mkdtemp(join(tmpdir(), `tallywire-${name}-`));
       let server: RunningServer | undefined;
+      const last: string[] = [];
       const down = async (signal: "SIGKILL" | "SIGTERM"): Promise<number | null> => {
         const { process: child, ended } = server as RunningServer;
         server = undefined;
@@ -66,6 +71,7 @@ export const nodesOf = (env: Readonly<Record<string, string>>, onLine?: (name: s
       const node: Node = {
         name,
         data,
+        last,
         get url() {
           return server?.url ?? "";
         },
@@ -78,6 +84,7 @@ export const nodesOf = (env: Readonly<Record<string, string>>, onLine?: (name: s
             ...(program && { program }),
             env: { TALLYWIRE_ROLES: roles, ...env, ...more },
             onLine: (line) => {
+              if (last.push(line) > LINES) last.shift();
               if (/"level":"fatal"/.test(line)) fatal.push(`${name}: ${line}`);
               if (/"level":"(warn|error|fatal)"/.test(line) && warnings.push(`${name}: ${line}`) > WARNINGS) warnings.shift();
               onLine?.(name, line);
