@@ -66,15 +66,14 @@ export class Tenure {
     return this.#fenced;
   }
 
-  /** Takes the partition. What goes wrong is told to who restores. */
-  begin(): Promise<void> {
-    return this.#inTurn(async () => {
-      try {
-        this.#found = { restored: await this.#take() };
-      } catch (error) {
-        this.#found = { error };
-      }
-    });
+  /** Takes the partition. What goes wrong is told to who restores, that it was cut off included: here it would be nobody's to catch. */
+  async begin(): Promise<void> {
+    try {
+      const restored = await this.#inTurn(() => this.#take());
+      this.#found = { restored };
+    } catch (error) {
+      this.#found = { error };
+    }
   }
 
   /** Commits are refused from now on; one under way is waited for, a while where the partition is lost. */

@@ -26,6 +26,8 @@ describe.skipIf(!canStart)("a server whose broker is away", () => {
     return { status: answer.status, text: await answer.text(), ms: performance.now() - began };
   };
   const parts = (text: string): readonly Part[] => JSON.parse(text).parts;
+  const hasNoLag = (text: string): boolean =>
+    ["engine", "projector"].every((stage) => new RegExp(`^tallywire_lag_frames\\{stage="${stage}"\\} 0$`, "m").test(text));
   const isReady = async (): Promise<boolean> => (await timed("/readyz")).status === 200;
 
   beforeAll(async () => {
@@ -42,6 +44,8 @@ describe.skipIf(!canStart)("a server whose broker is away", () => {
     const frame = { sensorId: "door", id: "1", timestamp: "2026-01-02T00:00:00Z", objects: [] };
     position = String((await client(server.url)("POST", "/frames", [frame])).position);
     await client(server.url)("GET", `/alerts?sensorId=door&fromTimestamp=2026-01-01T00:00:00Z&after=${position}`);
+    // What is seen last before the broker goes is what is told then: a look may have come while the frame was under way.
+    while (!hasNoLag((await timed("/metrics")).text)) await sleep(100);
     await kafka.kill();
   }, 180_000);
   afterAll(async () => {
@@ -67,7 +71,7 @@ describe.skipIf(!canStart)("a server whose broker is away", () => {
     const { status, text, ms } = await timed("/metrics");
     expect([status, ms < 1000]).toEqual([200, true]);
     for (const name of Object.keys(metrics)) expect(text).toContain(`# TYPE ${name} `);
-    for (const stage of ["engine", "projector"]) expect(text).toMatch(new RegExp(`^tallywire_lag_frames\\{stage="${stage}"\\} 0$`, "m"));
+    expect(hasNoLag(text)).toBe(true);
   });
 
   it("answers who waits for what was written after five seconds, with 503", { timeout: 90_000 }, async () => {
